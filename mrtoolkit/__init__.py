@@ -1,0 +1,1 @@
+"""mrtoolkit: each indicator is computed once, the search zooms level by level."""

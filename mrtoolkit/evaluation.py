@@ -1,0 +1,72 @@
+"""What a search asks of whatever it searches: the one border between search and trading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The results of one batch of points, a row a point.
+
+    Attributes
+    ----------
+    metrics : mapping of name to (point,) float64
+        NaN where a metric has no value.
+    blocks : mapping of name to (point, block) float64
+        Sufficient statistics per block of time (`sum`, `sum_sq`: of the bars' returns); empty where the evaluator has none.
+    features_computed : int
+        Features that had to be computed for this batch; the others were looked up.
+    """
+
+    metrics: Mapping[str, np.ndarray]
+    blocks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    features_computed: int = 0
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Anything that turns points into metrics: a backtest, or a wrapped callable."""
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Names of the parameters that a point must have; empty means any."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that `evaluate` can give."""
+        ...
+
+    def evaluate(self, points: pd.DataFrame) -> Evaluation:
+        """Evaluate points (a row a point, a column a parameter) with whatever caches there are."""
+        ...
+
+    def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
+        """Evaluate points with the reference engine, computing everything anew and reading no cache."""
+        ...
+
+    def features(self, points: pd.DataFrame) -> frozenset[str]:
+        """Keys of the distinct features that these points use; computes nothing."""
+        ...
+
+    def stale_features(self, points: pd.DataFrame) -> tuple[str, ...]:
+        """Keys of features whose cached values differ from values computed now."""
+        ...
+
+    def benchmark(self) -> Mapping[str, float] | None:
+        """The same metrics for doing nothing clever (buy and hold), or None."""
+        ...
+
+    def persist(self) -> None:
+        """Write to disk what a finished search has computed, if there is a disk."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the data, as plain JSON: what a resumed study is compared with."""
+        ...

@@ -1,0 +1,1 @@
+"""Arrays to numbers, no labels: what search and validation both need."""
