@@ -1,0 +1,1 @@
+"""The command line: `mrtoolkit demo, run, report, store, lab`."""
