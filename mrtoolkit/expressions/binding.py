@@ -1,0 +1,215 @@
+"""Putting values in the place of parameters, which leaves what a point of a search has to compute."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from mrtoolkit.errors import ExpressionError, nearest
+from mrtoolkit.expressions.nodes import (
+    Arithmetic,
+    Call,
+    Choose,
+    Comparison,
+    Constant,
+    Cross,
+    Function,
+    Logic,
+    Node,
+    Not,
+    Parameter,
+    Shift,
+    When,
+    is_missing,
+)
+from mrtoolkit.expressions.normal_form import negated
+from mrtoolkit.expressions.operators import ARITHMETIC, FUNCTIONS
+from mrtoolkit.expressions.scalars import Scalar, scalar_text
+from mrtoolkit.expressions.scalars import canonical as canonical
+
+_MISSING: Final = Constant(None)
+_TRUE: Final = Constant(True)
+_FALSE: Final = Constant(False)
+_OPEN: Final = object()  # no scalar: has a metric in it
+_ORDER: Final = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+
+
+def bind(node: Node, values: Mapping[str, Any]) -> Node:
+    """Return `node` with the parameters' values in their place, simplified where that decides something.
+
+    `when` and `choose` are resolved, comparisons of constants become True or False and pass through & and |, arithmetic
+    of constants becomes one constant (rounded once, at its end). A parameter whose value is None has no value: arithmetic
+    over it is None, no ordered comparison with it is true, and neither is the negation of one (a negation is therefore
+    bound in normal form). A constant that is not finite (1 / 0) is None as well.
+
+    Parameters
+    ----------
+    node : Node
+    values : mapping of name to scalar
+        At least the parameters that are reached; a case that is not chosen needs none.
+
+    Raises
+    ------
+    ExpressionError
+        If a parameter has no value, or one that cannot stand in its place.
+
+    Examples
+    --------
+    >>> import mrtoolkit as mrt
+    >>> from mrtoolkit.expressions.binding import bind
+    >>> bind(mrt.close > mrt.P.level * 2, {"level": 10})
+    close > 20
+    """
+    return _bind(node, values)
+
+
+def _bind(node: Node, values: Mapping[str, Any]) -> Node:
+    return _BINDERS[type(node)](node, values) if node.params else node
+
+
+def _parameter(node: Parameter, values: Mapping[str, Any]) -> Constant:
+    try:
+        value = values[node.name]
+    except KeyError:
+        known = ", ".join(map(str, values)) or "none"
+        msg = f"the parameter {node.name!r} has no value; there are values of: {known}{nearest(node.name, values)}; add {node.name!r}"
+        raise ExpressionError(msg) from None
+    try:
+        return Constant(value)
+    except ExpressionError as error:
+        raise ExpressionError(f"the parameter {node.name!r} cannot be {value!r}: {error}") from None
+
+
+def _call(node: Call, values: Mapping[str, Any]) -> Node:
+    sources = node.sources
+    if not node.default_sources:
+        sources = tuple([_bind(source, values) for source in sources])
+        if any(is_missing(source) for source in sources):
+            return _MISSING
+    arguments = tuple([_bind(argument, values) for argument in node.arguments])
+    return Call(node.name, arguments, sources, node.default_sources, node.output, node.source_names)
+
+
+def _arithmetic(node: Arithmetic, values: Mapping[str, Any]) -> Node:
+    if not node.is_series and (value := _scalar(node, values)) is not _OPEN:
+        return Constant(value)
+    left, right = _bind(node.left, values), _bind(node.right, values)
+    return _MISSING if is_missing(left) or is_missing(right) else Arithmetic(node.op, left, right)
+
+
+def _function(node: Function, values: Mapping[str, Any]) -> Node:
+    if not node.is_series and (value := _scalar(node, values)) is not _OPEN:
+        return Constant(value)
+    operands = tuple([_bind(operand, values) for operand in node.operands])
+    return _MISSING if any(is_missing(operand) for operand in operands) else Function(node.name, operands)
+
+
+def _scalar(node: Node, values: Mapping[str, Any]) -> Any:
+    """Value of a number made of parameters and constants, not rounded; None if it has none; `_OPEN` if it is not such."""
+    if isinstance(node, Constant):
+        return node.value
+    if isinstance(node, Parameter):
+        return _scalar(_parameter(node, values), values)
+    if isinstance(node, Choose):
+        return _scalar(_case(node, values), values)
+    if not isinstance(node, (Arithmetic, Function)):
+        return _OPEN
+    operands = [_scalar(child, values) for child in node.children]
+    if any(operand is _OPEN for operand in operands):
+        return _OPEN
+    if any(operand is None for operand in operands):
+        return None
+    for child, operand in zip(node.children, operands, strict=True):
+        if isinstance(operand, (str, bool)):
+            raise ExpressionError(f"{node.key} needs numbers, but {child.key} is {scalar_text(operand)}; give it a number, or compare it by ==")
+    table, name = (ARITHMETIC, node.op) if isinstance(node, Arithmetic) else (FUNCTIONS, node.name)
+    with np.errstate(all="ignore"):
+        result = float(table[name](*map(float, operands)))
+    return result if np.isfinite(result) else None
+
+
+def _comparison(node: Comparison, values: Mapping[str, Any]) -> Node:
+    left, right = _bind(node.left, values), _bind(node.right, values)
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return Constant(_compared(node, left.value, right.value))
+    return _FALSE if is_missing(left) or is_missing(right) else Comparison(node.op, left, right)
+
+
+def _compared(node: Comparison, left: Scalar, right: Scalar) -> bool:
+    if node.op in ("==", "!="):  # of categories, among which None is one
+        return (left == right) is (node.op == "==")
+    for value in (left, right):
+        if isinstance(value, (str, bool)):
+            raise ExpressionError(f"{node.key} compares {scalar_text(value)}, which has no order; use == or !=")
+    if left is None or right is None:
+        return False
+    return bool(_ORDER[node.op](left, right))
+
+
+def _logic(node: Logic, values: Mapping[str, Any]) -> Node:
+    decides = _FALSE if node.op == "&" else _TRUE
+    left = _bind(node.left, values)
+    if left is decides:
+        return left
+    right = _bind(node.right, values)
+    if right is decides or isinstance(left, Constant):
+        return right
+    return left if isinstance(right, Constant) else Logic(node.op, left, right)
+
+
+def _not(node: Not, values: Mapping[str, Any]) -> Node:
+    return _bind(negated(node.operand), values)
+
+
+def _shift(node: Shift, values: Mapping[str, Any]) -> Node:
+    operand, periods = _bind(node.operand, values), _bind(node.periods, values)
+    if is_missing(periods):
+        raise ExpressionError(f"{node.key} shifts by {node.periods.key}, which is None; give it a whole number of bars, 0 or more")
+    return operand if operand is _MISSING or operand is _FALSE else operand.shift(periods)
+
+
+def _cross(node: Cross, values: Mapping[str, Any]) -> Node:
+    left, right = _bind(node.left, values), _bind(node.right, values)
+    constants = isinstance(left, Constant) and isinstance(right, Constant)  # two thresholds never cross
+    return _FALSE if constants or is_missing(left) or is_missing(right) else Cross(node.direction, left, right)
+
+
+def _when(node: When, values: Mapping[str, Any]) -> Node:
+    flag = _bind(node.flag, values)
+    if not isinstance(flag, Constant):
+        return When(flag, _bind(node.condition, values), node.otherwise)
+    if flag.value not in (True, False):
+        raise ExpressionError(f"{node.key} has the flag {flag.key}, but a flag is True or False; search it by Categorical([True, False])")
+    return _bind(node.condition, values) if flag.value else Constant(node.otherwise)
+
+
+def _choose(node: Choose, values: Mapping[str, Any]) -> Node:
+    return _bind(_case(node, values), values)
+
+
+def _case(node: Choose, values: Mapping[str, Any]) -> Node:
+    wanted = _parameter(node.selector, values).value
+    for category, case in node.cases:
+        if category == wanted:
+            return case
+    allowed = ", ".join(scalar_text(category) for category, _ in node.cases)
+    names = [category for category, _ in node.cases]
+    raise ExpressionError(f"{node.selector.key} is {scalar_text(wanted)}, but its cases are {allowed}{nearest(wanted, names)}; give it one of these")
+
+
+_BINDERS: Final[Mapping[type[Node], Callable[[Any, Mapping[str, Any]], Node]]] = {
+    Parameter: _parameter,
+    Call: _call,
+    Arithmetic: _arithmetic,
+    Function: _function,
+    Comparison: _comparison,
+    Logic: _logic,
+    Not: _not,
+    Shift: _shift,
+    Cross: _cross,
+    When: _when,
+    Choose: _choose,
+}
