@@ -1,10 +1,11 @@
 """What every test shares: how the oracles are imported, how long the property tests run, a store that is thrown away.
 
-`tests` holds no packages: pytest puts each test file's own folder on `sys.path` (file names are unique), and this file puts
-`tests` there, so that `import naive` and `from oracles import naive_rules` find the plain loops of this folder.
+`tests` holds no packages: pytest puts each test file's own folder on `sys.path` (file names are unique), and this file
+puts `tests` there, so that `import naive` and `from oracles import naive_rules` find the plain loops of this folder.
 
-Environment: `MRTOOLKIT_LONG=1` runs tests marked `long` and the property tests with many random examples (print a failure's
-seed and blob); by default they are few and the same in every run. `MRTOOLKIT_BENCH=1` runs benchmarks at full size.
+Environment: `MRTOOLKIT_LONG=1` runs tests marked `long` and the property tests with many random examples (a
+failure prints its blob); by default they are few and the same in every run. `MRTOOLKIT_BENCH=1` runs benchmarks at
+full size.
 """
 
 from __future__ import annotations
