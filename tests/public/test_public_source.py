@@ -1,0 +1,95 @@
+"""The rules of the house that no other tool checks, read from the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "mrtoolkit").rglob("*.py"))
+TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def imports(tree: ast.AST) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += ["." * node.level + (node.module or "")]
+    return names
+
+
+def offenders(check) -> list[str]:
+    return [name for name, tree in TREES.items() if check(tree)]
+
+
+def test_the_package_was_found():
+    assert len(TREES) > 30
+
+
+def test_no_file_imports_the_package_root_or_a_neighbour_by_dots():
+    assert offenders(lambda t: "mrtoolkit" in imports(t) or any(n.startswith(".") for n in imports(t))) == INITS
+
+
+INITS = [
+    name for name in TREES if name.endswith("__init__.py") and any(n.startswith(".") for n in imports(TREES[name]))
+]
+
+
+def test_an_init_file_takes_only_from_its_own_folder():
+    for name in INITS:
+        tree = TREES[name]
+        assert all(node.level <= 1 for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), name
+
+
+def test_no_function_imports_a_first_party_module():
+    def hidden(tree: ast.AST) -> bool:
+        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        return any(n.startswith((".", "mrtoolkit")) for f in functions for n in imports(f))
+
+    assert offenders(hidden) == []
+
+
+@pytest.mark.parametrize("module", ["pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"])
+def test_nothing_that_runs_code_from_a_file_is_imported(module):
+    assert offenders(lambda t: any(n.split(".")[0] == module for n in imports(t))) == []
+
+
+def test_nothing_is_evaluated_or_executed():
+    def runs(tree: ast.AST) -> bool:
+        calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)]
+        names = [f.id if isinstance(f, ast.Name) else getattr(f, "attr", "") for f in calls]
+        return any(
+            n in ("eval", "exec", "compile") and isinstance(f, ast.Name) for f, n in zip(calls, names, strict=True)
+        ) or any(n in ("eval", "query") for n in names)
+
+    assert offenders(runs) == []
+
+
+def test_what_only_posix_has_is_not_imported_unguarded():
+    def posix(tree: ast.Module) -> bool:
+        top = ast.Module(body=[n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)], type_ignores=[])
+        return any(n in ("fcntl", "resource", "termios", "pwd", "grp", "readline") for n in imports(top))
+
+    assert offenders(posix) == []
+
+
+def test_no_file_is_longer_than_400_lines():
+    assert [p.name for p in FILES if len(p.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
+def test_no_file_is_a_drawer():
+    assert [
+        p.name for p in FILES if p.stem in ("utils", "util", "helpers", "common", "misc", "core", "base", "manager")
+    ] == []
+
+
+def test_the_layers_are_kept():
+    tool = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
