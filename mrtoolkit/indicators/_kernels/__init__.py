@@ -1,0 +1,1 @@
+"""Kernels of the indicators: arrays in, arrays out, many lookbacks in one call."""

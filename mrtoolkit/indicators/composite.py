@@ -1,0 +1,44 @@
+"""`Composite`: an indicator that is an expression over others, so that its parts are shared with every other rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.expressions.outputs import Outputs
+from mrtoolkit.indicators.arguments import bind_arguments, series_node
+from mrtoolkit.indicators.parameter import IndicatorParameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """An indicator built of others; it has no kernel and no features of its own.
+
+    Attributes
+    ----------
+    name : str
+        As in a rule.
+    parameters : tuple of IndicatorParameter
+        In the order of the call; those of its parts have their own bounds too.
+    outputs : tuple of str
+        Names of its outputs.
+    build : callable
+        `build(source, *parameters)`: the node of each output by name.
+    description, formula : str
+        One sentence; how it is computed and where this is from.
+    """
+
+    name: str
+    parameters: tuple[IndicatorParameter, ...]
+    outputs: tuple[str, ...]
+    build: Callable[..., Mapping[str, Node]]
+    description: str = ""
+    formula: str = ""
+
+    def __call__(self, *arguments: Any, of: Any = None, **keywords: Any) -> Outputs:
+        """Return the outputs, each an expression; `of` is what it is computed of (default: the close)."""
+        nodes = bind_arguments(self.name, self.parameters, arguments, keywords, more=("of",))
+        text = f"{self.name}({', '.join(node.key for node in nodes)})"
+        return Outputs(text, self.build(series_node(self.name, "close", of), *nodes))

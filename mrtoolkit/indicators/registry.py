@@ -1,0 +1,60 @@
+"""The indicators by name."""
+
+from __future__ import annotations
+
+import threading
+from typing import TypeAlias
+
+from mrtoolkit.errors import IndicatorError, nearest
+from mrtoolkit.expressions.nodes import INPUT_NAMES
+from mrtoolkit.indicators.composite import Composite
+from mrtoolkit.indicators.spec import Indicator
+
+Entry: TypeAlias = Indicator | Composite
+
+_WORDS = {*INPUT_NAMES, "when", "choose", "minimum", "maximum", "log", "sqrt", "abs"}  # words of the grammar
+_entries: dict[str, Entry] = {}
+_built_in: set[str] = set()
+_lock = threading.Lock()
+
+
+def register(entry: Entry, *, built_in: bool = False) -> Entry:
+    """Put an indicator into the registry and return it; a user's replaces one of the same name.
+
+    Raises
+    ------
+    IndicatorError
+        If the name is a word of the grammar or a built-in indicator's.
+    """
+    with _lock:
+        if entry.name in _WORDS or (not built_in and entry.name in _built_in):
+            what = "an input or a function of expressions" if entry.name in _WORDS else "an indicator of the toolkit"
+            cure = f"choose another name, as in my_{entry.name}"
+            msg = f"the indicator {entry.name!r} cannot be registered, as that is the name of {what}; {cure}"
+            raise IndicatorError(msg)
+        if built_in:
+            _built_in.add(entry.name)
+        _entries[entry.name] = entry
+    return entry
+
+
+def get(name: str) -> Entry:
+    """Return the indicator of that name.
+
+    Raises
+    ------
+    IndicatorError
+        If there is none; the nearest name is given.
+    """
+    try:
+        return _entries[name]
+    except KeyError:
+        known = names()
+        hint = nearest(name, known) or "; register your own by @mrt.indicator"
+        msg = f"there is no indicator {name!r} among {', '.join(known)}{hint}"
+        raise IndicatorError(msg) from None
+
+
+def names() -> tuple[str, ...]:
+    """Names of all registered indicators, sorted."""
+    return tuple(sorted(_entries))

@@ -1,0 +1,128 @@
+"""The hash of a function's source and of what it calls: part of the key of every feature."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import sys
+import sysconfig
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+_LIBRARIES = tuple({str(Path(sysconfig.get_path(kind)).resolve()) for kind in ("stdlib", "purelib", "platlib")})
+
+
+@functools.lru_cache(maxsize=1024)
+def hash_source(function: Callable[..., Any]) -> str:
+    """Return 16 hex digits that change with the function's text, its helpers' and the values that it refers to.
+
+    Parameters
+    ----------
+    function : callable
+        A Python function or a numba dispatcher. Its helpers are followed through globals, closures and its own
+        modules; functions of installed libraries count by name. Computed once for each function object: a global that
+        is changed afterwards is not seen until the function is defined (and registered) again.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    package = (getattr(function, "__module__", None) or "").partition(".")[0]
+    for part in _parts(function, package, set()):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def source_text(function: FunctionType) -> str | None:
+    """Return the function's text, or None where it is not known or is no longer what runs (an edited file)."""
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        compiled = compile(text, "<source>", "exec", dont_inherit=True)
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return None
+    wanted = _instructions(function.__code__)
+    found = (c for c in _nested(compiled) if c.co_name == function.__code__.co_name)
+    return text if any(_instructions(code) == wanted for code in found) else None
+
+
+def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
+    """Yield what tells `value` apart, as texts; functions are followed into what they refer to."""
+    function = getattr(value, "py_func", value)
+    if isinstance(function, FunctionType):
+        if id(function) in seen:
+            return
+        seen.add(id(function))
+        yield f"{function.__qualname__}{_options(value)}"
+        if not _is_library(function, package):
+            yield source_text(function) or repr(_instructions(function.__code__))
+            yield from _parts((function.__defaults__, function.__kwdefaults__), package, seen)
+            for name, referred in _referred(function, package):
+                yield name
+                yield from _parts(referred, package, seen)
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype.str}{value.shape}{hashlib.blake2b(np.ascontiguousarray(value).tobytes()).hexdigest()}"
+    elif isinstance(value, bool | int | float | complex | str | bytes | None | np.generic):
+        yield f"{type(value).__name__}:{value!r}"
+    elif isinstance(value, tuple | list):
+        yield f"{type(value).__name__}:{len(value)}"
+        for item in value:
+            yield from _parts(item, package, seen)
+    elif isinstance(value, dict):
+        yield f"dict:{len(value)}"
+        for key in sorted(value, key=repr):
+            yield from _parts(key, package, seen)
+            yield from _parts(value[key], package, seen)
+    elif isinstance(value, functools.partial):
+        yield from _parts((value.func, value.args, value.keywords), package, seen)
+    else:
+        yield getattr(value, "__qualname__", None) or type(value).__qualname__
+
+
+def _options(value: Any) -> str:
+    options = getattr(value, "targetoptions", None)
+    if options is None:
+        return ""
+    flags = options.get("fastmath", False)
+    shown = sorted(flags) if isinstance(flags, set | frozenset) else flags
+    return f" fastmath={shown} {options.get('error_model', '')}"
+
+
+def _referred(function: FunctionType, package: str) -> Iterator[tuple[str, Any]]:
+    names = sorted({name for code in _nested(function.__code__) for name in code.co_names})
+    for name in names:
+        if name not in function.__globals__:
+            continue
+        value = function.__globals__[name]
+        if not isinstance(value, ModuleType):
+            yield name, value
+        elif not _is_library(value, package):
+            yield from ((f"{name}.{n}", getattr(value, n)) for n in names if hasattr(value, n))
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # not filled yet: a function that refers to itself
+            continue
+
+
+def _is_library(value: FunctionType | ModuleType, package: str) -> bool:
+    home = value.__name__ if isinstance(value, ModuleType) else (value.__module__ or "")
+    if home.partition(".")[0] in (package, "__main__"):
+        return False
+    file = getattr(sys.modules.get(home), "__file__", None)
+    return file is None or str(Path(file).resolve()).startswith(_LIBRARIES)
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _nested(constant)
+
+
+def _instructions(code: CodeType) -> tuple[Any, ...]:
+    """What a code object does, without where it stands."""
+    constants = tuple(_instructions(c) if isinstance(c, CodeType) else (type(c).__name__, c) for c in code.co_consts)
+    return (code.co_code, code.co_names, code.co_varnames, repr(constants))

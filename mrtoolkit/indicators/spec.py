@@ -1,0 +1,167 @@
+"""`Indicator`: what an indicator is, how it is written in a rule, and how it is computed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from mrtoolkit._jit import read_only
+from mrtoolkit.errors import IndicatorError
+from mrtoolkit.expressions.nodes import Call, Input, Node
+from mrtoolkit.expressions.outputs import Outputs
+from mrtoolkit.indicators.arguments import bind_arguments, series_node
+from mrtoolkit.indicators.parameter import IndicatorParameter
+from mrtoolkit.indicators.source import hash_source
+
+Kernel: TypeAlias = Callable[[tuple[np.ndarray, ...], np.ndarray, np.ndarray], None]
+
+_TAKEN = {"time", "asset", "trial", "level", "region", "block", "point", "input", "P", "M", "of"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """An indicator of the registry; calling it gives an expression, as in `mrt.ema(P.n)`.
+
+    Attributes
+    ----------
+    name : str
+        As in a rule and as the name of the variable in a Dataset.
+    inputs : tuple of str
+        Columns of the bars that it reads where no others are given.
+    parameters : tuple of IndicatorParameter
+        With their bounds; in the order of the call.
+    outputs : tuple of str
+        Names of its outputs where it has several, else empty.
+    warmup : callable of the parameters, by name
+        Bars without a value at the start, counted from the first bar at which all inputs have one.
+    version : int
+        To be raised when the formula changes.
+    kernel : callable
+        `kernel(inputs, parameters, out)`: inputs a tuple of (time,), parameters (n, parameter), out
+        (output, n, time); fills `out`, NaN where it has no value.
+    units : str
+        Of its values: "price", "0-100", "percent", "fraction", or what a user says.
+    description : str
+        One sentence.
+    formula : str
+        How it is computed, how it starts, what a missing value does, and where this is from.
+    source : callable
+        What `source_hash` is the hash of; the kernel where it is not given.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    parameters: tuple[IndicatorParameter, ...]
+    warmup: Callable[..., int]
+    kernel: Kernel
+    outputs: tuple[str, ...] = ()
+    version: int = 1
+    units: str = "price"
+    description: str = ""
+    formula: str = ""
+    source: Callable[..., Any] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *(p.name for p in self.parameters), *self.outputs):
+            if not name.isidentifier() or name.startswith("_"):
+                cure = "take a word of letters, digits and underscores that starts with a letter"
+                msg = f"an indicator, parameter or output is named {name!r}; {cure}"
+                raise IndicatorError(msg)
+            if name in _TAKEN or hasattr(xr.Dataset, name):
+                what = f"xarray has Dataset.{name}" if hasattr(xr.Dataset, name) else "that is a word of the toolkit"
+                msg = (
+                    f"an indicator, parameter or output is named {name!r}, but {what}; choose another, as in my_{name}"
+                )
+                raise IndicatorError(msg)
+
+    @property
+    def source_hash(self) -> str:
+        """Hash of the kernel's source and of its helpers'."""
+        return hash_source(self.source or self.kernel)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        kinds = inspect.Parameter
+        words = [kinds(p.name, kinds.POSITIONAL_OR_KEYWORD, default=p.signature_default) for p in self.parameters]
+        sources = ["of"] if len(self.inputs) == 1 else self.inputs
+        return inspect.Signature([*words, *(kinds(name, kinds.KEYWORD_ONLY, default=None) for name in sources)])
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return the expression of this indicator: a node, or its `Outputs` where it has several.
+
+        Parameters
+        ----------
+        *arguments, **keywords
+            The parameters, in order or by name: numbers, `P.name`, arithmetic of these, or a list of numbers; then
+            `of=` (or, where it reads several columns, each by its name) for what it is computed of.
+
+        Raises
+        ------
+        IndicatorError
+            For a number out of bounds, a fraction where whole bars are counted, a missing or unknown argument.
+        """
+        series = {word: keywords.pop(word) for word in self._series_words() if word in keywords}
+        nodes = bind_arguments(self.name, self.parameters, arguments, keywords, more=self._series_words())
+        sources = self._sources(series)
+        is_default = all(node is Input(name) for node, name in zip(sources, self.inputs, strict=True))
+        words = ("of",) if len(self.inputs) == 1 else self.inputs
+
+        def call(output: str | None) -> Node:
+            return Call(self.name, nodes, sources, is_default, output, words)
+
+        if not self.outputs:
+            return call(None)
+        text = f"{self.name}({', '.join(node.key for node in nodes)})"
+        return Outputs(text, {output: call(output) for output in self.outputs})
+
+    def compute(self, inputs: Sequence[np.ndarray], parameters: np.ndarray, out: np.ndarray) -> None:
+        """Compute the indicator of one asset for many parameter values in one call.
+
+        Parameters
+        ----------
+        inputs : sequence of (time,)
+            One an input; NaN is missing.
+        parameters : (n, parameter)
+            A row for each set of values.
+        out : (output, n, time)
+            Filled; float64 and C-contiguous. NaN where the indicator has no value.
+
+        Raises
+        ------
+        IndicatorError
+            If a value is out of its parameter's bounds, or a user's kernel fails.
+        """
+        table = np.asarray(parameters, dtype=np.float64)
+        columns = tuple(read_only(column) for column in inputs)
+        shape = (max(len(self.outputs), 1), len(table), columns[0].size)
+        if len(columns) != len(self.inputs) or table.shape[1:] != (len(self.parameters),) or out.shape != shape:
+            msg = (
+                f"{self.name} got {len(columns)} inputs, parameters {table.shape} and out {out.shape};"
+                f" it needs {len(self.inputs)} inputs, parameters (n, {len(self.parameters)}) and out (output, n, time)"
+            )
+            raise IndicatorError(msg)
+        for k, parameter in enumerate(self.parameters):
+            parameter.check_all(table[:, k], self.name)
+        if out.size:
+            self.kernel(columns, table, out)
+
+    def warmup_of(self, values: Sequence[float]) -> int:
+        """Return the number of bars without a value for these parameter values, in the order of the parameters."""
+        named = {p.name: p.typed(value) for p, value in zip(self.parameters, values, strict=True)}
+        return int(self.warmup(**named))
+
+    def _series_words(self) -> tuple[str, ...]:
+        return ("of", *self.inputs) if len(self.inputs) == 1 else self.inputs
+
+    def _sources(self, series: dict[str, Any]) -> tuple[Node, ...]:
+        if len(self.inputs) == 1:
+            if len(series) > 1:
+                msg = f"{self.name} got both of= and {self.inputs[0]}=, which mean the same; leave one out"
+                raise IndicatorError(msg)
+            series = dict.fromkeys(self.inputs, next(iter(series.values()), None))
+        return tuple(series_node(self.name, name, series.get(name)) for name in self.inputs)

@@ -1,0 +1,74 @@
+"""Moving averages: exponential, simple, weighted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit.indicators._kernels.smoothing import smooth
+from mrtoolkit.indicators._kernels.windows import mean, weighted_mean
+from mrtoolkit.indicators.parameter import IndicatorParameter
+from mrtoolkit.indicators.registry import register
+from mrtoolkit.indicators.spec import Indicator
+
+LONGEST = 1_000_000
+"""Longest lookback, in bars."""
+
+
+def whole_bars(lookbacks: np.ndarray) -> np.ndarray:
+    """Lookbacks rounded up to whole bars, as the kernels want them."""
+    whole: np.ndarray = np.ceil(lookbacks).astype(np.int64)
+    return whole
+
+
+def _ema(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    lookbacks = parameters[:, 0]
+    smooth(inputs[0], 2.0 / (lookbacks + 1.0), whole_bars(lookbacks), out[0])
+
+
+def _sma(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    mean(inputs[0], whole_bars(parameters[:, 0]), out[0])
+
+
+def _wma(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    weighted_mean(inputs[0], whole_bars(parameters[:, 0]), out[0])
+
+
+ema = Indicator(
+    name="ema",
+    inputs=("close",),
+    parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST, integer=False),),
+    warmup=lambda lookback: int(np.ceil(lookback)) - 1,
+    kernel=_ema,
+    description="Exponential moving average.",
+    formula=(
+        "e += alpha * (x - e), alpha = 2 / (lookback + 1), from the mean of the first ceil(lookback) values on "
+        "(TA-Lib's seed; TA-Lib knows whole lookbacks only). A missing value has no result and leaves e as it "
+        "was."
+    ),
+)
+
+sma = Indicator(
+    name="sma",
+    inputs=("close",),
+    parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST),),
+    warmup=lambda lookback: lookback - 1,
+    kernel=_sma,
+    description="Simple moving average: the mean of the last `lookback` values.",
+    formula="sum of the last lookback values / lookback. A window with a missing value has no result.",
+)
+
+wma = Indicator(
+    name="wma",
+    inputs=("close",),
+    parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST),),
+    warmup=lambda lookback: lookback - 1,
+    kernel=_wma,
+    description="Weighted moving average: weights 1 to `lookback`, the newest counts most.",
+    formula=(
+        "sum of i * x over the window, i = 1 (oldest) to lookback, / (lookback (lookback + 1) / 2). A missing "
+        "value: no result."
+    ),
+)
+
+for _indicator in (ema, sma, wma):
+    register(_indicator, built_in=True)

@@ -1,0 +1,79 @@
+"""Volatility: standard deviation, true range, bands around a mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.indicators._kernels.changes import true_range
+from mrtoolkit.indicators._kernels.smoothing import smooth
+from mrtoolkit.indicators._kernels.windows import deviation
+from mrtoolkit.indicators.composite import Composite
+from mrtoolkit.indicators.parameter import IndicatorParameter
+from mrtoolkit.indicators.registry import register
+from mrtoolkit.indicators.spec import Indicator
+from mrtoolkit.indicators.trend import LONGEST, sma, whole_bars
+
+
+def _stdev(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    deviation(inputs[0], whole_bars(parameters[:, 0]), out[0])
+
+
+def _atr(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    ranges = np.empty_like(inputs[0])
+    true_range(*inputs, ranges)
+    ranges.flags.writeable = False  # the form that `smooth` is compiled for
+    lookbacks = parameters[:, 0]
+    smooth(ranges, 1.0 / lookbacks, whole_bars(lookbacks), out[0])
+
+
+def _bollinger(source: Node, lookback: Node, width: Node) -> Mapping[str, Node]:
+    middle = sma(lookback, of=source)
+    band = width * stdev(lookback, of=source)
+    return {"lower": middle - band, "middle": middle, "upper": middle + band}
+
+
+stdev = Indicator(
+    name="stdev",
+    inputs=("close",),
+    parameters=(IndicatorParameter(name="lookback", low=2, high=LONGEST),),
+    warmup=lambda lookback: lookback - 1,
+    kernel=_stdev,
+    description="Standard deviation of the last `lookback` values.",
+    formula=(
+        "sqrt(mean of (x - mean)^2) over the window: the population form (divided by lookback), as TA-Lib's "
+        "STDDEV, summed about origins inside the window, so that no digits are lost at large prices. A window "
+        "with a missing value has no result."
+    ),
+)
+
+atr = Indicator(
+    name="atr",
+    inputs=("high", "low", "close"),
+    parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST, integer=False),),
+    warmup=lambda lookback: int(np.ceil(lookback)),
+    kernel=_atr,
+    description="Average true range of Wilder.",
+    formula=(
+        "true range = max(high, previous close) - min(low, previous close), from the second bar on; smoothed by "
+        "alpha = 1 / lookback from the mean of the first ceil(lookback) ranges on (TA-Lib's seed). A bar with a "
+        "missing price has no result and is passed over. Wilder (1978)."
+    ),
+)
+
+bollinger = Composite(
+    name="bollinger",
+    parameters=(
+        IndicatorParameter(name="lookback", low=2, high=LONGEST, default=20),
+        IndicatorParameter(name="width", low=0, high=1_000, integer=False, default=2),
+    ),
+    outputs=("lower", "middle", "upper"),
+    build=_bollinger,
+    description="Bollinger's bands: `width` deviations below and above the mean.",
+    formula="sma(lookback) -+ width * stdev(lookback), population form, as TA-Lib's BBANDS. Bollinger (2001).",
+)
+
+for _entry in (stdev, atr, bollinger):
+    register(_entry, built_in=True)
