@@ -1,0 +1,99 @@
+"""Arrays from expressions: one kernel call for a family's missing features, NumPy for what lies around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from mrtoolkit.errors import StoreError
+from mrtoolkit.expressions.nodes import Arithmetic, Call, Constant, Function, Node, Shift
+from mrtoolkit.expressions.operators import ARITHMETIC, FUNCTIONS
+from mrtoolkit.indicators.spec import Indicator
+
+Value = np.ndarray | float
+"""A series (asset, time), or a number that is the same at every bar."""
+
+# Results are made in a slab of this size (or of one feature where that is larger) that is used again: fresh memory costs
+# 0.25 ms for each feature of 50,000 bars here, 8 times an EMA's kernel, and should be paid once and not twice.
+_SLAB_BYTES = 4 * 2**20
+
+
+def compute_rows(
+    spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray, shape: tuple[int, int]
+) -> Iterator[np.ndarray]:
+    """Yield the feature of each row of `parameters`, (asset, time), or (output, asset, time) of several outputs.
+
+    One kernel call computes all parameters of one asset, as far as they fit into a slab. Each feature gets memory of
+    its own, so that evicting it frees it.
+    """
+    n_assets, n_bars = shape
+    n_outputs = max(1, len(spec.outputs))
+    step = max(1, _SLAB_BYTES // (8 * n_outputs * n_bars))
+    work = np.empty(n_outputs * min(step, len(parameters)) * n_bars)
+    for start in range(0, len(parameters), step):
+        chosen = parameters[start : start + step]
+        if n_assets == 1 and len(chosen) == 1:
+            row = np.empty((n_outputs, 1, n_bars))
+            spec.compute([source[0] for source in sources], chosen, row)
+            yield row[0] if n_outputs == 1 else row
+            continue
+        slab = work[: n_outputs * len(chosen) * n_bars].reshape(n_outputs, len(chosen), n_bars)
+        rows = [np.empty((n_outputs, n_assets, n_bars)) for _ in chosen]
+        for asset in range(n_assets):
+            spec.compute([source[asset] for source in sources], chosen, slab)
+            for k, row in enumerate(rows):
+                row[:, asset] = slab[:, k]
+        yield from (row[0] if n_outputs == 1 else row for row in rows)
+
+
+def apply(node: Node, operand: Callable[[Node], Value], shape: tuple[int, int]) -> Value:
+    """Return the value of an expression that is neither an indicator nor an input, from the values of its parts.
+
+    IEEE arithmetic: a division by zero is infinite or NaN, the logarithm of a negative number is NaN; no warnings.
+    """
+    with np.errstate(all="ignore"):
+        if isinstance(node, Arithmetic):
+            return ARITHMETIC[node.op](operand(node.left), operand(node.right))  # type: ignore[no-any-return]
+        if isinstance(node, Function):
+            return FUNCTIONS[node.name](*[operand(o) for o in node.operands])  # type: ignore[no-any-return]
+    if isinstance(node, Shift):
+        return _shifted(series(operand(node.operand), shape), node)
+    if isinstance(node, Constant) and node.value is None:
+        return float("nan")
+    if isinstance(node, Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    message = f"{node.key} ({type(node).__name__}) is not a number a bar, so it has no array; ask for a number a bar."
+    raise StoreError(message)
+
+
+def series(value: Value, shape: tuple[int, int]) -> np.ndarray:
+    """Return a value as a read-only C-contiguous array (asset, time); a column without assets is the same for each."""
+    values = np.asarray(value, dtype=np.float64)
+    if values.shape != shape or not values.flags.c_contiguous:
+        values = np.ascontiguousarray(np.broadcast_to(values, shape))
+    values.flags.writeable = False
+    return values
+
+
+def _shifted(values: np.ndarray, node: Shift) -> np.ndarray:
+    periods = node.periods.value if isinstance(node.periods, Constant) else None
+    if isinstance(periods, bool) or not isinstance(periods, int) or periods < 0:
+        message = f"{node.key} shifts by {node.periods.key}, but bars are counted: write a whole number, 0 or more."
+        raise StoreError(message)
+    shifted = np.full_like(values, np.nan)
+    if periods < values.shape[-1]:
+        shifted[..., periods:] = values[..., : values.shape[-1] - periods]
+    return shifted
+
+
+def parameters_of(calls: Sequence[Call]) -> np.ndarray:
+    """Return the arguments of calls, (call, parameter)."""
+    for call in calls:
+        for argument in call.arguments:
+            is_number = isinstance(argument, Constant) and isinstance(argument.value, int | float)
+            if not is_number:
+                message = f"{call.key} has the argument {argument.key}, but one feature needs one number there."
+                raise StoreError(message)
+    rows = [[argument.value for argument in call.arguments] for call in calls]  # type: ignore[attr-defined]
+    return np.array(rows, dtype=np.float64).reshape(len(calls), -1)

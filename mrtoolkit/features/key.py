@@ -1,0 +1,212 @@
+"""What tells one feature from another, and which family it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mrtoolkit.errors import StoreError
+from mrtoolkit.expressions.nodes import (
+    Arithmetic,
+    Call,
+    Choose,
+    Constant,
+    Function,
+    Input,
+    Node,
+    Parameter,
+    Shift,
+    Values,
+)
+from mrtoolkit.expressions.scalars import Scalar
+from mrtoolkit.expressions.walk import walk
+from mrtoolkit.features.family import Code, Family, Labels
+from mrtoolkit.indicators import registry
+from mrtoolkit.indicators.spec import Indicator
+
+_WORDS = {"+": "plus", "-": "minus", "*": "times", "/": "over", "**": "power"}
+
+
+class FeatureKey(NamedTuple):
+    """The key of one feature in memory: other bars, another expression or other code give another key."""
+
+    data: str
+    text: str
+    code: object
+
+
+def indicator_of(node: Call) -> Indicator:
+    """Return the registered indicator of a call.
+
+    Raises
+    ------
+    IndicatorError
+        If nothing of that name is registered.
+    StoreError
+        If the name is a composite's, which has no kernel of its own.
+    """
+    found = registry.get(node.name)
+    if not isinstance(found, Indicator):
+        message = f"{node.key} is a composite of other indicators and not itself a feature; ask for one of its outputs."
+        raise StoreError(message)
+    return found
+
+
+def feature_key(data: str, node: Call) -> FeatureKey:
+    """Return the key of a call's row (all outputs together) over the bars with fingerprint `data`; about 1 us."""
+    spec = indicator_of(node)
+    code: object = (spec.version, spec.source_hash)
+    if node.depth > 2:
+        code = code_of(node)
+    text = node.key
+    if node.output is not None:
+        text = text[: -len(node.output) - 1]
+    return FeatureKey(data, text, code)
+
+
+def code_of(node: Node) -> Code:
+    """Return name, version and source hash of each call in an expression, outermost first."""
+    specs = [indicator_of(part) for part in walk(node) if isinstance(part, Call)]
+    return tuple((spec.name, spec.version, spec.source_hash) for spec in specs)
+
+
+def check_concrete(node: object) -> Node:
+    """Return `node` if it is a number a bar without open parameters.
+
+    Raises
+    ------
+    StoreError
+        For a condition, open parameters, a list of values, or no node at all.
+    """
+    if not isinstance(node, Node):
+        message = f"a feature is asked for by {node!r} ({type(node).__name__}), but must be a node; write mrt.ema(12)."
+        raise StoreError(message)
+    if node.is_condition:
+        message = f"{node.key} is a condition (true or false a bar), and features are numbers; ask for its two sides."
+        raise StoreError(message)
+    if node.params:
+        first = node.params[0]
+        message = (
+            f"{node.key} has the open parameter{'s' if len(node.params) > 1 else ''} {', '.join(node.params)}, but a "
+            f"feature needs numbers; write one in the place of P.{first}, or a list for compute_batch."
+        )
+        raise StoreError(message)
+    return node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One expression asked for: its family, and the values of each of the family's parameters.
+
+    Attributes
+    ----------
+    pattern : Node
+        The expression with a parameter in the place of every argument of an indicator.
+    name : str
+        Name for the variable: "ema", "ema_of_rsi".
+    parameters : tuple of str
+        The pattern's parameters: "lookback" of the outermost indicator, "rsi_lookback" of one inside.
+    values : tuple of tuple of scalar
+        One tuple a parameter; more than one value where a list was given.
+    """
+
+    pattern: Node
+    name: str
+    parameters: tuple[str, ...]
+    values: tuple[tuple[Scalar, ...], ...]
+
+
+def request_of(node: Node) -> Request:
+    """Return the family's pattern of a concrete expression and the values in it."""
+    slots: dict[str, tuple[Scalar, ...]] = {}
+    pattern = _open(node, slots, prefix="")
+    return Request(pattern=pattern, name=name_of(node), parameters=tuple(slots), values=tuple(slots.values()))
+
+
+def family_of(node: Call) -> tuple[Family, Labels]:
+    """Return the family and the labels of a concrete call; its output does not matter."""
+    request = request_of(without_output(node))
+    spec = indicator_of(node)
+    family = Family(
+        name=request.name,
+        pattern=request.pattern.key,
+        parameters=request.parameters,
+        outputs=tuple(spec.outputs),
+        code=code_of(node),
+        units=spec.units,
+    )
+    return family, tuple(v[0] for v in request.values)  # type: ignore[misc]
+
+
+def without_output(node: Call) -> Call:
+    """Return the call of all outputs together, which is what a row holds."""
+    if node.output is None:
+        return node
+    return Call(node.name, node.arguments, node.sources, node.default_sources, None, node.source_names)
+
+
+def name_of(node: Node) -> str:
+    """Return a name for a variable that says what an expression is: "ema", "ema_of_rsi", "ema_minus_ema"."""
+    if isinstance(node, Call):
+        name = node.name if node.default_sources else "_and_".join(f"{name_of(s)}" for s in node.sources)
+        name = name if node.default_sources else f"{node.name}_of_{name}"
+        name = name if node.output is None else f"{name}_{node.output}"
+    elif isinstance(node, Arithmetic):
+        name = f"{name_of(node.left)}_{_WORDS[node.op]}_{name_of(node.right)}"
+    elif isinstance(node, Function):
+        name = f"{node.name}_{'_'.join(name_of(o) for o in node.operands)}"
+    elif isinstance(node, Shift):
+        name = f"{name_of(node.operand)}_shift"
+    else:
+        name = "".join(c if c.isalnum() else "_" for c in (node.name if isinstance(node, Input) else node.key))
+    return name[:60]
+
+
+def _open(node: Node, slots: dict[str, tuple[Scalar, ...]], prefix: str) -> Node:
+    """Return `node` with a parameter for every number that an indicator takes; their values go to `slots`."""
+    if isinstance(node, Call):
+        words = [parameter.name for parameter in indicator_of(node).parameters]
+        arguments = tuple(
+            _open_argument(argument, slots, prefix + word) for word, argument in zip(words, node.arguments, strict=True)
+        )
+        sources = tuple(_open(source, slots, _inner_prefix(source)) for source in node.sources)
+        return Call(node.name, arguments, sources, node.default_sources, node.output, node.source_names)
+    if isinstance(node, Arithmetic):
+        left = _open(node.left, slots, _inner_prefix(node.left))
+        return Arithmetic(node.op, left, _open(node.right, slots, _inner_prefix(node.right)))
+    if isinstance(node, Function):
+        return Function(node.name, tuple(_open(o, slots, _inner_prefix(o)) for o in node.operands))
+    if isinstance(node, Shift):
+        return Shift(_open(node.operand, slots, _inner_prefix(node.operand)), node.periods)
+    if isinstance(node, Choose):
+        message = f"{node.key} chooses between expressions, so it is not one feature; ask for the cases."
+        raise StoreError(message)
+    return node
+
+
+def _inner_prefix(node: Node) -> str:
+    return f"{node.name}_" if isinstance(node, Call) else ""
+
+
+def _open_argument(argument: Node, slots: dict[str, tuple[Scalar, ...]], word: str) -> Node:
+    if isinstance(argument, Values):
+        values = argument.values
+    elif isinstance(argument, Constant):
+        values = (argument.value,)
+    else:
+        return argument
+    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
+        return argument  # a text or a flag belongs to the pattern
+    name = word
+    for n in range(2, len(slots) + 3):
+        if name not in slots:
+            break
+        name = f"{word}_{n}"
+    slots[name] = values
+    return Parameter(name)
+
+
+def bind_labels(parameters: tuple[str, ...], labels: Labels) -> Mapping[str, Scalar]:
+    """Return what `bind` takes to turn a pattern into the feature with these labels."""
+    return dict(zip(parameters, labels, strict=True))
