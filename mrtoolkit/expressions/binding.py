@@ -41,9 +41,9 @@ def bind(node: Node, values: Mapping[str, Any]) -> Node:
     """Return `node` with the parameters' values in their place, simplified where that decides something.
 
     `when` and `choose` are resolved, comparisons of constants become True or False and pass through & and |, arithmetic
-    of constants becomes one constant (rounded once, at its end). A parameter whose value is None has no value: arithmetic
-    over it is None, no ordered comparison with it is true, and neither is the negation of one (a negation is therefore
-    bound in normal form). A constant that is not finite (1 / 0) is None as well.
+    of constants becomes one constant (rounded once, at its end). A parameter whose value is None has no value:
+    arithmetic over it is None, no ordered comparison with it is true, and neither is the negation of one (a negation is
+    therefore bound in normal form). A constant that is not finite (1 / 0) is None as well.
 
     Parameters
     ----------
@@ -74,9 +74,10 @@ def _parameter(node: Parameter, values: Mapping[str, Any]) -> Constant:
     try:
         value = values[node.name]
     except KeyError:
-        known = ", ".join(map(str, values)) or "none"
-        msg = f"the parameter {node.name!r} has no value; there are values of: {known}{nearest(node.name, values)}; add {node.name!r}"
-        raise ExpressionError(msg) from None
+        known = (", ".join(map(str, values)) or "none") + nearest(node.name, values)
+        raise ExpressionError(
+            f"the parameter {node.name!r} has no value; there are values of: {known}; give one to {node.name!r}"
+        ) from None
     try:
         return Constant(value)
     except ExpressionError as error:
@@ -108,7 +109,7 @@ def _function(node: Function, values: Mapping[str, Any]) -> Node:
 
 
 def _scalar(node: Node, values: Mapping[str, Any]) -> Any:
-    """Value of a number made of parameters and constants, not rounded; None if it has none; `_OPEN` if it is not such."""
+    """Return the unrounded value of parameters and constants, None if there is none, `_OPEN` if it has other parts."""
     if isinstance(node, Constant):
         return node.value
     if isinstance(node, Parameter):
@@ -124,7 +125,10 @@ def _scalar(node: Node, values: Mapping[str, Any]) -> Any:
         return None
     for child, operand in zip(node.children, operands, strict=True):
         if isinstance(operand, (str, bool)):
-            raise ExpressionError(f"{node.key} needs numbers, but {child.key} is {scalar_text(operand)}; give it a number, or compare it by ==")
+            raise ExpressionError(
+                f"{node.key} needs numbers, but {child.key} is {scalar_text(operand)}; "
+                "give it a number, or compare it by =="
+            )
     table, name = (ARITHMETIC, node.op) if isinstance(node, Arithmetic) else (FUNCTIONS, node.name)
     with np.errstate(all="ignore"):
         result = float(table[name](*map(float, operands)))
@@ -167,7 +171,9 @@ def _not(node: Not, values: Mapping[str, Any]) -> Node:
 def _shift(node: Shift, values: Mapping[str, Any]) -> Node:
     operand, periods = _bind(node.operand, values), _bind(node.periods, values)
     if is_missing(periods):
-        raise ExpressionError(f"{node.key} shifts by {node.periods.key}, which is None; give it a whole number of bars, 0 or more")
+        raise ExpressionError(
+            f"{node.key} shifts by {node.periods.key}, which is None; give it a whole number of bars, 0 or more"
+        )
     return operand if operand is _MISSING or operand is _FALSE else operand.shift(periods)
 
 
@@ -182,7 +188,9 @@ def _when(node: When, values: Mapping[str, Any]) -> Node:
     if not isinstance(flag, Constant):
         return When(flag, _bind(node.condition, values), node.otherwise)
     if flag.value not in (True, False):
-        raise ExpressionError(f"{node.key} has the flag {flag.key}, but a flag is True or False; search it by Categorical([True, False])")
+        raise ExpressionError(
+            f"{node.key} has the flag {flag.key}, but a flag is True or False; search it by Categorical([True, False])"
+        )
     return _bind(node.condition, values) if flag.value else Constant(node.otherwise)
 
 
@@ -195,9 +203,11 @@ def _case(node: Choose, values: Mapping[str, Any]) -> Node:
     for category, case in node.cases:
         if category == wanted:
             return case
-    allowed = ", ".join(scalar_text(category) for category, _ in node.cases)
     names = [category for category, _ in node.cases]
-    raise ExpressionError(f"{node.selector.key} is {scalar_text(wanted)}, but its cases are {allowed}{nearest(wanted, names)}; give it one of these")
+    allowed = ", ".join(map(scalar_text, names)) + nearest(wanted, names)
+    raise ExpressionError(
+        f"{node.selector.key} is {scalar_text(wanted)}, but its cases are {allowed}; give it one of these"
+    )
 
 
 _BINDERS: Final[Mapping[type[Node], Callable[[Any, Mapping[str, Any]], Node]]] = {

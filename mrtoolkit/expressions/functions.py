@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from mrtoolkit.errors import ExpressionError
 from mrtoolkit.expressions.nodes import Choose, Function, Node, Parameter, When, as_node
@@ -29,7 +30,7 @@ def when(flag: object, condition: object, *, otherwise: bool = True) -> Node:
     return When(as_node(flag), as_node(condition), otherwise)
 
 
-def choose(selector: Parameter, cases: Mapping[object, object]) -> Node:
+def choose(selector: Parameter, cases: Mapping[Any, object]) -> Node:
     """Return the case that a parameter names, so that a search can choose among indicators.
 
     Parameters

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from mrtoolkit.errors import ExpressionError
 
-MAX_DEPTH = 200
+MAX_DEPTH = 100
 """Levels of nesting that a node may have; what walks a tree may recurse over this many."""
 MAX_KEY = 100_000
 """Characters that a node's text may have: `x = x * x` thirty times over is refused and not built."""
@@ -123,6 +123,6 @@ def _union(children: tuple[Any, ...]) -> tuple[str, ...]:
 def _too_large(key: str, depth: int) -> str:
     start = key if len(key) <= 60 else key[:60] + "..."
     return (
-        f"the expression {start} is {depth:,} levels deep and {len(key):,} characters long, of at most {MAX_DEPTH} levels "
-        f"and {MAX_KEY:,} characters; split it, or register the repeated part with mrt.indicator"
+        f"the expression {start} is {depth:,} levels deep and {len(key):,} characters long, of at most "
+        f"{MAX_DEPTH} levels and {MAX_KEY:,} characters; split it, or register the repeated part with mrt.indicator"
     )

@@ -1,4 +1,5 @@
 """The node with Python's operators on it, and the kinds of node that those operators build."""
+# ruff: noqa: D102 (what __new__ takes stands in the docstring of the class)
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ class Node(Interned):
     __iter__ = None
 
     def __new__(cls, *_: object) -> Self:
-        raise ExpressionError(f"{cls.__name__} has no values of its own; build an expression, as in mrt.ema(P.n) > mrt.close")
+        raise ExpressionError(
+            f"{cls.__name__} has no values of its own; build an expression, as in mrt.ema(P.n) > mrt.close"
+        )
 
     def __add__(self, other: object) -> Node:
         return Arithmetic("+", self, as_node(other))
@@ -111,7 +114,11 @@ class Node(Interned):
             Bars, 0 or more; 0 gives the node itself.
         """
         amount = as_node(periods)
-        return self if type(amount) is Constant and amount.value == 0 and amount.value is not False else Shift(self, amount)
+        return (
+            self
+            if type(amount) is Constant and amount.value == 0 and amount.value is not False
+            else Shift(self, amount)
+        )
 
     def crosses_above(self, other: object) -> Node:
         """Return the condition that this is above `other` now and was not at the bar before."""
@@ -236,8 +243,9 @@ class Function(Node):
         if found is not None:
             return found
         if len(operands) != OPERANDS.get(name):
-            msg = f"the function {name!r} of {len(operands)} operands is not one of {', '.join(FUNCTIONS)}; see mrt.log, mrt.maximum"
-            raise ExpressionError(msg)
+            raise ExpressionError(
+                f"there is no function {name!r} of {len(operands)} operands; use one of {', '.join(FUNCTIONS)}"
+            )
         for operand in operands:
             check_number(name, operand)
         if name == "neg":
@@ -249,7 +257,7 @@ class Function(Node):
 
 
 class Shift(Node):
-    """`operand.shift(periods)`: the operand's value of so many bars earlier; periods a constant of 1 or more, or parameters."""
+    """`operand.shift(periods)`: its value of so many bars earlier; periods a constant of 1 or more, or parameters."""
 
     __slots__ = ("operand", "periods")
     _fields = ("operand", "periods")
@@ -282,7 +290,9 @@ class Cross(Node):
         if found is not None:
             return found
         if direction not in ("above", "below"):
-            raise ExpressionError(f"a crossing goes 'above' or 'below', not {direction!r}; use crosses_above or crosses_below")
+            raise ExpressionError(
+                f"a crossing goes 'above' or 'below', not {direction!r}; use crosses_above or crosses_below"
+            )
         name = "crosses_" + direction
         check_number(name, left)
         check_number(name, right)
@@ -310,8 +320,8 @@ def named(cls: type[Any], owner: str, what: str, name: object, params: tuple[str
     """Return the leaf `owner.name`, after a look at its name."""
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
         raise ExpressionError(
-            f"{owner}[{name!r}] is no {what}: its name must be a word of letters, digits and underscores that starts with a "
-            f"letter; write {owner}.fast or {owner}['fast']"
+            f"{owner}[{name!r}] is no {what}: its name must be a word of letters, digits and underscores that starts "
+            f"with a letter; write {owner}.fast or {owner}['fast']"
         )
     key = member_text(owner, name)
     return cls._create((cls, name), (name,), key, precedence=ATOM, is_series=False, params=params)
@@ -349,10 +359,10 @@ def check_condition(op: str, node: Node) -> None:
     if node.is_condition:
         return
     if type(node) is Parameter:
-        cure = f"write mrt.when({node.key}, condition), or {node.key} == True"
+        what, cure = "a parameter", f"write mrt.when({node.key}, condition), or {node.key} == True"
     else:
-        cure = f"compare it first, as in ({node.key} > 0); a comparison beside & or | needs its own parentheses"
-    raise ExpressionError(f"{_operation(op)} needs conditions, but {node.key} is a number; {cure}")
+        what, cure = "a number", f"compare it, as in ({node.key} > 0); beside & and | a comparison needs parentheses"
+    raise ExpressionError(f"{_operation(op)} needs conditions, but {node.key} is {what}; {cure}")
 
 
 def _operation(op: str) -> str:
@@ -362,10 +372,17 @@ def _operation(op: str) -> str:
 def _check_periods(operand: Node, periods: Node) -> None:
     if operand.is_list:
         check_number("shift", operand)
-    value = periods.value if type(periods) is Constant else 1
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if periods.is_series or periods.is_condition and type(periods) is not Constant or not whole or value < 1:  # type: ignore[operator]
-        shown = f"{operand.key}.shift({periods.key})"
-        if whole and isinstance(value, int) and value < 0:
-            raise ExpressionError(f"{shown} looks {-value:,} bars ahead; shift by 0 or more bars, as in .shift({-value})")
-        raise ExpressionError(f"{shown} needs a whole number of bars, 0 or more, or a parameter; write .shift(1) or .shift(P.n)")
+    if type(periods) is Constant:
+        count = periods.value
+        allowed = type(count) is int and count > 0
+        if type(count) is int and count < 0:
+            raise ExpressionError(
+                f"{operand.key}.shift({count}) looks {-count:,} bars ahead; shift by 0 or more, as in .shift({-count})"
+            )
+    else:
+        allowed = not (periods.is_series or periods.is_condition or periods.is_list)
+    if not allowed:
+        raise ExpressionError(
+            f"{operand.key}.shift({periods.key}) needs a whole number of bars, 0 or more, or a parameter; "
+            "write .shift(1) or .shift(P.n)"
+        )

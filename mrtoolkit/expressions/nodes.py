@@ -1,4 +1,5 @@
 """All kinds of node: those that the operators build, and inputs, lists, metrics, indicator calls and alternatives."""
+# ruff: noqa: D102 (what __new__ takes stands in the docstring of the class)
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ class Input(Node):
         if found is not None:
             return found
         if not isinstance(name, str) or not name:
-            raise ExpressionError(f"mrt.input needs the name of a column of the bars, got {name!r}; write mrt.input('vix')")
+            raise ExpressionError(
+                f"mrt.input needs the name of a column of the bars, got {name!r}; write mrt.input('vix')"
+            )
         key = name if name in INPUT_NAMES else f"input({string_text(name)})"
         return cls._create((cls, name), (name,), key, precedence=ATOM, is_series=True)
 
@@ -69,7 +72,9 @@ class Values(Node):
         if found is not None:
             return found
         if not scalars:
-            raise ExpressionError("a list of values is empty, but an indicator needs at least one; write mrt.ema([5, 10])")
+            raise ExpressionError(
+                "a list of values is empty, but an indicator needs at least one; write mrt.ema([5, 10])"
+            )
         key = f"[{', '.join(map(scalar_text, scalars))}]"
         return cls._create(identity, (scalars,), key, precedence=ATOM, is_series=False)
 
@@ -145,7 +150,9 @@ class When(Node):
                 f"write mrt.when(P.use_it, {condition.key}), or join conditions of bars by &"
             )
         if not isinstance(otherwise, bool):
-            raise ExpressionError(f"otherwise of when is {otherwise!r}, but must be True or False; leave it out for True")
+            raise ExpressionError(
+                f"otherwise of when is {otherwise!r}, but must be True or False; leave it out for True"
+            )
         check_condition("when", condition)
         key = f"when({flag.key}, {condition.key}{'' if otherwise else ', otherwise=False'})"
         fields = (flag, condition, otherwise)
@@ -153,7 +160,7 @@ class When(Node):
 
 
 class Choose(Node):
-    """`choose(P.kind, {"ema": ema(P.n), "sma": sma(P.n)})`: the case that the selector names; all numbers or all conditions."""
+    """`choose(P.kind, {"ema": ema(P.n), "sma": sma(P.n)})`: the case of P.kind; all numbers or all conditions."""
 
     __slots__ = ("cases", "selector")
     _fields = ("selector", "cases")
@@ -179,13 +186,15 @@ def is_missing(node: Node) -> bool:
 
 
 def _check_call(key: str, name: str, arguments: tuple[Node, ...], sources: tuple[Node, ...]) -> None:
-    if not is_plain_name(name):
-        raise ExpressionError(f"{name!r} cannot name an indicator; take a word of letters, digits and underscores")
+    if name.startswith("_") or not is_plain_name(name):
+        raise ExpressionError(
+            f"{name!r} cannot name an indicator; take a word of letters, digits and underscores that starts with a letter"
+        )
     for argument in arguments:
         if argument.is_series or (argument.is_condition and type(argument) is not Constant):
             raise ExpressionError(
-                f"{key} has the argument {argument.key}, which changes from bar to bar, but an indicator's argument is a "
-                f"number or a parameter; give a series by of=, as in {name}(14, of={argument.key})"
+                f"{key} has the argument {argument.key}, which changes from bar to bar, but an indicator's argument is "
+                f"a number or a parameter; give a series by of=, as in {name}(14, of={argument.key})"
             )
     for source in sources:
         check_number(name, source)
@@ -193,9 +202,13 @@ def _check_call(key: str, name: str, arguments: tuple[Node, ...], sources: tuple
 
 def _check_cases(selector: object, cases: tuple[tuple[Scalar, Node], ...]) -> bool:
     if not isinstance(selector, Parameter):
-        raise ExpressionError(f"choose selects by {selector!r}, but the selector must be a parameter; write mrt.choose(P.kind, ...)")
+        raise ExpressionError(
+            f"choose selects by {selector!r}, but the selector must be a parameter; write mrt.choose(P.kind, ...)"
+        )
     if not cases:
-        raise ExpressionError(f"choose({selector.key}, ...) has no case; write choose({selector.key}, {{'ema': mrt.ema(P.n)}})")
+        raise ExpressionError(
+            f"choose({selector.key}, ...) has no case; write choose({selector.key}, {{'ema': mrt.ema(P.n)}})"
+        )
     for n, (category, _) in enumerate(cases):
         if any(category == earlier for earlier, _ in cases[:n]):
             raise ExpressionError(f"choose({selector.key}, ...) names {category!r} twice; leave one of the two out")

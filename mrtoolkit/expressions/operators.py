@@ -1,7 +1,7 @@
 """What each operator means: its NumPy ufunc, its precedence in text, and its ordered negation.
 
-Every comparison here is *ordered*: false where either side is NaN, also `!=` (NumPy's is true there). So the negation of
-a comparison is another comparison and not its complement, and a rule needs no array that says where it is valid.
+Every comparison here is *ordered*: false where either side is NaN, also `!=` (NumPy's is true there). So the negation
+of a comparison is another comparison and not its complement, and a rule needs no array that says where it is valid.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ COMPARISON: Final[Mapping[str, Callable[..., Any]]] = {
 LOGIC: Final[Mapping[str, Callable[..., Any]]] = {"&": np.logical_and, "|": np.logical_or}
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    "neg": np.negative, "abs": np.absolute, "log": np.log, "sqrt": np.sqrt, "minimum": np.minimum, "maximum": np.maximum,
+    "neg": np.negative, "abs": np.absolute, "log": np.log, "sqrt": np.sqrt,
+    "minimum": np.minimum, "maximum": np.maximum,
 }  # fmt: skip
 
 OPERANDS: Final[Mapping[str, int]] = {"neg": 1, "abs": 1, "log": 1, "sqrt": 1, "minimum": 2, "maximum": 2}
