@@ -1,8 +1,8 @@
 """A strategy's rules, stops and size worked out bar by bar, from the words of the design and nothing of the package.
 
 Numbers are floats, NaN where there is none. Conditions have three values: True, False and None (it depends on what is
-missing); a rule holds where it is True. Indicators are the textbook's loops below, for whole lookbacks and inputs
-without a hole in the middle. Nodes are read by their public fields alone.
+missing); a rule holds where it is True. Indicators are the textbook's loops below. Nodes are read by their public
+fields alone.
 """
 
 from __future__ import annotations
@@ -213,17 +213,23 @@ def function_of(name: str, values: list[float]) -> float:
 
 
 def _windows(x: list[float], lookback: int) -> list[list[float] | None]:
-    """The last `lookback` values at each bar, None where there are fewer."""
+    """The last `lookback` values at each bar; None where there are fewer or one of them is missing."""
     windows = [x[t + 1 - lookback : t + 1] if t + 1 >= lookback else None for t in range(len(x))]
     return [None if window is None or any(value != value for value in window) else window for window in windows]
 
 
-def _smooth(x: list[float], lookback: int, alpha: float) -> list[float]:
-    """y += alpha * (x - y), from the mean of the first `lookback` values on, as TA-Lib begins."""
-    out, first = [NAN] * len(x), next((t for t, value in enumerate(x) if value == value), len(x))
-    begin = first + lookback - 1
-    for t in range(begin, len(x)):
-        out[t] = sum(x[first : begin + 1]) / lookback if t == begin else out[t - 1] + alpha * (x[t] - out[t - 1])
+def _smooth(x: list[float], lookback: float, alpha: float) -> list[float]:
+    """y += alpha * (x - y), from the mean of the first ceil(lookback) values on; a missing value is passed over."""
+    out, first, y = [NAN] * len(x), [], NAN
+    for t, value in enumerate(x):
+        if value != value:
+            continue
+        if len(first) < math.ceil(lookback):
+            first.append(value)
+            y = sum(first) / len(first)
+        else:
+            y += alpha * (value - y)
+        out[t] = y if len(first) == math.ceil(lookback) else NAN
     return out
 
 
@@ -231,7 +237,7 @@ def sma(x: list[float], lookback: int) -> list[float]:
     return [NAN if window is None else sum(window) / lookback for window in _windows(x, lookback)]
 
 
-def ema(x: list[float], lookback: int) -> list[float]:
+def ema(x: list[float], lookback: float) -> list[float]:
     return _smooth(x, lookback, 2.0 / (lookback + 1.0))
 
 
@@ -263,18 +269,26 @@ def roc(x: list[float], lookback: int) -> list[float]:
     return [100.0 * (x[t] / x[t - lookback] - 1.0) if t >= lookback else NAN for t in range(len(x))]
 
 
-def rsi(x: list[float], lookback: int) -> list[float]:
-    changes = [NAN] + [x[t] - x[t - 1] for t in range(1, len(x))]
-    ups = _smooth([max(c, 0.0) if c == c else NAN for c in changes], lookback, 1.0 / lookback)
-    downs = _smooth([max(-c, 0.0) if c == c else NAN for c in changes], lookback, 1.0 / lookback)
-    return [
-        NAN if up != up else 0.0 if up + down == 0.0 else 100.0 * up / (up + down)
-        for up, down in zip(ups, downs, strict=True)
-    ]
+def rsi(x: list[float], lookback: float) -> list[float]:
+    """100 * gain / (gain + loss); a change spans a hole; 50 where nothing has moved."""
+    ups, downs, before = [NAN] * len(x), [NAN] * len(x), NAN
+    for t, value in enumerate(x):
+        if value == value:
+            if before == before:
+                ups[t], downs[t] = max(value - before, 0.0), max(before - value, 0.0)
+            before = value
+    pairs = zip(_smooth(ups, lookback, 1.0 / lookback), _smooth(downs, lookback, 1.0 / lookback), strict=True)
+    return [up if up != up else 100.0 * up / (up + down) if up + down > 0.0 else 50.0 for up, down in pairs]
 
 
-def atr(high: list[float], low: list[float], close: list[float], lookback: int) -> list[float]:
-    ranges = [NAN] + [max(high[t], close[t - 1]) - min(low[t], close[t - 1]) for t in range(1, len(close))]
+def atr(high: list[float], low: list[float], close: list[float], lookback: float) -> list[float]:
+    """max(high, previous close) - min(low, previous close), smoothed; a bar with a missing price is passed over."""
+    ranges, before = [NAN] * len(close), NAN
+    for t, (h, lo, c) in enumerate(zip(high, low, close, strict=True)):
+        if h == h and lo == lo and c == c:
+            if before == before:
+                ranges[t] = max(h, before) - min(lo, before)
+            before = c
     return _smooth(ranges, lookback, 1.0 / lookback)
 
 
