@@ -28,10 +28,8 @@ def run_demo(folder: Path) -> float:
     work = folder / "work"
     work.mkdir(exist_ok=True)
     start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", "from mrtoolkit.cli.app import main; main()", "demo"], cwd=work, env=environment, capture_output=True, text=True,
-        check=False, timeout=300,
-    )  # fmt: skip
+    command = [sys.executable, "-c", "from mrtoolkit.cli.app import main; main()", "demo"]
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False, timeout=300)
     seconds = time.perf_counter() - start
     assert done.returncode == 0, done.stderr[-2_000:]
     return seconds
