@@ -59,18 +59,23 @@ def main() -> None:
     app(prog_name="mrtoolkit")
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 (typer calls it with the option's value)
+    if wanted:
+        typer.echo(f"mrtoolkit {installed_version('mrtoolkit')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Tune trading strategies level by level: each indicator is computed once, the search zooms in on what is good."""
     context.obj = debug
-    if version:
-        typer.echo(f"mrtoolkit {installed_version('mrtoolkit')}")
-        raise typer.Exit
 
 
 @app.command(epilog=EXIT_CODES)

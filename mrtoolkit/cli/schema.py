@@ -45,7 +45,7 @@ BARS = {
 }
 
 STRATEGY = {
-    "entry": Key(kind="rule", doc='when to buy: "ema(P.fast) > ema(P.slow)"', required=True),
+    "entry": Key(kind="rule", doc='when to buy: "ema(P.fast) > ema(P.slow)"'),
     "exit": Key(kind="rule", doc="when to sell", default="not entry"),
     "short_entry": Key(kind="rule", doc="when to sell short"),
     "short_exit": Key(kind="rule", doc="when to buy back", default="not short_entry"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str], *, width: int = 80, indent: str = "  ") -> str:
-    """Aligned text, a line a row: numbers to the right, words to the left.
+    """Aligned text, a line a row: the first column to the left, the others to the right.
 
     Parameters
     ----------
@@ -26,13 +26,12 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str], *, width: int
         Lines without trailing blanks.
     """
     cells = [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in rows]
-    right = [all(not isinstance(row[j], str) for row in rows) for j in range(len(header))]
     heads = [head.split(" ", 1) if " " in head else ["", head] for head in header]
     widths = [max(len(word) for word in (*heads[j], *(row[j] for row in cells))) for j in range(len(header))]
     if len(indent) + sum(widths) + 2 * (len(widths) - 1) > width:
         return _blocks(cells, header, indent)
     lines = [[head[k] for head in heads] for k in (0, 1) if any(head[k] for head in heads)] + cells
-    return "\n".join(_line(line, widths, right, indent) for line in lines)
+    return "\n".join(_line(line, widths, indent) for line in lines)
 
 
 def number(value: object) -> str:
@@ -65,9 +64,9 @@ def seconds(value: float) -> str:
     return f"{value / 60:,.1f} min" if value < 7200 else f"{value / 3600:,.1f} h"
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool], indent: str) -> str:
-    parts = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)]
-    return (indent + "  ".join(parts)).rstrip()
+def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> str:
+    first, *others = zip(cells, widths, strict=True)
+    return (indent + "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])).rstrip()
 
 
 def _blocks(cells: Sequence[Sequence[str]], header: Sequence[str], indent: str) -> str:

@@ -26,7 +26,6 @@ MISTAKES = [
     ("[strategy]", "[stratgy]", ["no table 'stratgy'", "did you mean 'strategy'? Its tables are: bars, strategy"]),
     ("entry =", "enrty =", ["[strategy] has no key 'enrty'", "did you mean 'entry'", "stop_loss"]),
     ("entry =", "fee = 0.1\nentry =", ["[strategy] has no key 'fee'", "it belongs to [costs]"]),
-    ('entry = "ema(P.fast) > ema(P.slow)"', "", ["[strategy] has no 'entry', which it needs"]),
     ('entry = "ema(P.fast) > ema(P.slow)"', "entry = 3", ["[strategy] entry is 3", "a rule in quotes"]),
     ('entry = "ema(P.fast) > ema(P.slow)"', 'entry = " "', ["[strategy] entry is ' '", "a rule in quotes"]),
     ("[space]", 'side = "boht"\n[space]', ["side is 'boht'", "'long', 'short', 'both'", "did you mean 'both'"]),

@@ -13,7 +13,7 @@ ROWS = [("coarse", 16, 0.81234), ("medium", 1234, math.nan)]
 HEADER = ["level", "points", "best value"]
 
 
-def test_numbers_stand_to_the_right_and_words_to_the_left():
+def test_the_first_column_stands_to_the_left_and_the_others_to_the_right():
     assert table(ROWS, HEADER).splitlines() == [
         "                    best",
         "  level   points   value",

@@ -1,0 +1,65 @@
+"""One search on the command line: the notice about compiling, the bars, and Ctrl-C that loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mrtoolkit._jit import is_compiled
+from mrtoolkit.backtest.backtest import Backtest
+from mrtoolkit.cli.progress import Bars
+from mrtoolkit.errors import ConfigError
+from mrtoolkit.search.optimizer import optimize
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.study import Study
+
+STUDY_FILE = "study.zarr.zip"
+REPORT_FILE = "report.html"
+
+
+def output_folder(path: Path) -> Path:
+    """Make the folder that results go to, before any work is done for them."""
+    if path.exists() and not path.is_dir():
+        msg = f"--out {str(path)!r} is a file, but results need a folder; give another name."
+        raise ConfigError(msg)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **options: Any) -> Study:
+    """Search with a bar a level, and save the study.
+
+    Parameters
+    ----------
+    backtest, space
+        As `optimize` takes them; `options` too.
+    out : Path
+        An existing folder; the study is written there as one file.
+    title : str
+        In front of each bar.
+
+    Returns
+    -------
+    Study
+        Finished.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the search was interrupted; the study so far is saved, and the error says where.
+    """
+    if not is_compiled():
+        typer.echo("compiling, once on this machine ...", err=True)
+    bars = Bars(title)
+    try:
+        study = optimize(backtest, space, on_event=bars, **options)
+    finally:
+        bars.close()
+    path = out / STUDY_FILE
+    study.save(path)
+    if study.was_interrupted:
+        msg = f"the {len(study):,} trials that were finished are saved in {path}; `mrtoolkit report {path}` shows them."
+        raise KeyboardInterrupt(msg)
+    return study

@@ -1,0 +1,57 @@
+"""A notebook runs from top to bottom in a real JupyterLab, and its figures are there to be seen, offline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed (pip install playwright)")
+from labdriver import Lab, browser, chromium_path, lab_server
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+IS_REQUIRED = bool(os.environ.get("MRTK_REQUIRE_BROWSER"))
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        chromium_path() is None and not IS_REQUIRED, reason="no chromium here (apt-get install chromium)"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    root = tmp_path_factory.mktemp("notebooks")
+    shutil.copytree(ROOT / "notebooks", root, dirs_exist_ok=True)
+    with lab_server(root, tmp_path_factory.mktemp("state")) as (base, token), browser() as chromium:
+        yield root, base, token, chromium
+
+
+@pytest.mark.parametrize("name", [path.name for path in NOTEBOOKS])
+def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures_offline(server, name):
+    root, base, token, chromium = server
+    context = chromium.new_context(viewport={"width": 1400, "height": 1400})
+    lab = Lab(context.new_page(), base, token)
+    lab.open(name)
+    lab.run_all()
+    shown = (ROOT / "notebooks" / name).read_text(encoding="utf-8").count("show(mrt.views.")
+    assert shown >= 3
+    lab.page.wait_for_function(
+        f"() => document.querySelectorAll('.jp-OutputArea-output [data-root-id]').length >= {shown}"
+    )
+    lab.save()
+    ran = nbformat.read(root / name, as_version=4)
+    outputs = [out for cell in ran.cells if cell.cell_type == "code" for out in cell.outputs]
+    assert [out for out in outputs if out.output_type == "error"] == []
+    assert lab.external == []
+    assert [text for kind, text in lab.console if kind == "pageerror"] == []
+    sizes = lab.page.evaluate(
+        "() => [...document.querySelectorAll('.jp-OutputArea-output [data-root-id]')].map(e => [e.clientWidth, e.clientHeight])"
+    )
+    assert all(width > 300 and height > 150 for width, height in sizes), sizes
+    context.close()
