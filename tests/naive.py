@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 NAN, INF = math.nan, math.inf
+ROUNDING = 1e-12  # a trade wins where its gain is more than rounding
 COSTS = {"fee": 0.0, "slippage": 0.0, "spread": 0.0, "per_share": 0.0, "minimum": 0.0, "financing": 0.0, "borrow": 0.0}
 
 
@@ -85,6 +86,7 @@ def backtest(
     borders of the blocks.
     """
     n_bars = len(close)
+    last = max((t for t in range(n_bars) if close[t] == close[t]), default=-1)  # prices may end early: a delisting
     account = _Account(cash, {**COSTS, **(costs or {})})
     entry, exit, short_entry, short_exit = (_rule(rule, n_bars) for rule in (entry, exit, short_entry, short_exit))
     size = _numbers(size, n_bars)
@@ -99,7 +101,7 @@ def backtest(
     result = Result([], [], [], [], [], account.trades, ruined=False, start=start)
     before = cash  # E(-1)
 
-    for t in range(start, n_bars):
+    for t in range(start, last + 1):
         account.traded = 0.0
         # 1. fills at the open: orders of the bar before
         if fill == "next_open" and orders is not None:
@@ -137,11 +139,13 @@ def backtest(
         result.traded.append(account.traded)
         before = equity
         if result.ruined:
-            for values in (result.equity, result.returns, result.position, result.held, result.traded):
-                values.extend([0.0] * (n_bars - t - 1))
             break
-    if account.trade is not None:  # a position open at the end counts, valued at the last close without costs
-        account.book(n_bars - 1, known if known == known else account.trade.entry_raw, None, "end", result.equity[-1])
+    if account.trade is not None:  # a position held at the last known close is booked there, valued at it without costs
+        account.book(last, close[last], None, "end", before)
+    rest = n_bars - start - len(result.equity)  # after ruin or a delisting: flat
+    result.equity.extend([before] * rest)
+    for values in (result.returns, result.position, result.held, result.traded):
+        values.extend([0.0] * rest)
     result.blocks = block_statistics(result, [start, n_bars] if edges is None else edges, rf / ppy, cash)
     result.metrics = metrics(result, rf / ppy, ppy, cash)
     return result
@@ -326,7 +330,7 @@ def block_statistics(result, edges, rf, cash):
             "bars": b - a, "sum": sum(r), "sum_squares": sum(x * x for x in r),
             "sum_downside": sum(min(x - rf, 0.0) ** 2 for x in r),
             "growth": growth, "highest": highest, "lowest": lowest, "worst": worst,
-            "trades": len(gains), "wins": sum(gain > 0.0 for gain in gains),
+            "trades": len(gains), "wins": sum(gain > ROUNDING for gain in gains),
             "gains": sum(gain for gain in gains if gain > 0.0), "losses": sum(-gain for gain in gains if gain < 0.0),
             "held": sum(result.held[a:b]), "turnover": sum(result.traded[a:b]), "position": result.position[b - 1],
         })  # fmt: skip
@@ -359,7 +363,7 @@ def metrics(result, rf, ppy, cash):
         "calmar": NAN if fall == 0.0 else annual / fall,
         "max_drawdown": fall,
         "trades": float(len(result.trades)),
-        "win_rate": divide(sum(trade.gain > 0.0 for trade in result.trades), len(result.trades)),
+        "win_rate": divide(sum(trade.gain > ROUNDING for trade in result.trades), len(result.trades)),
         "profit_factor": divide(gains, losses),
         "exposure": sum(result.held) / n,
         "turnover": sum(result.traded) / (n / ppy),
