@@ -1,12 +1,14 @@
 """The indicators: specifications, registry, kernels, and the decorator by which a user adds one."""
 
 from .composite import Composite as Composite
+from .decorator import indicator as indicator
 from .extremes import highest as highest
 from .extremes import lowest as lowest
 from .momentum import macd as macd
 from .momentum import roc as roc
 from .momentum import rsi as rsi
 from .parameter import IndicatorParameter as IndicatorParameter
+from .parsing import parse as parse
 from .registry import get as get
 from .registry import names as names
 from .spec import Indicator as Indicator

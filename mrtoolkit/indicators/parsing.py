@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from mrtoolkit.expressions import grammar
+from mrtoolkit.expressions.grammar import parse as parse_text
 from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.indicators.registry import get
 
 
@@ -20,8 +20,9 @@ def parse(text: str) -> Node:
     IndicatorError
         If it calls an indicator that is not registered, or one with a parameter out of its bounds.
     """
-    return grammar.parse(text, _resolve)
+    return parse_text(text, _resolve)
 
 
-def _resolve(name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
-    return get(name)(*arguments, **keywords)
+def _resolve(name: str, arguments: Sequence[Node], keywords: Mapping[str, Node]) -> Node | Outputs:
+    called: Node | Outputs = get(name)(*arguments, **keywords)
+    return called

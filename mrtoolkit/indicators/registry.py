@@ -27,15 +27,22 @@ def register(entry: Entry, *, built_in: bool = False) -> Entry:
         If the name is a word of the grammar or a built-in indicator's.
     """
     with _lock:
-        if entry.name in _WORDS or (not built_in and entry.name in _built_in):
-            what = "an input or a function of expressions" if entry.name in _WORDS else "an indicator of the toolkit"
-            cure = f"choose another name, as in my_{entry.name}"
-            msg = f"the indicator {entry.name!r} cannot be registered, as that is the name of {what}; {cure}"
-            raise IndicatorError(msg)
+        check_name(entry.name)
         if built_in:
             _built_in.add(entry.name)
         _entries[entry.name] = entry
     return entry
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is a word of the grammar or a built-in indicator's."""
+    if name in _WORDS or name in _built_in:
+        what = "an input or a function of expressions" if name in _WORDS else "an indicator of the toolkit"
+        msg = (
+            f"the indicator {name!r} cannot be registered, as that is the name of {what}; choose another, "
+            f"as in my_{name}"
+        )
+        raise IndicatorError(msg)
 
 
 def get(name: str) -> Entry:

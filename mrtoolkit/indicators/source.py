@@ -66,19 +66,17 @@ def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
         yield f"{value.dtype.str}{value.shape}{hashlib.blake2b(np.ascontiguousarray(value).tobytes()).hexdigest()}"
     elif isinstance(value, bool | int | float | complex | str | bytes | None | np.generic):
         yield f"{type(value).__name__}:{value!r}"
-    elif isinstance(value, tuple | list):
+    elif isinstance(value, tuple | list | set | frozenset):
         yield f"{type(value).__name__}:{len(value)}"
-        for item in value:
+        for item in sorted(value, key=repr) if isinstance(value, set | frozenset) else value:
             yield from _parts(item, package, seen)
     elif isinstance(value, dict):
-        yield f"dict:{len(value)}"
-        for key in sorted(value, key=repr):
-            yield from _parts(key, package, seen)
-            yield from _parts(value[key], package, seen)
+        yield from _parts(sorted(value.items(), key=repr), package, seen)
     elif isinstance(value, functools.partial):
         yield from _parts((value.func, value.args, value.keywords), package, seen)
     else:
-        yield getattr(value, "__qualname__", None) or type(value).__qualname__
+        text = repr(value)  # a frozen value shows what it holds; an address says nothing
+        yield type(value).__qualname__ if " at 0x" in text else text
 
 
 def _options(value: Any) -> str:

@@ -147,8 +147,17 @@ class Indicator:
             raise IndicatorError(msg)
         for k, parameter in enumerate(self.parameters):
             parameter.check_all(table[:, k], self.name)
-        if out.size:
+        is_short = np.array([self.warmup_of(row) >= out.shape[2] for row in table], dtype=bool)
+        if not is_short.any():
             self.kernel(columns, table, out)
+            return
+        out[:] = (
+            np.nan
+        )  # a history no longer than the warm-up: nothing to compute, and nothing for a kernel to trip over
+        if not is_short.all():
+            part = np.empty((shape[0], int((~is_short).sum()), shape[2]))
+            self.kernel(columns, table[~is_short], part)
+            out[:, ~is_short] = part
 
     def warmup_of(self, values: Sequence[float]) -> int:
         """Return the number of bars without a value for these parameter values, in the order of the parameters."""
