@@ -33,7 +33,7 @@ from mrtoolkit.expressions.scalars import canonical as canonical
 _MISSING: Final = Constant(None)
 _TRUE: Final = Constant(True)
 _FALSE: Final = Constant(False)
-_OPEN: Final = object()  # no scalar: has a metric in it
+_OPEN: Final = object()  # no scalar: has a metric or an open parameter in it
 _ORDER: Final = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
@@ -66,11 +66,22 @@ def bind(node: Node, values: Mapping[str, Any]) -> Node:
     return _bind(node, values)
 
 
+def bind_some(node: Node, values: Mapping[str, Any]) -> Node:
+    """Return `node` with the values of some parameters in their place, as `bind` does; the others stay open."""
+    return _bind(node, _Some(values))
+
+
+class _Some(dict[str, Any]):
+    """Values of some of the parameters: one that is not among them stays itself."""
+
+
 def _bind(node: Node, values: Mapping[str, Any]) -> Node:
     return _BINDERS[type(node)](node, values) if node.params else node
 
 
-def _parameter(node: Parameter, values: Mapping[str, Any]) -> Constant:
+def _parameter(node: Parameter, values: Mapping[str, Any]) -> Constant | Parameter:
+    if isinstance(values, _Some) and node.name not in values:
+        return node
     try:
         value = values[node.name]
     except KeyError:
@@ -113,9 +124,11 @@ def _scalar(node: Node, values: Mapping[str, Any]) -> Any:
     if isinstance(node, Constant):
         return node.value
     if isinstance(node, Parameter):
-        return _scalar(_parameter(node, values), values)
+        bound = _parameter(node, values)
+        return bound.value if isinstance(bound, Constant) else _OPEN
     if isinstance(node, Choose):
-        return _scalar(_case(node, values), values)
+        case = _case(node, values)
+        return _OPEN if case is None else _scalar(case, values)
     if not isinstance(node, (Arithmetic, Function)):
         return _OPEN
     operands = [_scalar(child, values) for child in node.children]
@@ -195,11 +208,18 @@ def _when(node: When, values: Mapping[str, Any]) -> Node:
 
 
 def _choose(node: Choose, values: Mapping[str, Any]) -> Node:
-    return _bind(_case(node, values), values)
+    case = _case(node, values)
+    if case is None:
+        return Choose(node.selector, tuple((category, _bind(each, values)) for category, each in node.cases))
+    return _bind(case, values)
 
 
-def _case(node: Choose, values: Mapping[str, Any]) -> Node:
-    wanted = _parameter(node.selector, values).value
+def _case(node: Choose, values: Mapping[str, Any]) -> Node | None:
+    """Return the case that is chosen, None where the selector is left open."""
+    selector = _parameter(node.selector, values)
+    if not isinstance(selector, Constant):
+        return None
+    wanted = selector.value
     for category, case in node.cases:
         if category == wanted:
             return case

@@ -189,7 +189,8 @@ class _Parser:
             raise unreadable(self.text, token.start, f"{name!r} is no part of a rule", _WORDS[name])
         if name.startswith("_") or not self.sees("("):
             hint = nearest(name, [*INPUT_NAMES, *_FUNCTIONS, "when", "choose", "input"])
-            cure = f'a parameter is written P.{name[:40]}, another column input("{name[:40]}"), an indicator {name[:40]}(...)'
+            word = name[:40]
+            cure = f'a parameter is written P.{word}, another column input("{word}"), an indicator {word}(...)'
             raise unreadable(self.text, token.start, f"{shortened(name)} is no input{hint}", cure)
         return self.called(token)
 

@@ -79,6 +79,8 @@ class Node(Interned):
         return Comparison("<=", self, as_node(other))
 
     def __eq__(self, other: object) -> Node:  # type: ignore[override]
+        if other is self and _no_number(self):
+            return Constant(True)  # no comparison of numbers, but `mrt.parse(rule.key) == rule` may be asserted
         return Comparison("==", self, as_node(other))
 
     def __ne__(self, other: object) -> Node:  # type: ignore[override]
@@ -165,51 +167,71 @@ class Constant(Node):
         precedence = UNARY if text[0] == "-" else ATOM
         return cls._create(identity, (scalar,), text, precedence=precedence, is_condition=flag, is_series=False)
 
+    def __bool__(self) -> bool:
+        return True if self.value is True else super().__bool__()
 
-class Arithmetic(Node):
+
+class AbstractBinary(Node):
+    """`left op right`."""
+
+    __slots__ = ("left", "op", "right")
+    _fields = ("op", "left", "right")
+    op: str
+    left: Node
+    right: Node
+
+    def __new__(cls, op: str, left: Node, right: Node) -> Self:
+        identity = (cls, op, id(left), id(right))
+        found = cls._find(identity)
+        if found is not None:
+            return found
+        cls._check(op, left, right)
+        level = PRECEDENCE[op]
+        if level == POWER:  # binds its right operand first
+            key = f"{wrapped(left, ATOM)} ** {wrapped(right, UNARY)}"
+        else:
+            key = f"{wrapped(left, level + (level == COMPARE))} {op} {wrapped(right, level + 1)}"
+        condition = cls is not Arithmetic
+        return cls._create(identity, (op, left, right), key, (left, right), precedence=level, is_condition=condition)
+
+    @classmethod
+    def _check(cls, op: str, left: Node, right: Node) -> None:
+        check_number(op, left)
+        check_number(op, right)
+
+
+class Arithmetic(AbstractBinary):
     """`left op right` of two numbers, op one of + - * / ** ."""
 
-    __slots__ = ("left", "op", "right")
-    _fields = ("op", "left", "right")
-    op: str
-    left: Node
-    right: Node
-
-    def __new__(cls, op: str, left: Node, right: Node) -> Self:
-        found = cls._find((cls, op, id(left), id(right)))
-        return _binary(cls, op, left, right, condition=False) if found is None else found
+    __slots__ = ()
 
 
-class Comparison(Node):
+class Comparison(AbstractBinary):
     """`left op right` of two numbers, op one of > >= < <= == != ; false where either has no value."""
 
-    __slots__ = ("left", "op", "right")
-    _fields = ("op", "left", "right")
-    op: str
-    left: Node
-    right: Node
-
-    def __new__(cls, op: str, left: Node, right: Node) -> Self:
-        found = cls._find((cls, op, id(left), id(right)))
-        return _binary(cls, op, left, right, condition=True) if found is None else found
+    __slots__ = ()
 
     def __bool__(self) -> bool:
-        # So that `mrt.parse(node.key) == node` can be asserted; equal expressions are one object.
+        # As for `==` above; equal expressions are one object.
         return True if self.op == "==" and self.left is self.right else super().__bool__()
 
+    @classmethod
+    def _check(cls, op: str, left: Node, right: Node) -> None:
+        kinds = {type(left), type(right)}
+        if op in ("==", "!=") and kinds in ({Parameter, Constant}, {Parameter}):
+            return  # of categories
+        super()._check(op, left, right)
 
-class Logic(Node):
+
+class Logic(AbstractBinary):
     """`left & right` or `left | right` of two conditions."""
 
-    __slots__ = ("left", "op", "right")
-    _fields = ("op", "left", "right")
-    op: str
-    left: Node
-    right: Node
+    __slots__ = ()
 
-    def __new__(cls, op: str, left: Node, right: Node) -> Self:
-        found = cls._find((cls, op, id(left), id(right)))
-        return _binary(cls, op, left, right, condition=True) if found is None else found
+    @classmethod
+    def _check(cls, op: str, left: Node, right: Node) -> None:
+        check_condition(op, left)
+        check_condition(op, right)
 
 
 class Not(Node):
@@ -300,22 +322,6 @@ class Cross(Node):
         return cls._create(identity, (direction, left, right), key, (left, right), precedence=ATOM, is_condition=True)
 
 
-def _binary(cls: type[Any], op: str, left: Node, right: Node, *, condition: bool) -> Any:
-    if cls is Logic:
-        check_condition(op, left)
-        check_condition(op, right)
-    elif not (op in ("==", "!=") and condition and _is_category_test(left, right)):
-        check_number(op, left)
-        check_number(op, right)
-    level = PRECEDENCE[op]
-    if level == POWER:  # binds its right operand first
-        key = f"{wrapped(left, ATOM)} ** {wrapped(right, UNARY)}"
-    else:
-        key = f"{wrapped(left, level + (level == COMPARE))} {op} {wrapped(right, level + 1)}"
-    identity = (cls, op, id(left), id(right))
-    return cls._create(identity, (op, left, right), key, (left, right), precedence=level, is_condition=condition)
-
-
 def named(cls: type[Any], owner: str, what: str, name: object, params: tuple[str, ...]) -> Any:
     """Return the leaf `owner.name`, after a look at its name."""
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
@@ -336,22 +342,20 @@ def _member_of(node: Node) -> str:
     return f"({node.key})" if type(node) is Constant else wrapped(node, ATOM)
 
 
-def _is_category_test(left: Node, right: Node) -> bool:
-    kinds = {type(left), type(right)}
-    return kinds == {Parameter, Constant} or kinds == {Parameter}
-
-
 def check_number(op: str, node: Node) -> None:
     """Refuse conditions, text, None and lists as the operand of `op`."""
+    if reason := _no_number(node):
+        raise ExpressionError(f"{_operation(op)} needs numbers, but {node.key} is {reason}")
+
+
+def _no_number(node: Node) -> str:
     if node.is_condition:
-        what, cure = "a condition", "compare numbers, and join conditions by & | ~"
-    elif type(node) is Constant and not isinstance(node.value, (int, float)):
-        what, cure = "not a number", "only a parameter may be compared with it, by == or !="
-    elif node.is_list:
-        what, cure = "a list of values", "a list may only be an argument of an indicator, as in mrt.ema([5, 10])"
-    else:
-        return
-    raise ExpressionError(f"{_operation(op)} needs numbers, but {node.key} is {what}; {cure}")
+        return "a condition; compare numbers, and join conditions by & | ~"
+    if type(node) is Constant and not isinstance(node.value, (int, float)):
+        return "not a number; only a parameter may be compared with it, by == or !="
+    return (
+        "a list of values; only an argument of an indicator may be one, as in mrt.ema([5, 10])" if node.is_list else ""
+    )
 
 
 def check_condition(op: str, node: Node) -> None:

@@ -188,7 +188,7 @@ def is_missing(node: Node) -> bool:
 def _check_call(key: str, name: str, arguments: tuple[Node, ...], sources: tuple[Node, ...]) -> None:
     if name.startswith("_") or not is_plain_name(name):
         raise ExpressionError(
-            f"{name!r} cannot name an indicator; take a word of letters, digits and underscores that starts with a letter"
+            f"{name!r} cannot name an indicator; take a word of letters and digits that starts with a letter"
         )
     for argument in arguments:
         if argument.is_series or (argument.is_condition and type(argument) is not Constant):
