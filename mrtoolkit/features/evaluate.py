@@ -14,8 +14,8 @@ from mrtoolkit.indicators.spec import Indicator
 Value = np.ndarray | float
 """A series (asset, time), or a number that is the same at every bar."""
 
-# Results are made in a slab of this size (or of one feature where that is larger) that is used again: fresh memory costs
-# 0.25 ms for each feature of 50,000 bars here, 8 times an EMA's kernel, and should be paid once and not twice.
+# Results are made in a slab of this size (or of one feature where that is larger) that is used again: fresh memory
+# costs 0.25 ms for each feature of 50,000 bars here, 8 times an EMA's kernel, and should be paid once and not twice.
 _SLAB_BYTES = 4 * 2**20
 
 

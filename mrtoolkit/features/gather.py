@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -12,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.inputs import input_values
-from mrtoolkit.errors import StoreError
+from mrtoolkit.errors import MrtoolkitError, StoreError
 from mrtoolkit.expressions.nodes import Call, Input, Node, Shift
 from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.commit import Commit
@@ -22,6 +23,7 @@ from mrtoolkit.features.family import Axes, Labels
 from mrtoolkit.features.faults import DamagedFeatureWarning, StoreWriteWarning
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
 from mrtoolkit.features.memory import ByteLRU
+from mrtoolkit.indicators.spec import Indicator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class Gather:
     ----------
     bars, axes : the data
     memory, disk : where to look, disk None where the store has no path
+    costs : mapping of folder to ns a value
+        The least measured so far; updated.
     rows : mapping of key to array
         Every call of the expressions, nested ones too: (asset, time), or (output, asset, time).
     missing : list of Call
@@ -124,10 +128,12 @@ class Gather:
         spec = indicator_of(calls[0])
         parameters = parameters_of(calls)
         sources = [self.array(source) for source in calls[0].sources]
+        family, _ = family_of(calls[0])
+        if family.folder not in self.costs:
+            _warm(spec, sources, parameters)
         start = time.perf_counter()
         rows = list(compute_rows(spec, sources, parameters, self.axes.shape))
         cost = (time.perf_counter() - start) * 1e9 / (len(rows) * math.prod(self.axes.shape))
-        family, _ = family_of(calls[0])
         self.costs[family.folder] = min(cost, self.costs.get(family.folder, math.inf))
         for call, values in zip(calls, rows, strict=True):
             key = feature_key(self.axes.fingerprint, call)
@@ -163,6 +169,13 @@ class Gather:
         except OSError as error:
             message = f"the damaged feature {key.text} could not be written again ({error}); it stays in memory."
             warnings.warn(message, StoreWriteWarning, stacklevel=4)
+
+
+def _warm(spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray) -> None:
+    """Run a kernel on a few bars, so that its compilation is not taken for its cost."""
+    few = [np.ascontiguousarray(source[0, :64]) for source in sources]
+    with contextlib.suppress(MrtoolkitError):  # what is wrong shows over all bars as well, or is due to their number
+        spec.compute(few, parameters[:1], np.empty((max(1, len(spec.outputs)), 1, few[0].size)))
 
 
 def output_of(node: Call, row: np.ndarray) -> np.ndarray:

@@ -160,7 +160,7 @@ def name_of(node: Node) -> str:
         name = f"{name_of(node.operand)}_shift"
     else:
         name = "".join(c if c.isalnum() else "_" for c in (node.name if isinstance(node, Input) else node.key))
-    return name[:60]
+    return name if len(name) <= 40 else "expression"
 
 
 def _open(node: Node, slots: dict[str, tuple[Scalar, ...]], prefix: str) -> Node:

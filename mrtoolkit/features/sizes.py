@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import NoReturn
 
@@ -47,6 +48,21 @@ def format_size(n_bytes: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"
+
+
+def check_fits(n_features: int, shape: tuple[int, int]) -> None:
+    """Raise StoreError if so many features, (asset, time) each, are more than this machine's memory."""
+    try:
+        n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # no such count on this system
+        n_bytes = 64 * 2**30
+    needed = 8 * n_features * math.prod(shape)
+    if needed > n_bytes:
+        message = (
+            f"{n_features:,} features of {math.prod(shape):,} values each take {format_size(needed)}, and this machine "
+            f"has {format_size(n_bytes)} of memory; ask for fewer values at a time."
+        )
+        raise StoreError(message)
 
 
 def _refuse(size: object) -> NoReturn:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Literal
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 import numpy as np
 import xarray as xr
@@ -19,9 +20,16 @@ from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.family import Axes
+from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.features.gather import Gather, Memory, output_of
-from mrtoolkit.features.key import check_concrete, family_of, feature_key
-from mrtoolkit.features.sizes import parse_size
+from mrtoolkit.features.info import StoreInfo
+from mrtoolkit.features.inventory import store_info
+from mrtoolkit.features.key import FeatureKey, check_concrete, family_of, feature_key
+from mrtoolkit.features.labelled import Column, family_dataset, feature_matrix, features_dataset
+from mrtoolkit.features.opening import open_family
+from mrtoolkit.features.sizes import check_fits, parse_size
+from mrtoolkit.features.wanted import Wanted, known_to, named, wanted_by
+from mrtoolkit.features.writing import write_dataset, write_rows
 
 Persist = Literal["always", "auto", "never"]
 
@@ -65,6 +73,7 @@ class FeatureStore:
         self._tally_lock = RLock()
         self._computed = self._memory_hits = self._disk_hits = 0
         self._costs: dict[str, float] = {}
+        self._last: ref[xr.Dataset] | None = None
         self._axes: WeakValueDictionary[str, Axes] = WeakValueDictionary()
 
     @property
@@ -130,6 +139,92 @@ class FeatureStore:
             row = row if family.outputs else row[0]
         return None if row is None else output_of(node, row)
 
+    def compute_batch(self, bars: xr.Dataset, nodes: object) -> xr.Dataset:
+        """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.
+
+        Parameters
+        ----------
+        bars : xr.Dataset
+        nodes : node or sequence of nodes
+            Numbers a bar; a list for an argument (`mrt.ema([5, 10])`) is multiplied out with the others.
+
+        Returns
+        -------
+        xr.Dataset
+            A variable a family over (its parameters..., time[, asset]), `ema` over `ema_lookback`; its origin is in
+            the attributes.
+
+        Raises
+        ------
+        StoreError
+            For a condition or an open parameter; nothing is computed.
+        """
+        return self._labelled(as_bars(bars), wanted_by(nodes))
+
+    def load_features(self, bars: xr.Dataset, names: object) -> xr.Dataset:
+        """Return stored features by name, ["ema", "rsi(14)"], labelled as by `compute_batch`, computing none of them.
+
+        Raises
+        ------
+        StoreError
+            If neither memory nor disk has them of these bars and of today's code.
+        """
+        bars = as_bars(bars)
+        return self._labelled(bars, named(self._known(bars), names))
+
+    def matrix(self, bars: xr.Dataset) -> xr.DataArray:
+        """Return all features of these bars as (feature, time[, asset]), indexed by indicator and parameters.
+
+        `store.matrix(bars).sel(indicator="ema", lookback=12)` is one feature, `.to_dataframe()` a table.
+        """
+        bars = as_bars(bars)
+        columns = [self._column(bars, wanted) for wanted in self._known(bars)]
+        return feature_matrix(self._axes_of(bars), columns)
+
+    def __getitem__(self, name: str) -> xr.Dataset:
+        """Return one family with its plain names, `store["ema"].ema.sel(lookback=12)`.
+
+        What is on disk is opened lazily; a store without a path gives what memory holds. Of several data sets, that of
+        the bars last used here is taken.
+        """
+        bars = None if self._last is None else self._last()
+        if self._disk is not None:
+            return open_family(self._disk, name, None if bars is None else fingerprint(bars))
+        if bars is None:
+            raise StoreError(f"store[{name!r}] has nothing: this store is empty; use compute_batch(bars, [...]) first.")
+        columns = [self._column(bars, wanted) for wanted in named(self._known(bars), name)]
+        return family_dataset(self._axes_of(bars), columns)
+
+    def cache_to_disk(self, features: xr.Dataset) -> int:
+        """Write features from `compute_batch` to disk and return how many were not there yet.
+
+        Raises
+        ------
+        StoreError
+            If a value, label or stamp was changed or the origin is gone (nothing is written), or if the disk refuses.
+        """
+        if self._disk is None:
+            raise StoreError(
+                "this store is memory alone, so nothing can be cached on disk; open FeatureStore('features.zarr')."
+            )
+        return write_dataset(self._disk, features, self._costs)
+
+    def persist(self, bars: xr.Dataset) -> int:
+        """Write what memory holds of these bars, as `persist=` says, and return how many features were new on disk.
+
+        Where the disk refuses, a StoreWriteWarning says so and the features stay in memory.
+        """
+        data = fingerprint(bars)
+        rows = {key: (entry.tag.node, entry.values) for key, entry in self._memory.items() if key.data == data}
+        return self._persist_rows(self._axes_of(bars), rows)
+
+    def info(self) -> StoreInfo:
+        """Return what the store holds and did, as a table that prints itself."""
+        return store_info(self._memory, self._disk, self._costs, self.counters)
+
+    def __repr__(self) -> str:
+        return repr(self.info()).partition("\n")[0]
+
     def _fetch_all(self, bars: xr.Dataset, nodes: Iterable[Node]) -> list[np.ndarray]:
         wanted = [check_concrete(node) for node in nodes]
         gather = self._gather(bars, wanted)
@@ -144,14 +239,38 @@ class FeatureStore:
         n_computed = 0
         if gather.missing:
             with self._lock:
-                gather = Gather(bars=bars, axes=axes, memory=self._memory, disk=self._disk)
+                gather = Gather(bars=bars, axes=axes, memory=self._memory, disk=self._disk, costs=self._costs)
                 for node in nodes:
                     gather.look_up(node)
                 n_computed = gather.compute_missing()
-                for folder, cost in gather.costs.items():
-                    self._costs[folder] = min(cost, self._costs.get(folder, cost))
         self._count(computed=n_computed, memory_hits=gather.memory_hits, disk_hits=gather.disk_hits)
         return gather
+
+    def _known(self, bars: xr.Dataset) -> list[Wanted]:
+        return known_to(self._memory, self._disk, fingerprint(bars))
+
+    def _labelled(self, bars: xr.Dataset, wanted: Sequence[Wanted]) -> xr.Dataset:
+        n_features = sum(len(one.labels) for one in wanted)
+        check_fits(n_features, self._axes_of(bars).shape)
+        return features_dataset(self._axes_of(bars), [self._column(bars, one) for one in wanted])
+
+    def _column(self, bars: xr.Dataset, wanted: Wanted) -> Column:
+        nodes = wanted.nodes
+        gather = self._gather(bars, nodes)
+        column = wanted.column([gather.array(node) for node in nodes])
+        if self._persist == "always":
+            self._persist_rows(gather.axes, {key: (gather.calls[key], row) for key, row in gather.rows.items()})
+        return column
+
+    def _persist_rows(self, axes: Axes, rows: Mapping[FeatureKey, tuple[Call, np.ndarray]]) -> int:
+        if self._disk is None or self._persist == "never":
+            return 0
+        try:
+            return write_rows(self._disk, axes, rows, self._costs, only_dear=self._persist == "auto")
+        except OSError as error:
+            message = f"features cannot be written to {self.path} ({error}); they stay in memory."
+            warnings.warn(message, StoreWriteWarning, stacklevel=3)
+            return 0
 
     def _axes_of(self, bars: xr.Dataset) -> Axes:
         data = fingerprint(bars)
@@ -166,6 +285,7 @@ class FeatureStore:
                 attrs={name: bars.attrs[name] for name in about if name in bars.attrs},
             )
             self._axes[data] = axes
+        self._last = ref(bars)
         return axes
 
     def _count(self, *, computed: int = 0, memory_hits: int = 0, disk_hits: int = 0) -> None:

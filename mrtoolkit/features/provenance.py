@@ -1,0 +1,146 @@
+"""What a Dataset of features says of its origin, and how that is checked before the features enter a store."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import xarray as xr
+
+from mrtoolkit.errors import StoreError
+from mrtoolkit.expressions.binding import bind
+from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.features.family import Axes, Family, Labels
+
+_ABOUT = ("timeframe", "timezone", "source", "licence")
+CURE = "give what compute_batch or load_features returned, or a selection of its labels, and nothing changed in it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Origin of one variable.
+
+    Attributes
+    ----------
+    family : Family, or None
+        None for an expression around indicators, which is no feature itself.
+    output : str
+        The output of the family that the variable is, "" where it has one.
+    dims : tuple of str
+        The variable's dimensions of labels.
+    labels : tuple of str
+        The coordinate of each of the family's parameters.
+    digests : mapping of str to int
+        Of each row, by its labels as JSON text: over data, expression, stamps and values.
+    """
+
+    family: Family | None
+    output: str = ""
+    dims: tuple[str, ...]
+    labels: tuple[str, ...]
+    digests: Mapping[str, int]
+
+    def to_text(self) -> str:
+        """Return the provenance as JSON text, which is what an attribute can hold."""
+        family = None if self.family is None else self.family.to_dict()
+        content = {"family": family, "output": self.output, "dims": self.dims, "labels": self.labels}
+        return json.dumps({**content, "digests": dict(self.digests)})
+
+    @classmethod
+    def of(cls, variable: xr.DataArray) -> Provenance:
+        """Return the provenance of a variable.
+
+        Raises
+        ------
+        StoreError
+            If it has none (any more).
+        """
+        try:
+            content = json.loads(variable.attrs["provenance"])
+            return cls(
+                family=None if content["family"] is None else Family.from_dict(content["family"]),
+                output=str(content["output"]),
+                dims=tuple(content["dims"]),
+                labels=tuple(content["labels"]),
+                digests={str(k): int(v) for k, v in content["digests"].items()},
+            )
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            message = f"the variable {variable.name!r} has no provenance (any more), so it is not stored; {CURE}."
+            raise StoreError(message) from error
+
+
+def row_digest(axes: Axes, pattern: str, labels: Labels, values: np.ndarray) -> int:
+    """Return a checksum over what a feature is (bars, expression, labels, stamps) and its values."""
+    head = json.dumps([axes.fingerprint, pattern, [float(v) for v in labels], axes.assets])
+    digest = google_crc32c.value(head.encode())
+    digest = google_crc32c.extend(digest, np.ascontiguousarray(axes.time).view("u1"))
+    return int(google_crc32c.extend(digest, np.ascontiguousarray(values).reshape(-1).view("u1")))
+
+
+def label_text(labels: Labels) -> str:
+    """Return labels as the text under which their digest stands."""
+    return json.dumps([float(v) for v in labels])
+
+
+def axes_attrs(axes: Axes) -> dict[str, Any]:
+    """Return the attributes by which a Dataset names its bars."""
+    return {"fingerprint": axes.fingerprint, "block_digests": list(axes.block_digests), **axes.attrs}
+
+
+def axes_of_dataset(features: xr.Dataset) -> Axes:
+    """Return the bars that a Dataset of features says it runs along.
+
+    Raises
+    ------
+    StoreError
+        If it does not say.
+    """
+    fingerprint = features.attrs.get("fingerprint")
+    if not isinstance(fingerprint, str) or "time" not in features.coords:
+        raise StoreError(f"the Dataset does not say of which bars it is (any more), so nothing is stored; {CURE}.")
+    if len(fingerprint) != 32 or set(fingerprint) - set("0123456789abcdef"):  # it becomes a folder's name
+        raise StoreError(f"the Dataset's fingerprint {fingerprint[:40]!r} is none, so nothing is stored; {CURE}.")
+    return Axes(
+        fingerprint=fingerprint,
+        time=np.asarray(features["time"].values, dtype="datetime64[ns]"),
+        assets=tuple(str(a) for a in features["asset"].values) if "asset" in features.dims else None,
+        block_digests=tuple(features.attrs.get("block_digests", ())),
+        attrs={name: features.attrs[name] for name in _ABOUT if name in features.attrs},
+    )
+
+
+def checked_rows(axes: Axes, variable: xr.DataArray, about: Provenance) -> dict[Labels, np.ndarray]:
+    """Return the rows of a variable by their labels, (asset, time) each, after a look at every digest.
+
+    Raises
+    ------
+    StoreError
+        If a value, a label or a stamp is not as it was computed.
+    """
+    for dim in about.dims:
+        if dim not in variable.dims and dim in variable.coords:
+            variable = variable.expand_dims(dim)
+    tail = ("time",) if axes.assets is None else ("asset", "time")
+    if set(variable.dims) != {*about.dims, *tail} or any(name not in variable.coords for name in about.labels):
+        raise StoreError(f"the variable {variable.name!r} has other dimensions than it was computed with; {CURE}.")
+    values = variable.transpose(*about.dims, *tail).values.reshape(-1, *axes.shape)
+    columns = [variable[name].values.tolist() for name in about.labels]
+    every = zip(*columns, strict=True) if len(about.dims) == 1 else itertools.product(*columns)
+    labels = [tuple(row) for row in every]
+    pattern = variable.attrs.get("long_name", "")
+    for row, values_of_row in zip(labels, values, strict=True):
+        if about.digests.get(label_text(row)) != row_digest(axes, pattern, row, values_of_row):
+            named = ", ".join(f"{name}={value:g}" for name, value in zip(about.labels, row, strict=True))
+            where = f"{variable.name!r} at {named or 'its only row'}"
+            raise StoreError(f"{where} is not as it was computed, so nothing is stored; {CURE}.")
+    return dict(zip(labels, values, strict=True))
+
+
+def bound(pattern: Node, parameters: tuple[str, ...], labels: Labels) -> Node:
+    """Return the feature of a pattern with these labels."""
+    return bind(pattern, dict(zip(parameters, labels, strict=True)))

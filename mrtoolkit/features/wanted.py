@@ -1,0 +1,195 @@
+"""Which features a request means: the families of the nodes given, or those that a store already has."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mrtoolkit.errors import MrtoolkitError, StoreError, nearest
+from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.outputs import Outputs
+from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.family import Labels
+from mrtoolkit.features.gather import Memory
+from mrtoolkit.features.key import (
+    Request,
+    check_concrete,
+    code_of,
+    family_of,
+    feature_key,
+    indicator_of,
+    request_of,
+    without_output,
+)
+from mrtoolkit.features.labelled import Column
+from mrtoolkit.features.provenance import bound
+from mrtoolkit.indicators.parsing import parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Features of one variable: a pattern and the labels to put into it."""
+
+    pattern: Node
+    name: str
+    parameters: tuple[str, ...]
+    labels: tuple[Labels, ...]
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The expression of each of the labels."""
+        return [bound(self.pattern, self.parameters, labels) for labels in self.labels]
+
+    def column(self, arrays: Sequence[np.ndarray]) -> Column:
+        """Return the variable that the features make, given their values in the order of the labels."""
+        rows = dict(zip(self.labels, arrays, strict=True))
+        example = bound(self.pattern, self.parameters, self.labels[0])
+        if not isinstance(self.pattern, Call) or not isinstance(
+            example, Call
+        ):  # around indicators; one such expression needs no dimensions of labels
+            if len(rows) > 1:
+                return Column(name=self.name, expression=self.pattern.key, parameters=self.parameters, rows=rows)
+            (values,) = arrays
+            return Column(name=self.name, expression=example.key, parameters=(), rows={(): values})
+        family, _ = family_of(example)
+        return Column(
+            name=self.name,
+            expression=self.pattern.key,
+            parameters=self.parameters,
+            rows=rows,
+            family=family,
+            output=self.pattern.output or "",
+            units=family.units,
+        )
+
+
+def wanted_by(nodes: object) -> list[Wanted]:
+    """Return what nodes ask for, lists of values multiplied out, a family once.
+
+    Raises
+    ------
+    StoreError
+        For a condition, an open parameter, or something that is no node.
+    """
+    requests = [
+        request if name is None else replace(request, name=name)
+        for name, request in ((name, request_of(check_concrete(node))) for name, node in _flat(nodes))
+    ]
+    if not requests:
+        raise StoreError("no feature was asked for; give nodes, as in [mrt.ema([5, 10]), mrt.rsi(14)].")
+    return _merged((request, list(itertools.product(*request.values))) for request in requests)
+
+
+def known_to(memory: Memory, disk: Disk | None, data: str) -> list[Wanted]:
+    """Return all features of these bars and of today's code that memory and disk hold, each output by itself."""
+    found: list[tuple[Request, list[Any]]] = []
+    for key, entry in memory.items():
+        if key.data == data and _is_today(entry.tag.node) and key == feature_key(data, entry.tag.node):
+            for node in _outputs(entry.tag.node):
+                request = request_of(node)
+                found.append((request, list(itertools.product(*request.values))))
+    for _, commit in [] if disk is None else disk.commits(data):
+        pattern = _pattern_node(commit.family.pattern)
+        if pattern is None or not commit.slots or code_of(pattern) != commit.family.code:
+            continue
+        example = bound(pattern, commit.family.parameters, next(iter(commit.slots)))
+        for node in _outputs(example):
+            found.append((request_of(node), list(commit.slots)))
+    return _merged(found)
+
+
+def named(known: Sequence[Wanted], names: Any) -> list[Wanted]:
+    """Return those of the known features that are named: families ("ema"), features ("ema(5)") or nodes.
+
+    Raises
+    ------
+    StoreError
+        If one of them is not there; the nearest name is given.
+    """
+    listed = [names] if isinstance(names, str | Node | Outputs) else list(names)
+    chosen: list[Wanted] = []
+    for name in listed:
+        if isinstance(name, str) and "(" not in name:
+            hits = [w for w in known if w.name == name or name in _families(w)]
+        else:
+            hits = [_part(known, one) for one in wanted_by(parse(name) if isinstance(name, str) else name)]
+        if not hits:
+            have = sorted({w.name for w in known})
+            message = (
+                f"the store has no features {name!r} of these bars{nearest(name, have)}; it has "
+                f"{', '.join(have) or 'none at all'}; compute them by compute_batch(bars, [...])."
+            )
+            raise StoreError(message)
+        chosen += hits
+    return _merged(
+        (Request(pattern=w.pattern, name=w.name, parameters=w.parameters, values=()), w.labels) for w in chosen
+    )
+
+
+def _part(known: Sequence[Wanted], wanted: Wanted) -> Wanted:
+    there = {labels for w in known if w.pattern is wanted.pattern for labels in w.labels}
+    for labels in wanted.labels:
+        if labels not in there:
+            feature = bound(wanted.pattern, wanted.parameters, labels).key
+            message = f"the store does not have {feature} of these bars; compute it by compute_batch(bars, [...])."
+            raise StoreError(message)
+    return wanted
+
+
+def _merged(found: Iterable[tuple[Request, Sequence[Any]]]) -> list[Wanted]:
+    patterns: dict[str, Request] = {}
+    labels: dict[str, dict[Labels, None]] = {}
+    for request, rows in found:
+        patterns.setdefault(request.pattern.key, request)
+        labels.setdefault(request.pattern.key, {}).update(dict.fromkeys(tuple(row) for row in rows))
+    return [
+        Wanted(pattern=r.pattern, name=r.name, parameters=r.parameters, labels=tuple(sorted(labels[key])))
+        for key, r in patterns.items()
+    ]
+
+
+def _flat(nodes: object) -> list[tuple[str | None, Any]]:
+    """Return the expressions in `nodes`, and for those of a composite such as `mrt.macd()` a name: "macd_line"."""
+    if isinstance(nodes, Outputs):
+        owner = repr(nodes).partition("(")[0]
+        return [(f"{owner}_{name}", nodes[name]) for name in nodes.names]
+    if isinstance(nodes, Node) or not isinstance(nodes, Iterable) or isinstance(nodes, str | dict):
+        return [(None, nodes)]
+    return [one for item in nodes for one in (_flat(item) if isinstance(item, Outputs) else [(None, item)])]
+
+
+def _outputs(node: Node) -> list[Node]:
+    names = indicator_of(node).outputs if isinstance(node, Call) else ()
+    if not isinstance(node, Call) or not names:
+        return [node]
+    return [Call(node.name, node.arguments, node.sources, node.default_sources, n, node.source_names) for n in names]
+
+
+def _families(wanted: Wanted) -> tuple[str, ...]:
+    """Names by which a multi-output family may be asked for beside each output's own."""
+    pattern = wanted.pattern
+    return (wanted.name.removesuffix(f"_{pattern.output}"),) if isinstance(pattern, Call) and pattern.output else ()
+
+
+def _is_today(node: Call) -> bool:
+    try:
+        code_of(node)
+    except MrtoolkitError:  # an indicator that is no longer registered
+        return False
+    return True
+
+
+def _pattern_node(text: str) -> Node | None:
+    """Return the node of a family's pattern, None where today's registry cannot read it."""
+    try:
+        found: Node | Outputs = parse(text)
+    except MrtoolkitError:
+        return None
+    if not isinstance(found, Outputs):
+        return found
+    first = found[found.names[0]]
+    return without_output(first) if isinstance(first, Call) else None
