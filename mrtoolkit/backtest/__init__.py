@@ -1,0 +1,6 @@
+"""From points to metrics: the trading model, the engines, and what they measure."""
+
+from mrtoolkit.backtest.backtest import Backtest as Backtest
+from mrtoolkit.backtest.metrics import METRICS as METRICS
+from mrtoolkit.backtest.model import Costs as Costs
+from mrtoolkit.backtest.trial import Trial as Trial

@@ -1,0 +1,1 @@
+"""Kernels of the engines: arrays in, arrays out."""

@@ -1,0 +1,334 @@
+"""A strategy over bars with its costs: points in, labelled metrics out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mrtoolkit.backtest.dense import evaluate, record
+from mrtoolkit.backtest.market import Market, block_edges, cost_rates, read_prices
+from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, METRICS, UNITS, as_metrics, compute_metrics
+from mrtoolkit.backtest.model import Costs
+from mrtoolkit.backtest.objective import ObjectiveFunction
+from mrtoolkit.backtest.points import as_request, frame_of
+from mrtoolkit.backtest.settings import check_settings, resolve_start, start_text
+from mrtoolkit.backtest.trial import Trial, make_trial
+from mrtoolkit.data.bars import as_bars
+from mrtoolkit.data.calendar import bars_per_year
+from mrtoolkit.data.fingerprint import fingerprint
+from mrtoolkit.errors import StrategyError
+from mrtoolkit.evaluation import Evaluation
+from mrtoolkit.expressions.inputs import close
+from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.features.session import session_store
+from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.strategy.plan import Plan, Signals
+from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.strategy import Strategy
+
+_HOLD = Strategy(entry=close > 0, exit=close < 0)
+
+
+class Backtest:
+    """A strategy over bars, with costs, fills and measuring settled: an evaluator of points.
+
+    Parameters
+    ----------
+    bars : xr.Dataset, or what `mrt.data.from_pandas` takes
+        Over several assets each is traded by itself; a metric then has the dimension asset, and a search takes the mean.
+    strategy : Strategy
+    costs : Costs
+    fill : {"next_open", "close"}
+        Where a signal fills: at the next bar's open, or at the close of its own bar.
+    store : FeatureStore, optional
+        Default: the process's session store.
+    engine : {"auto", "dense"}
+    start : time, int or Space, optional
+        First measured bar; before it nothing is traded. A `Space`: the first bar at which its slowest point is warm, so
+        that all its trials are measured over the same bars. Default: the whole history.
+    periods_per_year : float, optional
+        Bars a year, for annual figures. Default: as observed.
+    risk_free : float
+        A year.
+    blocks : int
+        Into how many stretches of time the statistics are kept.
+    cash : float
+        Equity at the start, in currency; matters where costs are in currency.
+
+    Raises
+    ------
+    StrategyError
+        If a setting has no meaning; names it and what is allowed.
+    BarsError
+        If `bars` cannot be trusted.
+
+    Examples
+    --------
+    >>> import mrtoolkit as mrt
+    >>> bars = mrt.data.simulate(bars=500, seed=0)
+    >>> rule = mrt.Strategy(entry=mrt.ema(mrt.P.fast) > mrt.ema(mrt.P.slow))
+    >>> backtest = mrt.Backtest(bars, rule, costs=mrt.Costs(fee=0.001))
+    >>> backtest.run({"fast": [5, 10], "slow": [20, 30, 40]}).sharpe.dims
+    ('fast', 'slow')
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        bars: Any,
+        strategy: Strategy,
+        *,
+        costs: Costs | None = None,
+        fill: str = "next_open",
+        store: FeatureStore | None = None,
+        engine: str = "auto",
+        start: Any = None,
+        periods_per_year: float | None = None,
+        risk_free: float = 0.0,
+        blocks: int = 64,
+        cash: float = 100_000.0,
+    ) -> None:
+        self.costs = Costs() if costs is None else costs
+        check_settings(
+            strategy=strategy, costs=self.costs, fill=fill, store=store, engine=engine,
+            periods_per_year=periods_per_year, risk_free=risk_free, blocks=blocks, cash=cash,
+        )  # fmt: skip
+        self.bars = as_bars(bars)
+        self.strategy = strategy
+        self.fill, self.engine, self.blocks, self.cash = fill, engine, int(blocks), float(cash)
+        self.store = session_store() if store is None else store
+        self.risk_free = float(risk_free)
+        self.periods_per_year = bars_per_year(self.bars) if periods_per_year is None else float(periods_per_year)
+        self._plan = Plan(strategy=strategy, bars=self.bars, store=self.store)
+        self._start = resolve_start(start, self.bars, self._plan)
+        self._market = self._make_market()
+
+    def _make_market(self) -> Market:
+        prices, ends = read_prices(self.bars)
+        return Market(
+            prices=prices,
+            ends=ends,
+            edges=block_edges(self._start, self.bars.sizes["time"], self.blocks),
+            at_close=self.fill == "close",
+            waiting=self.strategy.reentry == "signal",
+            cash=self.cash,
+            costs=cost_rates(self.costs, self.periods_per_year),
+            periods_per_year=self.periods_per_year,
+            risk_free=self.risk_free,
+        )
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Names of the strategy's parameters, sorted."""
+        return self.strategy.params
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that a trial has."""
+        return tuple(METRICS)
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """Opening time of the first measured bar."""
+        return pd.Timestamp(self.bars["time"].values[self._start])
+
+    def run(
+        self,
+        points: Mapping[str, Any] | pd.DataFrame | Sequence[Mapping[str, Any]],
+        *,
+        metrics: Iterable[str] | str | None = None,
+    ) -> xr.Dataset:
+        """Run points and return their metrics, labelled.
+
+        Parameters
+        ----------
+        points : mapping, DataFrame or list of mappings
+            A mapping of names to values or lists is a grid: each list becomes a dimension. Rows of a table or a list
+            of combinations are scattered points: one dimension, trial, with the parameters as coordinates.
+        metrics : names, optional
+            Default: all. What is not asked for is not computed.
+
+        Returns
+        -------
+        xr.Dataset
+            A variable a metric, over the grid's dimensions or trial, and asset where the bars have assets.
+
+        Raises
+        ------
+        StrategyError
+            If a parameter is missing or unknown, a value has no meaning, or the grid is absurdly large.
+        StudyError
+            If there is no such metric.
+        """
+        names = as_metrics(metrics)
+        request = as_request(points)
+        values = self._measure(request.frame, names)
+        assets = {"asset": self.bars["asset"].values} if "asset" in self.bars.dims else {}
+        if request.dims is None:
+            dims: tuple[str, ...] = ("trial",)
+            shape: tuple[int, ...] = (len(request.frame),)
+            coords: dict[str, Any] = {name: ("trial", request.frame[name].to_numpy()) for name in request.frame.columns}
+        else:
+            dims = tuple(request.dims)
+            shape = tuple(len(labels) for labels in request.dims.values())
+            coords = {name: list(labels) for name, labels in request.dims.items()} | dict(request.scalars)
+        data = {
+            name: ((*dims, *assets), array.reshape(*shape, *array.shape[1:]) if assets else array.reshape(shape), {"units": UNITS[name]})
+            for name, array in ((name, values[name] if assets else values[name][:, 0]) for name in names)
+        }
+        return xr.Dataset(data, coords=coords | assets, attrs=self._provenance())
+
+    def trial(self, params: Mapping[str, Any]) -> Trial:
+        """Run one point and return all of it: metrics, trades, equity, returns, position.
+
+        Raises
+        ------
+        StrategyError
+            If a parameter is missing or unknown, or a value has no meaning.
+        """
+        points = self._points(frame_of([dict(params)]))
+        (signals,) = self._plan.signals(points)
+        blocks = evaluate(self._market, signals)[0]
+        numbers = self._compute(blocks, self.metrics)
+        metrics: dict[str, float | xr.DataArray] = {name: float(array[0]) for name, array in numbers.items()}
+        if "asset" in self.bars.dims:
+            coords = {"asset": self.bars["asset"]}
+            metrics = {name: xr.DataArray(array, dims="asset", coords=coords, name=name) for name, array in numbers.items()}
+        recordings = [record(self._market, signals, asset) for asset in range(len(self._market.prices))]
+        return make_trial(points.values(0), metrics, recordings, self._market, self.bars)
+
+    def evaluator(self, objective: str | Node | Callable[[xr.Dataset], Any] = "sharpe") -> ObjectiveFunction:
+        """Return a function of one point's parameters for anybody's search; its `.batch(frame)` takes many."""
+        return ObjectiveFunction(backtest=self, objective=objective)
+
+    def evaluate(self, points: pd.DataFrame) -> Evaluation:
+        """Evaluate a table of points; over several assets each metric is the mean of those assets that have one."""
+        before = self.store.counters.computed
+        blocks = self._blocks(points)
+        return self._evaluation(blocks, computed=self.store.counters.computed - before)
+
+    def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
+        """Evaluate points one by one with the dense engine, each with a store of its own: nothing is shared or read."""
+        blocks = [self._with_store(FeatureStore())._blocks(points.iloc[[k]]) for k in range(len(points))]
+        return self._evaluation(np.concatenate(blocks), computed=0)
+
+    def features(self, points: pd.DataFrame) -> frozenset[str]:
+        """Keys of the distinct features that the points use; computes nothing."""
+        return frozenset(call.key for call in self.calls(points))
+
+    def calls(self, points: pd.DataFrame) -> list[Call]:
+        """The distinct features that the points use, as expressions."""
+        return self._plan.calls(self._points(points))
+
+    def stale_features(self, points: pd.DataFrame) -> tuple[str, ...]:
+        """Keys of features that the store would give now and that differ from values computed anew."""
+        stale = []
+        for call in self.calls(points):
+            cached = self.store.peek(self.bars, call)
+            if cached is not None and not np.array_equal(cached, FeatureStore().fetch(self.bars, [call])[0], equal_nan=True):
+                stale.append(call.key)
+        return tuple(stale)
+
+    def benchmark(self) -> dict[str, float]:
+        """The same metrics for buying at the first measured bar's signal and holding, with the same costs."""
+        hold = Backtest(
+            self.bars, _HOLD, costs=self.costs, fill=self.fill, store=self.store, start=self._start,
+            periods_per_year=self.periods_per_year, risk_free=self.risk_free, blocks=self.blocks, cash=self.cash,
+        )  # fmt: skip
+        return {name: float(values[0]) for name, values in hold.evaluate(frame_of([{}])).metrics.items()}
+
+    def persist(self) -> None:
+        """Write to the store's folder, if it has one, the features that it holds of these bars."""
+        self.store.persist(self.bars)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the bars, which are named by their fingerprint, as plain JSON."""
+        return {
+            "kind": "backtest",
+            "strategy": self.strategy.to_dict(),
+            "costs": self.costs.to_dict(),
+            "fill": self.fill,
+            "engine": self.engine,
+            "start": start_text(self.bars, self._start),
+            "periods_per_year": self.periods_per_year,
+            "risk_free": self.risk_free,
+            "blocks": self.blocks,
+            "cash": self.cash,
+            "bars": fingerprint(self.bars),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], bars: Any, store: FeatureStore | None = None) -> Backtest:
+        """Restore a backtest from `to_dict` and its bars; rules are parsed, never evaluated."""
+        return cls(
+            bars,
+            Strategy.from_dict(content["strategy"]),
+            costs=Costs.from_dict(content["costs"]),
+            store=store,
+            **{
+                key: content[key]
+                for key in ("fill", "engine", "start", "periods_per_year", "risk_free", "blocks", "cash")
+            },
+        )
+
+    def __repr__(self) -> str:
+        """Return what is run over what."""
+        n, frame = self.bars.sizes["time"], self.bars.attrs.get("timeframe", "")
+        assets = f" of {self.bars.sizes['asset']} assets" if "asset" in self.bars.dims else ""
+        return f"Backtest({n:,} {frame} bars{assets}, {self.strategy!r}, {self.costs!r}, fill={self.fill!r})"
+
+    def _with_store(self, store: FeatureStore) -> Backtest:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, store=store, _plan=Plan(strategy=self.strategy, bars=self.bars, store=store))
+        return twin
+
+    def _points(self, frame: pd.DataFrame) -> Points:
+        return Points.from_frame(frame, self.params)
+
+    def _signals(self, frame: pd.DataFrame) -> Iterable[Signals]:
+        return self._plan.signals(self._points(frame))
+
+    def _blocks(self, frame: pd.DataFrame) -> np.ndarray:
+        """Block statistics of all points, (point, asset, block, statistic)."""
+        slices = [(signals.points, evaluate(self._market, signals)) for signals in self._signals(frame)]
+        result = np.empty((len(frame), *slices[0][1].shape[1:])) if slices else np.empty((0, 1, 1, 15))
+        for positions, blocks in slices:
+            result[positions] = blocks
+        return result
+
+    def _measure(self, frame: pd.DataFrame, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Metrics (point, asset), holding the block statistics of one slice at a time."""
+        result = {name: np.full((len(frame), len(self._market.prices)), np.nan) for name in names}
+        with_drawdown = bool(DRAWDOWN_METRICS.intersection(names))
+        for signals in self._signals(frame):
+            blocks = evaluate(self._market, signals, with_drawdown=with_drawdown)
+            for name, values in self._compute(blocks, names).items():
+                result[name][signals.points] = values
+        return result
+
+    def _compute(self, blocks: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:
+        return compute_metrics(blocks, names, periods_per_year=self.periods_per_year, risk_free=self.risk_free)
+
+    def _evaluation(self, blocks: np.ndarray, *, computed: int) -> Evaluation:
+        metrics = {name: mean_of_assets(values) for name, values in self._compute(blocks, self.metrics).items()}
+        sums = {"sum": blocks[..., 1].mean(axis=1), "sum_sq": blocks[..., 2].mean(axis=1)}
+        return Evaluation(metrics=metrics, blocks=sums, features_computed=computed)
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "strategy": repr(self.strategy), "costs": repr(self.costs), "fill": self.fill,
+            "periods_per_year": self.periods_per_year, "risk_free": self.risk_free, "start": str(self.start),
+            "bars": fingerprint(self.bars),
+        }  # fmt: skip
+
+
+def mean_of_assets(values: np.ndarray) -> np.ndarray:
+    """Mean over assets of (point, asset) values that are not missing; NaN where all are."""
+    if values.shape[1] == 1:
+        return values[:, 0]
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1)

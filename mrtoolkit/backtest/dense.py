@@ -1,0 +1,62 @@
+"""The dense engine: every bar of every trial, in a plain loop; the reference for every other engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrtoolkit._jit import read_only
+from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADE
+from mrtoolkit.backtest._kernels.dense import Settings, combine, simulate
+from mrtoolkit.backtest._kernels.trials import run_trials
+from mrtoolkit.backtest.market import Market
+from mrtoolkit.strategy.plan import Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One trial on one asset, written down bar by bar.
+
+    Attributes
+    ----------
+    equity, value : (time,) float64
+        In currency: equity, and the signed value of the position, at each close; before the start the starting cash and 0.
+    trades : (trade, column) float64
+        Columns are `_kernels.columns.TRADE`.
+    """
+
+    equity: np.ndarray
+    value: np.ndarray
+    trades: np.ndarray
+
+
+def evaluate(market: Market, signals: Signals, *, with_drawdown: bool = True) -> np.ndarray:
+    """Block statistics of some trials, (trial, asset, block, statistic); without drawdown its columns are idle."""
+    n_trials, n_assets, n_blocks = len(signals.points), len(market.prices), len(market.edges) - 1
+    stats = np.zeros((n_assets, n_trials, n_blocks, len(STATISTICS)))
+    measured = (market.risk_free_bar, market.edges, with_drawdown)
+    for asset in range(n_assets):
+        masks = tuple(mask[asset] for mask in signals.masks)
+        settings = tuple(values[asset] for values in signals.settings)
+        run_trials(
+            market.prices[asset], masks, settings, signals.index, signals.warm[asset],
+            market.setup(asset), market.costs, measured, stats[asset],
+        )  # fmt: skip
+    return stats.swapaxes(0, 1)
+
+
+def record(market: Market, signals: Signals, asset: int) -> Recording:
+    """Run the one trial of `signals` on one asset and keep all of it."""
+    rows = signals.index[0]
+    masks = [mask[asset, rows[k]] for k, mask in enumerate(signals.masks)]
+    settings = Settings(*(values[asset, rows[4 + k]] for k, values in enumerate(signals.settings)))
+    packed = np.empty(market.n_bars, np.uint8)
+    combine(*masks, packed)
+    equity, value = np.full(market.n_bars, market.cash), np.zeros(market.n_bars)
+    trades = np.empty((market.n_bars + 1, len(TRADE)))
+    n = simulate(
+        market.prices[asset], packed, settings, signals.warm[asset, 0],
+        market.setup(asset), market.costs, equity, value, trades,
+    )  # fmt: skip
+    return Recording(equity=read_only(equity), value=read_only(value), trades=read_only(trades[:n].copy()))

@@ -1,0 +1,163 @@
+"""The metrics: names, units and formulas, from block statistics to numbers.
+
+Every metric is a function of the statistics of the measured blocks (`_kernels/columns.py`), so that each window of
+time has its own at no further cost. `n` is the number of measured bars, `r` their simple returns net of costs.
+
+============== ============== ================================================================================
+name           unit           formula
+============== ============== ================================================================================
+total_return   fraction       product of (1 + r) - 1
+annual_return  fraction/year  (1 + total_return) ** (periods_per_year / n) - 1
+volatility     fraction/year  std(r, ddof=1) * sqrt(periods_per_year)
+sharpe         per year       (mean(r) - risk_free) / std(r, ddof=1) * sqrt(periods_per_year); Sharpe (1994)
+sortino        per year       (mean(r) - risk_free) / sqrt(mean(min(r - risk_free, 0)**2)) * sqrt(periods_per_year)
+calmar         ratio          annual_return / max_drawdown; Young (1991), over the whole window
+max_drawdown   fraction       largest fall of equity from an earlier high; Magdon-Ismail and Atiya (2004)
+trades         count          closed trades, and the one still open at the end
+win_rate       fraction       trades that gained / trades
+profit_factor  ratio          sum of gains / sum of losses, each a fraction of equity at entry
+exposure       fraction       bars with a position at their close / n
+turnover       per year       traded value as a fraction of equity, summed over fills, / years
+============== ============== ================================================================================
+
+`risk_free` is a yearly rate, divided by periods_per_year for one bar. `sharpe` is NaN without a trade and where the
+deviation is under 1e-9 of the root mean square; NaN never wins a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.errors import StudyError, nearest
+from mrtoolkit.statistics.blocks import Array, deviation, drawdown
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStatistics:
+    """Statistics of a union of blocks, each (...), and the constants that annualise them."""
+
+    n: Array
+    total: Array
+    total_sq: Array
+    downside_sq: Array
+    growth: Array
+    drawdown: Array
+    counts: Mapping[str, Array]
+    periods_per_year: float
+    risk_free: float
+
+    @classmethod
+    def from_blocks(cls, blocks: Array, periods_per_year: float, risk_free: float) -> WindowStatistics:
+        """Add up blocks (..., block, statistic)."""
+        column = {name: blocks[..., k] for k, name in enumerate(STATISTICS)}
+        return cls(
+            n=column["bars"].sum(-1),
+            total=column["sum"].sum(-1),
+            total_sq=column["sum_sq"].sum(-1),
+            downside_sq=column["downside_sq"].sum(-1),
+            growth=column["growth"].prod(-1),
+            drawdown=drawdown(column["growth"], column["highest"], column["lowest"], column["worst"]),
+            counts={k: column[k].sum(-1) for k in ("trades", "wins", "gains", "losses", "held", "turnover")},
+            periods_per_year=periods_per_year,
+            risk_free=risk_free,
+        )
+
+    @property
+    def excess(self) -> Array:
+        """Mean return above the risk-free one, a bar."""
+        return self.total / self.n - self.risk_free / self.periods_per_year
+
+
+def _total_return(w: WindowStatistics) -> Array:
+    return w.growth - 1.0
+
+
+def _annual_return(w: WindowStatistics) -> Array:
+    return w.growth ** (w.periods_per_year / w.n) - 1.0
+
+
+def _volatility(w: WindowStatistics) -> Array:
+    spread = deviation(w.n, w.total, w.total_sq)
+    return np.where(w.total_sq == 0.0, 0.0, spread) * np.sqrt(w.periods_per_year)
+
+
+def _sharpe(w: WindowStatistics) -> Array:
+    ratio = w.excess / deviation(w.n, w.total, w.total_sq) * np.sqrt(w.periods_per_year)
+    return np.where(w.counts["trades"] > 0, ratio, np.nan)
+
+
+def _sortino(w: WindowStatistics) -> Array:
+    downside = np.sqrt(w.downside_sq / w.n)
+    ratio = w.excess / np.where(downside > 0.0, downside, np.nan) * np.sqrt(w.periods_per_year)
+    return np.where(w.counts["trades"] > 0, ratio, np.nan)
+
+
+def _calmar(w: WindowStatistics) -> Array:
+    return _annual_return(w) / np.where(w.drawdown > 0.0, w.drawdown, np.nan)
+
+
+def _profit_factor(w: WindowStatistics) -> Array:
+    gains, losses = w.counts["gains"], w.counts["losses"]
+    return np.where((gains > 0.0) | (losses > 0.0), gains / losses, np.nan)
+
+
+METRICS: Mapping[str, Callable[[WindowStatistics], Array]] = {
+    "total_return": _total_return,
+    "annual_return": _annual_return,
+    "volatility": _volatility,
+    "sharpe": _sharpe,
+    "sortino": _sortino,
+    "calmar": _calmar,
+    "max_drawdown": lambda w: w.drawdown,
+    "trades": lambda w: w.counts["trades"],
+    "win_rate": lambda w: w.counts["wins"] / np.where(w.counts["trades"] > 0, w.counts["trades"], np.nan),
+    "profit_factor": _profit_factor,
+    "exposure": lambda w: w.counts["held"] / w.n,
+    "turnover": lambda w: w.counts["turnover"] / w.n * w.periods_per_year,
+}
+
+DRAWDOWN_METRICS = frozenset({"calmar", "max_drawdown"})
+"""What needs the drawdown of the blocks; without them it is not computed."""
+
+UNITS: Mapping[str, str] = {
+    "total_return": "fraction",
+    "annual_return": "fraction a year",
+    "volatility": "fraction a year",
+    "sharpe": "a year",
+    "sortino": "a year",
+    "calmar": "ratio",
+    "max_drawdown": "fraction",
+    "trades": "count",
+    "win_rate": "fraction",
+    "profit_factor": "ratio",
+    "exposure": "fraction",
+    "turnover": "a year",
+}
+
+
+def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
+    """Check names of metrics; None means all of them.
+
+    Raises
+    ------
+    StudyError
+        If there is no such metric; names the nearest.
+    """
+    wanted = tuple(METRICS) if names is None else (names,) if isinstance(names, str) else tuple(names)
+    for name in wanted:
+        if name not in METRICS:
+            raise StudyError(f"there is no metric {name!r}{nearest(name, METRICS)} There are: {', '.join(METRICS)}.")
+    return wanted
+
+
+def compute_metrics(
+    blocks: Array, names: Iterable[str], *, periods_per_year: float, risk_free: float
+) -> dict[str, Array]:
+    """Metrics (...) of block statistics (..., block, statistic)."""
+    window = WindowStatistics.from_blocks(blocks, periods_per_year, risk_free)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {name: np.asarray(METRICS[name](window), dtype=float) for name in names}

@@ -1,0 +1,97 @@
+"""What a caller may give as points: a grid of values, a table, a list of combinations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mrtoolkit.errors import StrategyError
+from mrtoolkit.expressions.scalars import Scalar, canonical
+
+MAX_POINTS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Points as a table, and the dimensions that their results have.
+
+    `dims` maps each dimension of a grid to its labels, in order; it is None for scattered points.
+    """
+
+    frame: pd.DataFrame
+    dims: Mapping[str, tuple[Scalar, ...]] | None
+    scalars: Mapping[str, Scalar]
+
+
+def as_request(points: Mapping[str, Any] | pd.DataFrame | Sequence[Mapping[str, Any]]) -> Request:
+    """Return the points of a grid (a mapping of names to values or lists), a table, or a list of combinations.
+
+    Raises
+    ------
+    StrategyError
+        If there are none, or more than `MAX_POINTS`, or a list repeats a value.
+    """
+    if isinstance(points, pd.DataFrame):
+        return Request(frame=points.reset_index(drop=True), dims=None, scalars={})
+    if isinstance(points, Mapping):
+        return _grid(points)
+    if isinstance(points, Iterable) and not isinstance(points, str):
+        rows = list(points)
+        if rows and all(isinstance(row, Mapping) for row in rows):
+            return Request(frame=frame_of(rows), dims=None, scalars={})
+    raise StrategyError(
+        f"points are {type(points).__name__}, but must be a grid such as {{'fast': [5, 10], 'slow': 40}}, a table with a "
+        "column a parameter, or a list of combinations."
+    )
+
+
+def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Combinations as a table that keeps None apart from NaN."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names}, index=range(len(rows)))
+
+
+def _grid(points: Mapping[str, Any]) -> Request:
+    dims: dict[str, tuple[Scalar, ...]] = {}
+    scalars: dict[str, Scalar] = {}
+    for name, values in points.items():
+        if isinstance(values, (list, tuple, range, np.ndarray, pd.Index, pd.Series)):
+            labels = tuple(canonical(value) for value in values)
+            if not labels:
+                raise StrategyError(f"the grid has no value for {name!r}; give it at least one.")
+            if len(dict.fromkeys((type(label) is bool, label) for label in labels)) < len(labels):
+                raise StrategyError(f"the grid repeats a value of {name!r}: {list(labels)}; give each once.")
+            dims[name] = labels
+        else:
+            scalars[name] = canonical(values)
+    n = math.prod(len(labels) for labels in dims.values())
+    if n > MAX_POINTS:
+        sizes = " x ".join(f"{len(labels):,}" for labels in dims.values())
+        raise StrategyError(
+            f"the grid has {sizes} = {n:,} points, more than {MAX_POINTS:,}; at 0.1 ms each they would take "
+            f"{n / 1e4 / 3600:,.1f} hours. Give fewer values, or let mrt.optimize search the space."
+        )
+    frame: dict[str, Any] = {}
+    repeat, tile = n, 1
+    for name, labels in dims.items():
+        repeat //= len(labels)
+        column = _column(list(labels))
+        frame[name] = np.tile(np.repeat(column, repeat), tile)
+        tile *= len(labels)
+    for name, value in scalars.items():
+        frame[name] = np.repeat(_column([value]), n)
+    return Request(frame=pd.DataFrame(frame, index=range(n)), dims=dims, scalars=scalars)
+
+
+def _column(values: list[Any]) -> np.ndarray:
+    """An array of numbers where all are numbers, else of objects."""
+    if values and all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in values):
+        return np.array(values)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

@@ -1,0 +1,120 @@
+"""Whether a backtest's settings mean something, and where it starts to measure."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mrtoolkit.backtest.model import FILLS, Costs
+from mrtoolkit.backtest.points import frame_of
+from mrtoolkit.errors import StrategyError, nearest
+from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.strategy.plan import Plan
+from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.strategy import Strategy
+
+ENGINES = ("auto", "dense")
+_MAX_CORNERS = 4096
+
+
+class HasLabels(Protocol):
+    """One dimension of a space."""
+
+    @property
+    def labels(self) -> Any:
+        """Its lattice."""
+        ...
+
+
+def check_settings(  # noqa: PLR0913
+    *, strategy: Any, costs: Any, fill: str, store: Any, engine: str,
+    periods_per_year: float | None, risk_free: float, blocks: int, cash: float,
+) -> None:  # fmt: skip
+    """Refuse settings without a meaning.
+
+    Raises
+    ------
+    StrategyError
+        Naming the setting, what was given and what is allowed.
+    """
+    kinds = ((strategy, Strategy, "strategy", "mrt.Strategy(...)"), (costs, Costs, "costs", "mrt.Costs(fee=0.001)"))
+    for value, kind, name, example in kinds:
+        if not isinstance(value, kind):
+            raise StrategyError(f"{name} is a {type(value).__name__}, but must be a {kind.__name__}; write {name}={example}.")
+    if store is not None and not isinstance(store, FeatureStore):
+        raise StrategyError(f"store is a {type(store).__name__}, but must be a FeatureStore; write store=mrt.FeatureStore('features.zarr').")
+    for name, value, allowed in (("fill", fill, FILLS), ("engine", engine, ENGINES)):
+        if value not in allowed:
+            raise StrategyError(f"{name} is {value!r}, but it is one of {', '.join(allowed)}{nearest(value, allowed)}.")
+    _check_number("risk_free", risk_free, low=-1.0, what="a yearly rate, such as 0.02")
+    _check_number("cash", cash, low=0.0, what="the account's currency at the start")
+    if periods_per_year is not None:
+        _check_number("periods_per_year", periods_per_year, low=0.0, what="bars a year, such as 252")
+    if isinstance(blocks, bool) or not isinstance(blocks, (int, np.integer)) or blocks < 1:
+        raise StrategyError(f"blocks is {blocks!r}, but it is a number of stretches of time, 1 or more.")
+
+
+def _check_number(name: str, value: Any, *, low: float, what: str) -> None:
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= low:
+        raise StrategyError(f"{name} is {value!r}, but it is {what}, finite and above {low:g}.")
+
+
+def resolve_start(start: Any, bars: xr.Dataset, plan: Plan) -> int:
+    """The first measured bar of `start`: None, a bar's number, a time, or a Space whose slowest point decides.
+
+    Raises
+    ------
+    StrategyError
+        If it leaves fewer than two bars, or is none of these.
+    """
+    n_bars = bars.sizes["time"]
+    if start is None:
+        return 0
+    if hasattr(start, "where") and hasattr(start, "__getitem__"):
+        first = _slowest(start, bars, plan)
+    elif isinstance(start, (int, np.integer)) and not isinstance(start, bool):
+        first = int(start)
+    else:
+        first = _bar_of(start, bars)
+    if not 0 <= first <= n_bars - 2:
+        raise StrategyError(
+            f"start={start!r} is bar {first:,} of {n_bars:,}, which leaves fewer than two bars to measure; start earlier or give a longer history."
+        )
+    return first
+
+
+def start_text(bars: xr.Dataset, start: int) -> str | None:
+    """The first measured bar as text that `resolve_start` reads back; None for the whole history."""
+    return None if start == 0 else str(bars["time"].values[start])
+
+
+def _bar_of(start: Any, bars: xr.Dataset) -> int:
+    try:
+        when = pd.Timestamp(start)
+    except (TypeError, ValueError):
+        raise StrategyError(f"start is {start!r}, but it is a time such as '2020-01-01', a bar's number, or a Space.") from None
+    if when.tzinfo is not None:
+        when = when.tz_convert("UTC").tz_localize(None)
+    return int(np.searchsorted(bars["time"].values, np.datetime64(when.to_datetime64(), "ns")))
+
+
+def _slowest(space: Any, bars: xr.Dataset, plan: Plan) -> int:
+    """The latest first warm bar over the corners of a space: the ends of its numbers, all of its categories."""
+    ends = {}
+    for name in plan.strategy.params:
+        try:
+            labels = list(space[name].labels)
+        except KeyError:
+            raise StrategyError(f"start is a Space without the strategy's parameter {name!r}; add it to the space.") from None
+        numbers = all(isinstance(label, (int, float)) and not isinstance(label, bool) for label in labels)
+        ends[name] = [labels[0], labels[-1]] if numbers and len(labels) > 1 else labels
+    corners = [dict(zip(ends, values, strict=True)) for values in itertools.islice(itertools.product(*ends.values()), _MAX_CORNERS)]
+    slowest = {name: labels[-1] for name, labels in ends.items()}
+    points = Points.from_frame(frame_of([*corners, slowest]), plan.strategy.params)
+    return max(int(signals.warm.max()) for signals in plan.signals(points)) if bars.sizes["time"] else 0

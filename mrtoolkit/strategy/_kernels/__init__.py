@@ -1,0 +1,1 @@
+"""Kernels of the plan: arrays in, numbers out."""

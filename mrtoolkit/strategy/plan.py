@@ -1,0 +1,111 @@
+"""The plan of a batch: what its points have in common is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from mrtoolkit.expressions.binding import bind, bind_some
+from mrtoolkit.expressions.nodes import Call, Constant, Node
+from mrtoolkit.features.key import without_output
+from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.strategy.batch import Batch, calls_of
+from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, structural_params
+
+_SLICE_BYTES = 64 * 2**20
+_SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
+_NEVER = Constant(False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What an engine needs of some points.
+
+    Attributes
+    ----------
+    points : (trial,) int64
+        Positions of the points.
+    masks : tuple of (asset, row, time) bool
+        Where entry, exit, short_entry and short_exit are true.
+    settings : tuple of (asset, row, time or 1) float64
+        Size, stop_loss, take_profit, trailing_stop and max_bars; infinite where there is none.
+    index : (trial, 9) int64
+        Which row of each of the masks and settings is the trial's.
+    warm : (asset, trial) int64
+        First bar at which every indicator in effect has had a value.
+    """
+
+    points: np.ndarray
+    masks: tuple[np.ndarray, ...]
+    settings: tuple[np.ndarray, ...]
+    index: np.ndarray
+    warm: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A strategy over bars, ready to be asked for the signals of points."""
+
+    strategy: Strategy
+    bars: xr.Dataset
+    store: FeatureStore
+
+    def signals(self, points: Points) -> Iterator[Signals]:
+        """Yield the signals of all points, in slices that are small in memory and time."""
+        for positions, nodes in self._groups(points):
+            step = self._slice_length(nodes)
+            for start in range(0, len(positions), step):
+                yield self._slice(points, positions[start : start + step], nodes)
+
+    def calls(self, points: Points) -> list[Call]:
+        """The distinct indicator calls that the points use, with their values; computes nothing."""
+        found: dict[int, Call] = {}
+        for positions, nodes in self._groups(points):
+            group = points.take(positions)
+            for part in {id(call): call for node in nodes.values() for call in calls_of(node)}.values():
+                first, _ = group.rows(part.params)
+                for i in first:
+                    call = bind(part, group.values(int(i), part.params))
+                    if isinstance(call, Call):
+                        found.setdefault(id(without_output(call)), without_output(call))
+        return list(found.values())
+
+    def _groups(self, points: Points) -> Iterator[tuple[np.ndarray, dict[str, Node]]]:
+        """Points that share flags, selectors and categories, and the rules and settings that these leave."""
+        rules = {name: _NEVER if rule is None else rule for name, rule in self.strategy.rules.items()}
+        nodes: dict[str, Node] = {**rules, **self.strategy.settings}
+        structural = {name for node in nodes.values() for name in structural_params(node)}
+        structural.update(name for name, labels in points.labels.items() if not all(map(_is_number, labels)))
+        names = tuple(sorted(structural))
+        first, group = points.rows(names)
+        for g, i in enumerate(first):
+            values = points.values(int(i), names)
+            yield np.flatnonzero(group == g), {name: bind_some(node, values) for name, node in nodes.items()}
+
+    def _slice_length(self, nodes: dict[str, Node]) -> int:
+        n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
+        rules = sum(1 + len(nodes[name].key) // 16 for name in RULES if nodes[name].params)  # about a mask a condition
+        settings = sum(8 for name in SETTINGS if nodes[name].is_series)
+        return max(1, min(_SLICE_BYTES // ((rules + settings + 1) * n_values), _SLICE_BARS // n_values))
+
+    def _slice(self, points: Points, positions: np.ndarray, nodes: dict[str, Node]) -> Signals:
+        batch = Batch(self.bars, self.store, points.take(positions))
+        batch.load(list(nodes.values()))
+        masks = [batch.mask(nodes[name]) for name in RULES]
+        settings = [batch.setting(name, nodes[name]) for name in SETTINGS]
+        warm = [batch.warm(node) for node in nodes.values()]
+        return Signals(
+            points=positions,
+            masks=tuple(mask for mask, _ in masks),
+            settings=tuple(values for values, _ in settings),
+            index=np.stack([index for _, index in (*masks, *settings)], axis=1).astype(np.int64),
+            warm=np.maximum.reduce(warm),
+        )
+
+
+def _is_number(label: object) -> bool:
+    return isinstance(label, (int, float)) and not isinstance(label, bool)

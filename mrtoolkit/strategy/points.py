@@ -1,0 +1,103 @@
+"""Points of a search as integer codes, so that unique combinations are found without comparing values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mrtoolkit.errors import StrategyError, nearest
+from mrtoolkit.expressions.scalars import Scalar, canonical
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """Parameter combinations: per parameter its distinct labels, and for each point the code of its label.
+
+    Attributes
+    ----------
+    labels : mapping of name to tuple of scalars
+        Canonical: 10, 10.0 and np.int64(10) are one label.
+    codes : mapping of name to (point,) int64
+    """
+
+    n: int
+    labels: Mapping[str, tuple[Scalar, ...]]
+    codes: Mapping[str, np.ndarray]
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, params: Iterable[str], owner: str = "the strategy") -> Points:
+        """Encode the rows of `frame`, whose columns must be exactly `params`.
+
+        Raises
+        ------
+        StrategyError
+            If a column is missing or unknown, or a value is NaN.
+        """
+        wanted = tuple(params)
+        for name in wanted:
+            if name not in frame.columns:
+                have = ", ".join(map(str, frame.columns)) or "none"
+                raise StrategyError(f"{owner} has the parameter {name!r}, but the points have {have}; add a column {name!r}.")
+        for name in frame.columns:
+            if name not in wanted:
+                has = ", ".join(wanted) or "no parameters"
+                raise StrategyError(f"{owner} has no parameter {name!r}{nearest(name, wanted)}; it has {has}.")
+        labels: dict[str, tuple[Scalar, ...]] = {}
+        codes: dict[str, np.ndarray] = {}
+        for name in wanted:
+            labels[name], codes[name] = _encode(name, frame[name])
+        return cls(n=len(frame), labels=labels, codes=codes)
+
+    def take(self, chosen: np.ndarray) -> Points:
+        """Return the points at these positions."""
+        return Points(n=len(chosen), labels=self.labels, codes={k: v[chosen] for k, v in self.codes.items()})
+
+    def rows(self, params: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Unique combinations of some parameters: (first point that has each, which of them each point has).
+
+        Radix codes of the label indices; `np.unique(axis=0)` over the values is 25 times slower.
+        """
+        combined = np.zeros(self.n, dtype=np.int64)
+        for name in params:
+            radix = len(self.labels[name])
+            if combined.size and int(combined.max()) > (2**62) // max(radix, 1):
+                combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
+            combined = combined * radix + self.codes[name]
+        _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
+        return first, inverse
+
+    def values(self, point: int, params: Iterable[str] | None = None) -> dict[str, Scalar]:
+        """The labels of one point."""
+        names = self.labels if params is None else params
+        return {name: self.labels[name][int(self.codes[name][point])] for name in names}
+
+
+def _encode(name: str, column: pd.Series) -> tuple[tuple[Scalar, ...], np.ndarray]:
+    if column.dtype.kind in "iuf":
+        values = column.to_numpy()
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise StrategyError(f"the parameter {name!r} is {values[~np.isfinite(values)][0]} in a point, but it needs a finite number.")
+        distinct, inverse = np.unique(values, return_inverse=True)
+        return _merge(tuple(canonical(v) for v in distinct), inverse.astype(np.int64))
+    seen: dict[tuple[type, object], int] = {}
+    labels: list[Scalar] = []
+    codes = np.empty(len(column), dtype=np.int64)
+    for k, value in enumerate(column):
+        label = canonical(value)
+        code = seen.setdefault((bool, label) if isinstance(label, bool) else (object, label), len(labels))
+        if code == len(labels):
+            labels.append(label)
+        codes[k] = code
+    return tuple(labels), codes
+
+
+def _merge(labels: tuple[Scalar, ...], codes: np.ndarray) -> tuple[tuple[Scalar, ...], np.ndarray]:
+    """Join labels that became one by rounding."""
+    distinct = tuple(dict.fromkeys(labels))
+    if len(distinct) == len(labels):
+        return labels, codes
+    place = {label: k for k, label in enumerate(distinct)}
+    return distinct, np.array([place[label] for label in labels], dtype=np.int64)[codes]
