@@ -1,0 +1,19 @@
+"""The search: a space, levels that zoom into it, and the study of what was tried. It knows no trading."""
+
+from .dimensions import Categorical as Categorical
+from .dimensions import Integer as Integer
+from .dimensions import Real as Real
+from .events import BatchDone as BatchDone
+from .events import LevelEnded as LevelEnded
+from .events import LevelStarted as LevelStarted
+from .events import RegionFound as RegionFound
+from .events import Stopped as Stopped
+from .level import Level as Level
+from .level import levels as levels
+from .optimizer import MultiResOptimizer as MultiResOptimizer
+from .optimizer import optimize as optimize
+from .region import Region as Region
+from .space import Space as Space
+from .study import Candidate as Candidate
+from .study import Study as Study
+from .transition import PeakTransition as PeakTransition

@@ -1,0 +1,182 @@
+"""From a level and its regions to the points that it asks for, as lattice codes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrtoolkit.search.dimensions import Categorical, nearest_codes
+from mrtoolkit.search.level import Level, refuse_absurd
+from mrtoolkit.search.region import Region
+from mrtoolkit.search.space import Space
+
+_DEFAULT_LABELS = 5
+_SPARSE = 64  # a grid is tried up to so many times its budget, as constraints may leave that little of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """The points of one level.
+
+    Attributes
+    ----------
+    codes : (point, dimension) int64
+        Distinct, satisfying the constraints, in the order in which they are run: region by region, lower labels first.
+    regions : (point,) int64
+        The first region that a point lies in.
+    axes : a tuple a region, of (label,) int64 a dimension
+        The labels looked at: the resolution from which the next level takes its own.
+    """
+
+    codes: np.ndarray
+    regions: np.ndarray
+    axes: tuple[tuple[np.ndarray, ...], ...]
+
+
+def fill(space: Space, level: Level, regions: Sequence[Region], rng: np.random.Generator) -> Filling:
+    """Return the points that a level asks for in its regions."""
+    share = None if level.budget is None else max(1, level.budget // len(regions))
+    all_codes, all_axes = [], []
+    for region in regions:
+        lower, upper = region.codes(space)
+        axes = _axes(space, level, lower, upper, share)
+        if axes is None:
+            codes, axes = _design(space, level, (lower, upper), share or 1, rng)
+        else:
+            refuse_absurd(level.name, math.prod(len(axis) for axis in axes) * len(regions))
+            codes = _product(space, axes)
+        all_codes.append(codes)
+        all_axes.append(tuple(axes))
+    codes = np.concatenate(all_codes)
+    index = np.repeat(np.arange(len(regions)), [len(part) for part in all_codes])
+    first = np.sort(np.unique(space.keys(codes), return_index=True)[1])
+    return Filling(codes=codes[first], regions=index[first], axes=tuple(all_axes))
+
+
+def region_of_grid(space: Space, level: Level, index: int, best: np.ndarray | None) -> Region:
+    """Return the box around a grid that names every parameter, centred on the best point where that lies within."""
+    codes = [space[name].encode(list((level.grid or {})[name])) for name in space]
+    lower, upper = np.array([c.min() for c in codes]), np.array([c.max() for c in codes])
+    is_inside = best is not None and bool((lower <= best).all() and (best <= upper).all())
+    return Region.from_codes(space, lower, upper, level=index, index=0, centre=best if is_inside else None)
+
+
+def _axes(
+    space: Space, level: Level, lower: np.ndarray, upper: np.ndarray, budget: int | None
+) -> list[np.ndarray] | None:
+    """Return the labels of each dimension; None where the budget is too small for a grid."""
+    fixed = {
+        j: axis
+        for j, name in enumerate(space)
+        if (axis := _fixed_axis(space, level, name, lower[j], upper[j])) is not None
+    }
+    free = [j for j in range(len(space)) if j not in fixed]
+    if not free:
+        return [fixed[j] for j in range(len(space))]
+    if budget is None:
+        return [fixed[j] if j in fixed else _spread(space, j, lower, upper, _DEFAULT_LABELS) for j in range(len(space))]
+    return _fit_budget(space, fixed, (lower, upper), budget)
+
+
+def _fixed_axis(space: Space, level: Level, name: str, lower: int, upper: int) -> np.ndarray | None:
+    """Return the labels that `grid`, `step` or `labels` give a dimension between two codes, None where none does."""
+    dimension = space[name]
+    if level.grid is not None and name in level.grid:
+        return np.unique(dimension.encode(list(level.grid[name])))
+    if isinstance(dimension, Categorical):
+        return np.arange(lower, upper + 1)
+    step = level.step.get(name) if isinstance(level.step, Mapping) else level.step
+    if step is not None:
+        first, second = dimension.decode(np.array([0, min(1, dimension.size - 1)])).astype(float)
+        stride = max(1, round(step / (second - first))) if second > first else 1
+        axis = np.arange(-(-lower // stride) * stride, upper + 1, stride)
+        return axis if len(axis) else np.array([(lower + upper) // 2])
+    count = level.labels.get(name) if isinstance(level.labels, Mapping) else level.labels
+    if count is None:
+        return None
+    refuse_absurd(level.name, int(count))
+    return np.unique(nearest_codes(dimension, _fractions(int(count)), int(lower), int(upper)))
+
+
+def _fit_budget(
+    space: Space, fixed: Mapping[int, np.ndarray], box: tuple[np.ndarray, np.ndarray], budget: int
+) -> list[np.ndarray] | None:
+    """Return the grid of most labels a dimension whose points fit the budget, None where three a dimension do not."""
+    lower, upper = box
+    widths = {j: int(upper[j] - lower[j] + 1) for j in range(len(space)) if j not in fixed}
+
+    def grid(counts: Mapping[int, int]) -> list[np.ndarray]:
+        return [fixed[j] if j in fixed else _spread(space, j, lower, upper, counts[j]) for j in range(len(space))]
+
+    def fits(counts: Mapping[int, int]) -> bool:
+        n_points = math.prod([len(axis) for axis in fixed.values()] + list(counts.values()))
+        return n_points <= _SPARSE * budget and 0 < len(_product(space, grid(counts))) <= budget
+
+    if fits(widths):
+        return grid(widths)
+    counts = {j: min(width, 3) for j, width in widths.items()}
+    if not fits(counts):
+        return None
+    growing = [j for j in widths if counts[j] < widths[j]]
+    while growing:
+        j = min(growing, key=lambda k: counts[k])
+        if counts[j] < widths[j] and fits({**counts, j: counts[j] + 1}):
+            counts[j] += 1
+        else:
+            growing.remove(j)
+    return grid(counts)
+
+
+def _design(
+    space: Space, level: Level, box: tuple[np.ndarray, np.ndarray], budget: int, rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return up to `budget` points of a shifted Sobol sequence in a box, and the grid that is as fine as they are."""
+    from scipy.stats import qmc  # heavy, and only large spaces need it
+
+    lower, upper = box
+    sobol = qmc.Sobol(len(space), scramble=False)
+    shift = rng.random(len(space))
+    found = np.empty((0, len(space)), dtype=np.int64)
+    for power in range(math.ceil(math.log2(budget)) + 1, math.ceil(math.log2(budget)) + 8):
+        sobol.reset()
+        unit = (sobol.random_base2(power) + shift) % 1.0
+        codes = np.stack(
+            [_place(space, level, name, unit[:, j], (lower[j], upper[j])) for j, name in enumerate(space)], axis=1
+        )
+        codes = codes[space.satisfies(codes)]
+        found = codes[np.sort(np.unique(space.keys(codes), return_index=True)[1])][:budget]
+        if len(found) == budget:
+            break
+    found = found[np.argsort(space.keys(found), kind="stable")]
+    per_dimension = max(2, round(budget ** (1 / len(space))))
+    return found, [_spread(space, j, lower, upper, per_dimension) for j in range(len(space))]
+
+
+def _place(space: Space, level: Level, name: str, unit: np.ndarray, ends: tuple[int, int]) -> np.ndarray:
+    """Return codes for fractions of the way through a dimension: of its fixed labels, or of the region's."""
+    axis = _fixed_axis(space, level, name, *ends)
+    if axis is not None:
+        return np.asarray(axis[np.minimum((unit * len(axis)).astype(np.int64), len(axis) - 1)])
+    return nearest_codes(space[name], unit, int(ends[0]), int(ends[1]))
+
+
+def _spread(space: Space, j: int, lower: np.ndarray, upper: np.ndarray, count: int) -> np.ndarray:
+    dimension = space[space.params[j]]
+    if isinstance(dimension, Categorical):
+        return np.arange(lower[j], upper[j] + 1)
+    count = min(count, int(upper[j] - lower[j] + 1))
+    return np.unique(nearest_codes(dimension, _fractions(count), int(lower[j]), int(upper[j])))
+
+
+def _fractions(count: int) -> np.ndarray:
+    return np.linspace(0.0, 1.0, count) if count > 1 else np.array([0.5])
+
+
+def _product(space: Space, axes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the combinations of labels that satisfy the constraints, lower labels first."""
+    grid = np.meshgrid(*axes, indexing="ij")
+    codes = np.stack([axis.ravel() for axis in grid], axis=1).astype(np.int64)
+    return np.asarray(codes[space.satisfies(codes)])

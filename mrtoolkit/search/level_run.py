@@ -1,0 +1,78 @@
+"""One level while it runs: its points, which of them are new, and where each came from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit.search.filling import Filling
+from mrtoolkit.search.level import Level
+from mrtoolkit.search.region import Region
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.transition import Looked
+from mrtoolkit.search.trial_log import TrialLog
+
+
+class LevelRun:
+    """The points of one level, round by round. Which of them are done is read from the log alone."""
+
+    def __init__(self, index: int, level: Level, space: Space, log: TrialLog) -> None:
+        self.index = index
+        self.level = level
+        self.round = 0
+        self.n_reused = 0
+        self.is_cut = False
+        self.looked: list[Looked] = []
+        self.codes = np.empty((0, len(space)), dtype=np.int64)
+        self.keys = space.keys(self.codes)
+        self._space = space
+        self._log = log
+        self._region_of: dict[int, int] = {}
+        self._queue = np.empty(0, dtype=np.int64)
+        self._cursor = 0
+
+    @property
+    def n_points(self) -> int:
+        """Distinct points of the level so far."""
+        return len(self.codes)
+
+    @property
+    def n_to_run(self) -> int:
+        """Points that are or were to be evaluated at this level."""
+        return len(self._queue)
+
+    @property
+    def n_run(self) -> int:
+        """Trials made at this level."""
+        return int(np.count_nonzero(self._log.level == self.index))
+
+    def add(self, regions: list[Region], filling: Filling, limit: int | None, rng: np.random.Generator) -> int:
+        """Add a round's points; return how many are new. At most `limit` of them are queued, drawn at random."""
+        first = len(self.looked)
+        self.looked += [Looked(region=r, axes=axes) for r, axes in zip(regions, filling.axes, strict=True)]
+        keys = self._space.keys(filling.codes)
+        is_known = np.array([key in self._region_of for key in keys.tolist()], dtype=bool)
+        codes, keys = filling.codes[~is_known], keys[~is_known]
+        self._region_of.update(zip(keys.tolist(), (filling.regions[~is_known] + first).tolist(), strict=True))
+        new = np.flatnonzero(self._log.find(keys) < 0)
+        self.n_reused += len(keys) - len(new)
+        if limit is not None and len(new) > limit:
+            new = np.sort(rng.permutation(new)[:limit])
+            self.is_cut = True
+        self._queue = np.concatenate([self._queue, new + len(self.codes)])
+        self.codes = np.concatenate([self.codes, codes])
+        self.keys = np.concatenate([self.keys, keys])
+        return len(new)
+
+    def next_points(self, count: int | None) -> np.ndarray:
+        """Return up to `count` places of points still to be evaluated, in order; none when the round is done."""
+        while self._cursor < len(self._queue):
+            window = self._queue[self._cursor :][:count]
+            waiting = window[self._log.find(self.keys[window]) < 0]
+            if len(waiting):
+                return waiting
+            self._cursor += len(window)
+        return self._queue[:0]
+
+    def region_of(self, keys: np.ndarray) -> np.ndarray:
+        """Return the region of each point, -1 for one that this level did not ask for."""
+        return np.array([self._region_of.get(key, -1) for key in keys.tolist()], dtype=np.int64)

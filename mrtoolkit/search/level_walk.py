@@ -1,0 +1,151 @@
+"""The way through the levels: which points come next, and when there are none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from mrtoolkit.errors import SpaceError
+from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.events import Event, LevelEnded, LevelRow, LevelStarted, RegionFound
+from mrtoolkit.search.filling import fill, region_of_grid
+from mrtoolkit.search.improvement import ImprovementStop
+from mrtoolkit.search.level_run import LevelRun
+from mrtoolkit.search.region import Region
+from mrtoolkit.search.settings import Settings
+from mrtoolkit.search.study import Study
+from mrtoolkit.search.transition import History, Looked
+
+
+class LevelWalk:
+    """Goes from level to level, and within a level from round to round, over the trials in a study's log."""
+
+    def __init__(self, settings: Settings, study: Study, evaluator: Evaluator, emit: Callable[[Event], None]) -> None:
+        self._settings = settings
+        self._study = study
+        self._space = study.space
+        self._evaluator = evaluator
+        self._emit = emit
+        self._run: LevelRun | None = None
+        self._looked: list[Looked] = []
+        self._improvement = ImprovementStop(settings.tolerance, settings.patience)
+        self._level_started = 0.0
+
+    @property
+    def level_index(self) -> int:
+        """The level that is being run."""
+        return 0 if self._run is None else self._run.index
+
+    def next_codes(self, count: int | None) -> np.ndarray:
+        """Return up to `count` points that the round still wants, as lattice codes; none when it is done."""
+        if self._run is None:
+            return np.empty((0, len(self._space)), dtype=np.int64)
+        return np.asarray(self._run.codes[self._run.next_points(count)])
+
+    def region_of(self, codes: np.ndarray) -> np.ndarray:
+        """Return the region in which the running level asked for each point, -1 where it did not."""
+        if self._run is None:
+            return np.full(len(codes), -1)
+        return self._run.region_of(self._space.keys(codes))
+
+    def progress(self) -> tuple[int, int]:
+        """Return how many trials the running level has made, and of how many."""
+        done = 0 if self._run is None else self._run.n_run
+        return done, max(done, 0 if self._run is None else self._run.n_to_run)
+
+    def advance(self) -> str:
+        """Find the next round or level; return why the search ends instead, or nothing where it goes on."""
+        run = self._run
+        if run is None:
+            self._start_level(0)
+            return ""
+        if run.is_cut:
+            return f"the budget of {self._settings.trials:,} trials is spent."
+        if not run.level.is_explicit(self._space):
+            run.round += 1
+            if self._add_points(run, self._regions(run)):
+                return ""
+        self.close()
+        n_levels, after = len(self._settings.levels), f"after {len(self._study):,} trials."
+        if run.index + 1 == n_levels:
+            return f"all {n_levels} levels are done {after}" if n_levels > 1 else f"the one level is done {after}"
+        if self._improvement.is_over(self._study.log.best_score()):
+            beyond = f"by more than {self._settings.tolerance:g}" if self._settings.tolerance else "at all"
+            return f"level {run.level.name!r} did not improve the best {beyond}, {after}"
+        self._start_level(run.index + 1)
+        return ""
+
+    def close(self) -> None:
+        """Write the row of the running level, finished or not, if that has not been done."""
+        run, study = self._run, self._study
+        if run is None or len(study.rows) > run.index:
+            return
+        computed, seconds = study.spent.get(run.index, (0, 0.0))
+        seconds += time.perf_counter() - self._level_started
+        study.spent[run.index] = (computed, seconds)
+        trials = study.log.find(run.keys)
+        used = len(self._evaluator.features(self._space.decode(run.codes[trials >= 0]))) if (trials >= 0).any() else 0
+        best = study.log.best(trials[trials >= 0])
+        row = LevelRow(
+            level=run.level.name,
+            points=run.n_points,
+            reused=run.n_reused,
+            run=run.n_run,
+            features_used=used,
+            features_reused=max(0, used - computed),
+            features_computed=computed,
+            best=float("nan") if best is None else float(study.log.value[best]),
+            seconds=seconds,
+        )
+        study.rows.append(row)
+        self._emit(LevelEnded(level=run.index, row=row))
+
+    def _start_level(self, index: int) -> None:
+        level, log = self._settings.levels[index], self._study.log
+        self._level_started = time.perf_counter()
+        run = self._run = LevelRun(index, level, self._space, log)
+        if level.is_explicit(self._space):
+            best = log.best()
+            regions = [region_of_grid(self._space, level, index, None if best is None else log.codes[best])]
+        else:
+            regions = self._regions(run)
+        self._add_points(run, regions)
+        if index == 0 and run.n_points == 0:
+            text = " & ".join(node.key for node in self._space.where)
+            msg = (
+                f"no point of level {level.name!r} satisfies where={text}; give the level more labels, or "
+                "relax the constraint."
+            )
+            raise SpaceError(msg)
+
+    def _add_points(self, run: LevelRun, regions: list[Region]) -> int:
+        """Fill regions with points of the level; return how many are new."""
+        settings, study = self._settings, self._study
+        limit = None if settings.trials is None else max(0, settings.trials - len(study))
+        n_new = 0
+        if regions:
+            rng = np.random.default_rng([settings.seed, run.index, run.round])
+            n_new = run.add(regions, fill(self._space, run.level, regions, rng), limit, rng)
+            self._looked += run.looked[-len(regions) :]
+            study.regions += regions
+        if run.round == 0:
+            counts = {"points": run.n_points, "reused": run.n_reused, "to_run": run.n_to_run}
+            self._emit(LevelStarted(level=run.index, name=run.level.name, **counts))
+        for region in regions:
+            self._emit(RegionFound(region=region))
+        return n_new
+
+    def _regions(self, run: LevelRun) -> list[Region]:
+        """Ask the transition for the regions of this round."""
+        log = self._study.log
+        history = History(
+            space=self._space,
+            codes=log.codes,
+            scores=log.score,
+            levels=log.level,
+            looked=tuple(self._looked),
+            seed=self._settings.seed,
+        )
+        return list(self._settings.transition.regions(history, run.level, index=run.index, round=run.round))

@@ -1,0 +1,40 @@
+"""The only loop: ask, evaluate, tell."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mrtoolkit.search.optimizer import MultiResOptimizer
+
+_FIRST_BATCH = 32
+_SMALLEST_BATCH = 8
+_BATCH_SECONDS = 0.2  # short enough for a progress bar and for Ctrl-C, long enough to share features
+_LARGEST_CHANGE = 4.0
+
+
+def run_search(optimizer: MultiResOptimizer) -> None:
+    """Run a search until it stops; Ctrl-C ends it with what is done, an error too, and is then raised again."""
+    size = _FIRST_BATCH
+    try:
+        while True:
+            points = optimizer.ask(size)
+            if len(points) == 0:
+                return
+            started = time.perf_counter()
+            optimizer.tell(points, optimizer.evaluator.evaluate(points))
+            size = next_size(size, len(points), time.perf_counter() - started)
+    except KeyboardInterrupt:
+        optimizer.stop(f"interrupted by the user after {len(optimizer.study):,} trials.")
+    except Exception as error:
+        if len(optimizer.study):
+            optimizer.stop(f"ended by {type(error).__name__} after {len(optimizer.study):,} trials: {error}")
+        raise
+
+
+def next_size(size: int, done: int, seconds: float) -> int:
+    """Return how many points the next batch has, so that it takes about 0.2 s; which points are run does not change."""
+    wanted = done * _BATCH_SECONDS / max(seconds, 1e-9)
+    change = min(max(wanted / size, 1 / _LARGEST_CHANGE), _LARGEST_CHANGE)
+    return max(_SMALLEST_BATCH, int(size * change))

@@ -1,0 +1,271 @@
+"""The multi-resolution optimizer: asks for points level by level, and is told what came of them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+import pandas as pd
+
+from mrtoolkit.errors import SpaceError, StudyError
+from mrtoolkit.search.callables import as_evaluation, as_evaluator
+from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Stopped, as_listeners
+from mrtoolkit.search.level_walk import LevelWalk
+from mrtoolkit.search.loop import run_search
+from mrtoolkit.search.objective import Goal, Objective
+from mrtoolkit.search.resume import SavedTrials
+from mrtoolkit.search.settings import SearchOptions, Settings, check_fit, search_keys
+from mrtoolkit.search.space import Space, as_frame
+from mrtoolkit.search.study import Study
+
+
+class MultiResOptimizer:
+    """Searches a space level by level, coarse to fine, and evaluates no point twice.
+
+    Parameters
+    ----------
+    evaluator : Evaluator or callable
+        A backtest; or a callable of a dict of parameters that gives a number; or one with a method `batch` that takes
+        a DataFrame of points; or None, where only `ask` and `tell` are used.
+    space : Space
+    objective : str, expression of metrics, or callable of the metrics Dataset, optional
+        Default: "sharpe" where there is such a metric, else the evaluator's first.
+    constraints : condition of metrics, or several
+        What a trial must satisfy to count, as in ``M.trades >= 30``.
+    direction : {"maximize", "minimize"}
+    levels : sequence of Level, optional
+        Default: `levels(trials, count=3)`, or the whole lattice where it has no more points than `trials`.
+    trials : int, optional
+        At most so many trials; default 400 for the preset levels, no limit for levels that you list.
+    seconds : float, optional
+        No batch begins later than this after the start of this run.
+    seed : int
+        For whatever is random.
+    study : path, optional
+        Where the study is kept while it runs. A study of the same data, rules, space and levels that is there is gone
+        on with.
+    **options
+        `tolerance`, `patience`, `transition`, `on_event`: see `SearchOptions`.
+
+    Raises
+    ------
+    SpaceError, StudyError
+        For parts that do not fit each other, before anything is evaluated or written.
+    """
+
+    def __init__(
+        self,
+        evaluator: Any,
+        space: Space,
+        *,
+        objective: Objective | None = None,
+        constraints: Any = (),
+        direction: str = "maximize",
+        levels: Any = None,
+        trials: int | None = None,
+        seconds: float | None = None,
+        seed: int = 0,
+        study: str | Path | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> None:
+        self.evaluator = as_evaluator(evaluator)
+        check_fit(self.evaluator, space)
+        self.space = space
+        self.goal = Goal.checked(objective, constraints, direction, self.evaluator.metrics)
+        self.settings = Settings.checked(
+            space, levels=levels, trials=trials, seconds=seconds, seed=seed, options=options
+        )
+        self._listeners = as_listeners(options.get("on_event"))
+        keys = search_keys(self.evaluator, space, self.goal, self.settings)
+        self.study = Study(
+            space=space,
+            goal=self.goal,
+            objective=self.goal.text,
+            direction=direction,
+            evaluator=self.evaluator,
+            seed=self.settings.seed,
+            keys=keys,
+            metrics=tuple(self.evaluator.metrics),
+        )
+        self._saved = SavedTrials(self.study, study)
+        self._walk = LevelWalk(self.settings, self.study, self.evaluator, self._on_level)
+        self._started: float | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the search has ended; `study.stopped` says why."""
+        return bool(self.study.stopped)
+
+    def optimize(self) -> Study:
+        """Run the search to its end and return its study; Ctrl-C ends it early, with the study so far."""
+        run_search(self)
+        return self.study
+
+    def ask(self, n: int | None = None) -> pd.DataFrame:
+        """Return points to evaluate next, a row a point: up to `n`, or all that the level still wants; none at the end.
+
+        The same points are given again until they are told.
+        """
+        if n is not None and n < 1:
+            raise StudyError(f"ask({n!r}) was called; ask for 1 point or more.")
+        if self._started is None:
+            self._started = time.perf_counter()
+        while not self.is_done:
+            codes = self._walk.next_codes(n)
+            if len(codes) == 0:
+                reason = self._walk.advance()
+                if reason:
+                    self.stop(reason)
+            elif self.settings.seconds is not None and self.elapsed() >= self.settings.seconds:
+                self.stop(f"the {self.settings.seconds:g} seconds are over after {len(self.study):,} trials.")
+            elif not self._take_saved(codes):
+                return self.space.decode(codes)
+        return self.space.decode(np.empty((0, len(self.space)), dtype=np.int64))
+
+    def tell(self, points: Any, result: Any) -> None:
+        """Record what points gave; points that are in the study already are left as they are.
+
+        Parameters
+        ----------
+        points : DataFrame, dict, or list of dicts
+            Asked for, or other points of the space.
+        result : Evaluation, or a number a point
+            Numbers are values of the objective where that is one metric.
+        """
+        frame = as_frame(points)
+        codes = self.space.encode(frame)
+        if not self.space.contains(frame).all():
+            bad = frame.iloc[int(np.argmin(self.space.contains(frame)))].to_dict()
+            msg = (
+                f"tell was given the point {bad}, which is not in the space; tell points of its lattice "
+                "that satisfy where."
+            )
+            raise SpaceError(msg)
+        evaluation = as_evaluation(result, len(frame), self.goal)
+        keys = self.space.keys(codes)
+        first = np.sort(np.unique(keys, return_index=True)[1])
+        rows = first[self.study.log.find(keys[first]) < 0]
+        metrics = {name: np.asarray(evaluation.metrics[name], dtype=np.float64) for name in evaluation.metrics}
+        metrics |= {name: np.full(len(frame), np.nan) for name in self.evaluator.metrics if name not in metrics}
+        value, feasible = self.goal.values(metrics, len(frame)), self.goal.feasible(metrics, len(frame))
+        computed, seconds = self.study.spent.get(self._walk.level_index, (0, 0.0))
+        self.study.spent[self._walk.level_index] = (computed + evaluation.features_computed, seconds)
+        self._record(
+            codes[rows], (value[rows], feasible[rows]), _rows_of(metrics, rows), _rows_of(evaluation.blocks, rows)
+        )
+        self._saved.save_sometimes()
+
+    def stop(self, reason: str) -> None:
+        """End the search now, for a reason of one sentence; what was evaluated is kept."""
+        if self.is_done:
+            return
+        if self._walk.progress()[0]:
+            self._walk.close()
+        self.study.stopped = reason
+        if len(self.study):
+            self.evaluator.persist()
+        self._saved.save()
+        self._emit(Stopped(reason=reason, trials=len(self.study), seconds=self.elapsed()))
+
+    def elapsed(self) -> float:
+        """Return the seconds since the first ask."""
+        return 0.0 if self._started is None else time.perf_counter() - self._started
+
+    def _take_saved(self, codes: np.ndarray) -> bool:
+        """Record the points that a saved study has evaluated already; say whether there were any."""
+        trials = self._saved.find(self.space.keys(codes))
+        if not (trials >= 0).any():
+            return False
+        log = self._saved.log
+        found = trials[trials >= 0]
+        self._record(
+            codes[trials >= 0],
+            (log.value[found], log.feasible[found]),
+            _rows_of(log.metrics, found),
+            _rows_of(log.blocks, found),
+        )
+        return True
+
+    def _record(
+        self,
+        codes: np.ndarray,
+        outcome: tuple[np.ndarray, np.ndarray],
+        metrics: dict[str, np.ndarray],
+        blocks: dict[str, np.ndarray],
+    ) -> None:
+        log, walk = self.study.log, self._walk
+        log.append(
+            codes,
+            level=walk.level_index,
+            region=walk.region_of(codes),
+            value=outcome[0],
+            feasible=outcome[1],
+            metrics=metrics,
+            blocks=blocks,
+        )
+        best = log.best()
+        done, total = walk.progress()
+        self._emit(
+            BatchDone(
+                level=walk.level_index,
+                done=done,
+                total=total,
+                trials=len(log),
+                best=float("nan") if best is None else float(log.value[best]),
+                best_params=None if best is None else self.space.point(log.codes[best]),
+                seconds=self.elapsed(),
+            )
+        )
+
+    def _on_level(self, event: Event) -> None:
+        if isinstance(event, LevelEnded):
+            self._saved.save()
+        self._emit(event)
+
+    def _emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def optimize(
+    evaluator: Any,
+    space: Space,
+    *,
+    objective: Objective | None = None,
+    constraints: Any = (),
+    direction: str = "maximize",
+    levels: Any = None,
+    trials: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    study: str | Path | None = None,
+    **options: Unpack[SearchOptions],
+) -> Study:
+    """Search a space level by level and return the study; the words are those of `MultiResOptimizer`.
+
+    Examples
+    --------
+    >>> study = optimize(lambda p: -((p["x"] - 0.3) ** 2), Space(x=Real(0, 1)), trials=40)
+    >>> study.best.params
+    {'x': 0.3}
+    """
+    optimizer = MultiResOptimizer(
+        evaluator,
+        space,
+        objective=objective,
+        constraints=constraints,
+        direction=direction,
+        levels=levels,
+        trials=trials,
+        seconds=seconds,
+        seed=seed,
+        study=study,
+        **options,
+    )
+    return optimizer.optimize()
+
+
+def _rows_of(columns: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: np.asarray(values)[rows] for name, values in columns.items()}

@@ -1,0 +1,71 @@
+"""The plateau: the trial whose neighbourhood is good, not only itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit.search.dimensions import Categorical, positions
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.trial_log import TrialLog
+
+RADIUS = 0.05  # of a dimension's range, by ratio on a log scale; at least one label
+QUANTILE = 0.25
+_MIN_NEIGHBOURS = 5  # a quantile of fewer trials says little
+_MAX_NEIGHBOURS = 25  # five by five in two dimensions; more would reach unevenly where a level was dense
+_CANDIDATES = 1_000
+
+
+def neighbourhood_scores(space: Space, log: TrialLog, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the low quantile of the scores around candidates, and of how many trials it is.
+
+    Neighbours are the evaluated trials within 5 percent of the range in every dimension (at least one label), of equal
+    categories, the nearest 25 of them, the candidate among them. A trial that does not count (NaN, or a broken
+    constraint) is a neighbour as bad as the worst trial that does.
+
+    Parameters
+    ----------
+    candidates : (candidate,) int
+        Trials to look around.
+
+    Returns
+    -------
+    quantile, n_neighbours : (candidate,)
+    """
+    from scipy.spatial import cKDTree  # 0.1 s to import, and only a study that is asked for its plateau needs it
+
+    coordinates = _coordinates(space, log.codes)
+    tree = cKDTree(coordinates)
+    count = min(_MAX_NEIGHBOURS, len(log))
+    distance, neighbour = tree.query(
+        coordinates[candidates], k=[*range(1, count + 1)], p=np.inf, distance_upper_bound=1.0 + 1e-9
+    )
+    near = np.isfinite(distance)
+    counted = np.isfinite(log.score)
+    floor = log.score[counted].min() if counted.any() else -np.inf
+    score = np.append(np.where(counted, log.score, floor), np.nan)
+    found = np.where(near, score[np.where(near, neighbour, len(log))], np.nan)
+    return np.nanquantile(found, QUANTILE, axis=1, method="lower"), near.sum(axis=1)
+
+
+def plateau_trial(space: Space, log: TrialLog) -> int | None:
+    """Return the trial of the best neighbourhood, of equal ones the better trial; None where no trial counts."""
+    order = log.ranking()[:_CANDIDATES]
+    if len(order) == 0:
+        return None
+    quantile, n_neighbours = neighbourhood_scores(space, log, order)
+    enough = n_neighbours >= min(_MIN_NEIGHBOURS, n_neighbours.max())
+    quantile = np.where(enough, quantile, -np.inf)
+    return int(order[int(np.argmax(quantile))])  # argmax takes the first of equals, and order is best first
+
+
+def _coordinates(space: Space, codes: np.ndarray) -> np.ndarray:
+    """Return points scaled so that neighbours are at most 1 apart in every dimension; categories 2 apart."""
+    columns = []
+    for j, name in enumerate(space):
+        dimension = space[name]
+        if isinstance(dimension, Categorical):
+            columns.append(codes[:, j] * 2.0)
+        else:
+            radius = max(RADIUS, 1.0 / max(1, dimension.size - 1))
+            columns.append(positions(dimension, codes[:, j]) / radius)
+    return np.stack(columns, axis=1)

@@ -1,0 +1,75 @@
+"""A region: a slice of labels in every dimension, around a centre."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mrtoolkit.errors import SpaceError
+from mrtoolkit.search.space import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A box of the space that one level looks into.
+
+    Attributes
+    ----------
+    level, index : int
+        Which level it belongs to, and its place among that level's regions; both from 0.
+    bounds : mapping of parameter to (low, high)
+        Its first and last label in each dimension, both included; for a category the first and last one in its order.
+    centre : mapping of parameter to label
+        The point it was made around; the middle of the box where there was none.
+    """
+
+    level: int
+    index: int
+    bounds: Mapping[str, tuple[Any, Any]]
+    centre: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON from which `from_dict` makes this again."""
+        bounds = {name: list(pair) for name, pair in self.bounds.items()}
+        return {"level": self.level, "index": self.index, "bounds": bounds, "centre": dict(self.centre)}
+
+    @classmethod
+    def from_dict(cls, payload: Mapping[str, Any]) -> Region:
+        """Return the region that `to_dict` described."""
+        bounds = {name: (low, high) for name, (low, high) in payload["bounds"].items()}
+        return cls(level=payload["level"], index=payload["index"], bounds=bounds, centre=dict(payload["centre"]))
+
+    @classmethod
+    def from_codes(
+        cls, space: Space, lower: np.ndarray, upper: np.ndarray, *, level: int, index: int, centre: Any = None
+    ) -> Region:
+        """Return the region between two corners given as lattice codes, both included."""
+        middle = (np.asarray(lower) + np.asarray(upper)) // 2 if centre is None else np.asarray(centre)
+        low, high = space.point(np.asarray(lower)), space.point(np.asarray(upper))
+        return cls(level=level, index=index, bounds={n: (low[n], high[n]) for n in space}, centre=space.point(middle))
+
+    def codes(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lattice codes (dimension,) of the lower and the upper corner."""
+        if set(self.bounds) != set(space):
+            msg = (
+                f"a region bounds {', '.join(self.bounds)}, but the space has {', '.join(space)}; bound "
+                "every parameter."
+            )
+            raise SpaceError(msg)
+        corners = space.encode([{n: self.bounds[n][0] for n in space}, {n: self.bounds[n][1] for n in space}])
+        if (corners < 0).any() or (corners[0] > corners[1]).any():
+            shown = ", ".join(f"{n} from {low!r} to {high!r}" for n, (low, high) in self.bounds.items())
+            msg = (
+                f"a region spans {shown}, which are no labels of the space in rising order; take labels of its lattice."
+            )
+            raise SpaceError(msg)
+        return corners[0], corners[1]
+
+
+def whole_space(space: Space, level: int) -> Region:
+    """Return the region that holds every point of the space."""
+    sizes = np.array(space.sizes, dtype=np.int64)
+    return Region.from_codes(space, np.zeros_like(sizes), sizes - 1, level=level, index=0)

@@ -1,0 +1,86 @@
+"""A study kept on disk while it grows, and gone on with when it is there already."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.search.settings import differences
+from mrtoolkit.search.storage import check_study_path, plain_json, read_study
+from mrtoolkit.search.study import Study
+from mrtoolkit.search.trial_log import TrialLog
+
+_SAVING_SHARE = 0.1  # of the time at most goes into saving between levels
+
+
+class SavedTrials:
+    """The file of a growing study, and the trials that an earlier run left in it.
+
+    The search goes its way from the start again and takes the results of trials from the file, so a study that was
+    killed and gone on with is the study that was not killed.
+    """
+
+    def __init__(self, study: Study, path: str | Path | None) -> None:
+        self._study = study
+        self._path = None if path is None else check_study_path(path)
+        self._last_save = time.perf_counter()
+        self._save_seconds = 0.0
+        self._written = -1
+        self.log = TrialLog(study.space, study.direction, study.log.metric_names)
+        if self._path is not None and self._path.exists() and (self._path.is_file() or any(self._path.iterdir())):
+            self._open(self._path)
+
+    def find(self, keys: np.ndarray) -> np.ndarray:
+        """Return the saved trial of each key, -1 where there is none."""
+        return self.log.find(keys) if len(self.log) else np.full(len(keys), -1, dtype=np.int64)
+
+    def save_sometimes(self) -> None:
+        """Save unless that was done so recently that saving would take more than a tenth of the time."""
+        if time.perf_counter() - self._last_save >= self._save_seconds / _SAVING_SHARE:
+            self.save()
+
+    def save(self) -> None:
+        """Write the study, with the trials of the earlier run that this one has not come to yet."""
+        if self._path is None or len(self._study) == 0:
+            return
+        started = time.perf_counter()
+        self._with_left_over().save(self._path)
+        self._last_save = time.perf_counter()
+        self._save_seconds = self._last_save - started
+
+    def _open(self, path: Path) -> None:
+        file = read_study(path)
+        saved, asked = file.described["keys"], plain_json(self._study.keys)
+        found = differences(saved, asked)
+        if found:
+            shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+            msg = (
+                f"the study at {path} is of another search ({shown}); give another path, or search with the same words."
+            )
+            raise StudyError(msg)
+        earlier = Study.from_file(file, goal=self._study.goal, evaluator=self._study.evaluator)
+        self.log = earlier.log
+        self._study.spent = dict(earlier.spent)
+
+    def _with_left_over(self) -> Study:
+        """Return the study itself, or a copy of it with the trials of the file that it has not taken over yet."""
+        if len(self.log) == 0:
+            return self._study
+        left = np.flatnonzero(self._study.log.find(self.log.keys) < 0)
+        if len(left) == 0:
+            return self._study
+        whole = Study.from_file(self._study.to_file(), goal=self._study.goal, evaluator=self._study.evaluator)
+        log = self.log
+        whole.log.append(
+            log.codes[left],
+            level=log.level[left],
+            region=log.region[left],
+            value=log.value[left],
+            feasible=log.feasible[left],
+            metrics={name: values[left] for name, values in log.metrics.items()},
+            blocks={name: values[left] for name, values in log.blocks.items()},
+        )
+        return whole

@@ -1,0 +1,184 @@
+"""How a search is to be run: its levels, budgets, seed, and when to stop."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+
+from mrtoolkit.data.fingerprint import fingerprint
+from mrtoolkit.errors import SpaceError, StudyError, nearest
+from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.events import Listener
+from mrtoolkit.search.level import Level, as_levels, levels
+from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.storage import plain_json
+from mrtoolkit.search.transition import Transition, as_transition
+
+_PRESET_TRIALS = 400
+
+
+class SearchOptions(TypedDict, total=False):
+    """The rarer words of a search.
+
+    Attributes
+    ----------
+    tolerance : float
+        A level that raises the best objective by no more than this (in the objective's units) brings no improvement; 0.
+    patience : int, optional
+        Levels in a row without improvement after which the search stops. Default: 1 for the preset levels; levels
+        that you list are all run.
+    transition : str or Transition
+        From a level to the regions of the next; "peak".
+    on_event : callable, or several
+        Called with every event (`LevelStarted`, `BatchDone`, ...).
+    """
+
+    tolerance: float
+    patience: int | None
+    transition: str | Transition
+    on_event: Listener | Iterable[Listener] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A search's settings, checked against its space."""
+
+    levels: tuple[Level, ...]
+    trials: int | None
+    seconds: float | None
+    seed: int
+    tolerance: float
+    patience: int | None
+    transition: Transition
+
+    @classmethod
+    def checked(
+        cls, space: Space, *, levels: Any, trials: Any, seconds: Any, seed: Any, options: SearchOptions
+    ) -> Settings:
+        """Return the settings, or say which one has no meaning."""
+        for name in options:
+            if name not in SearchOptions.__annotations__:
+                known = list(SearchOptions.__annotations__)
+                msg = (
+                    f"the search was given {name}=, which it does not know{nearest(name, known)}; it also "
+                    f"takes {', '.join(known)}."
+                )
+                raise StudyError(msg)
+        _check_count("trials", trials)
+        _check_count("patience", options.get("patience"))
+        _check_number("seconds", seconds, above=True)
+        tolerance = options.get("tolerance", 0.0)
+        _check_number("tolerance", tolerance, above=False)
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise StudyError(f"seed={seed!r} was asked for; it must be a whole number of 0 or more.")
+        patience = options.get("patience", 1 if levels is None else None)
+        if levels is None and trials is None:
+            trials = _PRESET_TRIALS
+        return cls(
+            levels=as_levels(_preset(space, trials) if levels is None else levels, space),
+            trials=None if trials is None else int(trials),
+            seconds=None if seconds is None else float(seconds),
+            seed=int(seed),
+            tolerance=float(tolerance),
+            patience=patience,
+            transition=as_transition(options.get("transition", "peak")),
+        )
+
+
+def search_keys(evaluator: Evaluator, space: Space, goal: Goal, settings: Settings) -> dict[str, Any]:
+    """Return what decides which trials a search makes; budgets of trials and time only decide how far it goes."""
+    bars = getattr(evaluator, "bars", None)
+    describe = getattr(settings.transition, "to_dict", None)
+    transition = describe() if describe is not None else {"transition": type(settings.transition).__qualname__}
+    keys: dict[str, Any] = plain_json(
+        {
+            "bars": None if bars is None else fingerprint(bars),
+            "evaluator": evaluator.to_dict(),
+            "space": space.to_dict(),
+            "levels": [level.to_dict() for level in settings.levels],
+            "objective": goal.text,
+            "constraints": [node.key for node in goal.constraints],
+            "direction": goal.direction,
+            "seed": settings.seed,
+            "transition": transition,
+        }
+    )
+    return keys
+
+
+def differences(saved: Any, asked: Any, name: str = "") -> list[str]:
+    """Return what differs between two sets of keys: 'space.dimensions.fast.high: 50 there, 60 here'."""
+    if isinstance(saved, dict) and isinstance(asked, dict):
+        found = []
+        for key in dict.fromkeys([*saved, *asked]):
+            part = f"{name}.{key}" if name else str(key)
+            found += differences(saved.get(key), asked.get(key), part)
+        return found
+    if isinstance(saved, list) and isinstance(asked, list) and len(saved) == len(asked):
+        return [
+            text for i, pair in enumerate(zip(saved, asked, strict=True)) for text in differences(*pair, f"{name}[{i}]")
+        ]
+    return [] if saved == asked else [f"{name}: {_short(saved)} there, {_short(asked)} here"]
+
+
+def check_fit(evaluator: Evaluator, space: Any) -> None:
+    """Refuse a space whose parameters are not those of the evaluator, or are named like its metrics."""
+    if not isinstance(space, Space):
+        msg = (
+            f"the search was given {type(space).__name__} as its space; write mrt.Space(fast=mrt.Integer(5, 50), ...)."
+        )
+        raise SpaceError(msg)
+    for name in space:
+        if name in evaluator.metrics:
+            raise SpaceError(f"a parameter is named {name!r}, as a metric is; rename it.")
+    if not evaluator.params:
+        return
+    lacking = [name for name in evaluator.params if name not in space]
+    if lacking:
+        name = lacking[0]
+        cure = (
+            f"add {name}=mrt.Integer(...), mrt.Real(...) or mrt.Categorical([...]) to the space, or fix it in the rule"
+        )
+        msg = f"the strategy uses the parameter {name!r}, which the space lacks{nearest(name, space)}; {cure}."
+        raise SpaceError(msg)
+    unused = [name for name in space if name not in evaluator.params]
+    if unused:
+        name = unused[0]
+        has = ", ".join(evaluator.params)
+        msg = (
+            f"the space has the parameter {name!r}, which the strategy does not "
+            f"use{nearest(name, evaluator.params)}; it uses {has}."
+        )
+        raise SpaceError(msg)
+
+
+def _preset(space: Space, trials: int) -> list[Level]:
+    n_points, is_exact = space.count()
+    if is_exact and n_points <= trials:
+        return [Level("whole lattice", budget=max(1, n_points))]
+    return levels(trials=trials, count=min(3, trials))
+
+
+def _check_count(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
+        raise StudyError(f"{name}={value!r} was asked for; it must be a whole number of 1 or more, or None.")
+
+
+def _check_number(name: str, value: Any, *, above: bool) -> None:
+    if value is None and name == "seconds":
+        return
+    is_number = not isinstance(value, bool) and isinstance(value, numbers.Real) and math.isfinite(value)
+    if not is_number or value < 0 or (above and value == 0):
+        msg = f"{name}={value!r} was asked for; it must be a number {'above 0' if above else 'of 0 or more'}."
+        raise StudyError(msg)
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

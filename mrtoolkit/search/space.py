@@ -1,0 +1,221 @@
+"""The space of a search: named dimensions, and constraints over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mrtoolkit.errors import SpaceError, nearest
+from mrtoolkit.expressions.grammar import parse
+from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.search.constraints import check_constraints, count_satisfying, satisfied
+from mrtoolkit.search.dimensions import Categorical as Categorical
+from mrtoolkit.search.dimensions import Dimension, dimension_from_dict
+from mrtoolkit.search.dimensions import Integer as Integer
+from mrtoolkit.search.dimensions import Real as Real
+
+_RESERVED = frozenset({"time", "asset", "trial", "level", "region", "block", "point", "value", "feasible"})
+_KEY_LIMIT = 2**62  # lattices up to here are numbered by int64, larger ones by Python's integers
+
+
+class Space:
+    """The points that a search may try: a lattice of labels a dimension, and constraints between them.
+
+    Parameters
+    ----------
+    where : condition of parameters, or several, optional
+        What a point must satisfy, as in ``P.fast < P.slow``; also as text.
+    **dimensions : Integer, Real or Categorical
+        A dimension by the name of its parameter.
+
+    Raises
+    ------
+    SpaceError
+        For a name that is taken, an empty space, or a constraint that leaves nothing or names an unknown parameter.
+
+    Examples
+    --------
+    >>> space = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200))
+    >>> space.size
+    16471
+    >>> space["fast"].labels[:3]
+    (5.0, 5.5, 6.0)
+    """
+
+    __slots__ = ("_dimensions", "_where")
+
+    def __init__(self, *, where: Node | str | Sequence[Node | str] | None = None, **dimensions: Any) -> None:
+        if not dimensions:
+            raise SpaceError("the space has no dimensions; give at least one, as in Space(fast=Integer(5, 50)).")
+        for name, dimension in dimensions.items():
+            _check_name(name)
+            if not isinstance(dimension, Integer | Real | Categorical):
+                msg = f"the dimension {name!r} is {dimension!r}; write Integer(...), Real(...) or Categorical([...])."
+                raise SpaceError(msg)
+        self._dimensions: dict[str, Dimension] = dict(dimensions)
+        self._where = tuple(_as_condition(item) for item in _as_list(where))
+        check_constraints(self._dimensions, self._where)
+
+    def __getitem__(self, name: str) -> Dimension:
+        if name not in self._dimensions:
+            msg = f"the space has no dimension {name!r}{nearest(name, self.params)}; it has {', '.join(self.params)}."
+            raise SpaceError(msg)
+        return self._dimensions[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._dimensions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._dimensions)
+
+    def __len__(self) -> int:
+        return len(self._dimensions)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._dimensions.items()))
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={dimension!r}" for name, dimension in self._dimensions.items()]
+        parts += [f"where={node.key}" for node in self._where]
+        return f"Space({', '.join(parts)})"
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Names of the parameters, in the order in which they were given."""
+        return tuple(self._dimensions)
+
+    @property
+    def dimensions(self) -> dict[str, Dimension]:
+        """The dimensions by name."""
+        return dict(self._dimensions)
+
+    @property
+    def where(self) -> tuple[Node, ...]:
+        """The constraints."""
+        return self._where
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Labels a dimension."""
+        return tuple(dimension.size for dimension in self._dimensions.values())
+
+    @property
+    def size(self) -> int:
+        """Points of the whole lattice, constraints left aside; nothing is enumerated."""
+        return math.prod(self.sizes)
+
+    def count(self) -> tuple[int, bool]:
+        """Return how many lattice points satisfy the constraints, and whether that is exact or estimated."""
+        return count_satisfying(self._dimensions, self._where)
+
+    def contains(self, points: Any) -> np.ndarray:
+        """Return which points lie on the lattice and satisfy the constraints, (point,) bool."""
+        codes = self.encode(points)
+        on_lattice = (codes >= 0).all(axis=1)
+        mask = np.zeros(len(codes), dtype=bool)
+        mask[on_lattice] = self.satisfies(codes[on_lattice])
+        return mask
+
+    def encode(self, points: Any) -> np.ndarray:
+        """Return the lattice codes of points, (point, dimension) int64; -1 where a value is no label.
+
+        `points` is a DataFrame, one point as a mapping, or a list of such mappings.
+        """
+        frame = as_frame(points)
+        unknown = [str(name) for name in frame.columns if name not in self._dimensions]
+        missing = [name for name in self._dimensions if name not in frame.columns]
+        if unknown or missing:
+            what = f"have a column {unknown[0]!r}" if unknown else f"lack a column {missing[0]!r}"
+            hint = nearest(unknown[0], self.params) if unknown else ""
+            msg = f"the points {what}, but the parameters of the space are {', '.join(self.params)}{hint}; match them."
+            raise SpaceError(msg)
+        columns = [dimension.encode(frame[name].to_numpy()) for name, dimension in self._dimensions.items()]
+        return np.stack(columns, axis=1) if len(frame) else np.empty((0, len(self)), dtype=np.int64)
+
+    def decode(self, codes: np.ndarray) -> pd.DataFrame:
+        """Return the points of codes, a row a point, a column a parameter."""
+        columns = {name: d.decode(codes[:, j]) for j, (name, d) in enumerate(self._dimensions.items())}
+        return pd.DataFrame(columns, columns=list(self._dimensions))
+
+    def point(self, codes: np.ndarray) -> dict[str, Any]:
+        """Return one point, codes (dimension,), as plain Python scalars by name."""
+        labels = (d.decode(codes[j : j + 1])[0] for j, d in enumerate(self._dimensions.values()))
+        return {
+            name: label.item() if isinstance(label, np.generic) else label
+            for name, label in zip(self, labels, strict=True)
+        }
+
+    def satisfies(self, codes: np.ndarray) -> np.ndarray:
+        """Return which codes satisfy the constraints, (point,) bool."""
+        needed = {name for node in self._where for name in node.params}
+        columns = {n: d.decode(codes[:, j]) for j, (n, d) in enumerate(self._dimensions.items()) if n in needed}
+        return satisfied(self._where, columns, len(codes))
+
+    def keys(self, codes: np.ndarray) -> np.ndarray:
+        """Return one number a point, in the order of its labels: the first parameter counts most."""
+        dtype: Any = np.int64 if self.size <= _KEY_LIMIT else object
+        keys = np.zeros(len(codes), dtype=dtype)
+        for j, size in enumerate(self.sizes):
+            keys = keys * size + codes[:, j].astype(dtype)
+        return keys
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON from which `from_dict` makes this space again."""
+        dimensions = {name: dimension.to_dict() for name, dimension in self._dimensions.items()}
+        return {"dimensions": dimensions, "where": [node.key for node in self._where]}
+
+    @classmethod
+    def from_dict(cls, payload: Mapping[str, Any]) -> Space:
+        """Return the space that `to_dict` described."""
+        dimensions = {name: dimension_from_dict(entry) for name, entry in payload["dimensions"].items()}
+        return cls(where=payload["where"], **dimensions)
+
+
+def as_frame(points: Any) -> pd.DataFrame:
+    """Return points (a DataFrame, a mapping or a list of mappings) as a DataFrame of new columns."""
+    if isinstance(points, pd.DataFrame):
+        return points
+    if isinstance(points, Mapping):
+        points = [points]
+    try:
+        rows = [dict(point) for point in points]
+    except (TypeError, ValueError):
+        raise SpaceError(f"points are {type(points).__name__}; give a DataFrame, a dict, or a list of dicts.") from None
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
+
+
+def no_call(name: str, args: Sequence[Node], kwargs: Mapping[str, Node]) -> Node:
+    """Refuse an indicator in text that may hold parameters and metrics alone."""
+    msg = f"{name}(...) is computed from prices; a constraint or objective is over parameters or metrics alone."
+    raise SpaceError(msg)
+
+
+def _check_name(name: str) -> None:
+    if name in _RESERVED or hasattr(xr.Dataset, name):
+        msg = (
+            f"a parameter is named {name!r}, which is taken (a dimension, a column or an attribute of "
+            "xr.Dataset); rename it."
+        )
+        raise SpaceError(msg)
+    if not name.isidentifier() or name.startswith("_"):
+        msg = f"a parameter is named {name!r}; a name is letters, digits and underscores, and starts with a letter."
+        raise SpaceError(msg)
+
+
+def _as_list(where: Any) -> list[Any]:
+    if where is None:
+        return []
+    return list(where) if isinstance(where, list | tuple) else [where]
+
+
+def _as_condition(item: Any) -> Any:
+    return parse(item, no_call) if isinstance(item, str) else item

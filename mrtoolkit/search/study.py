@@ -1,0 +1,289 @@
+"""The study: everything a search has tried, and what is asked of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.dimensions import Categorical
+from mrtoolkit.search.events import LevelRow
+from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.plateau import plateau_trial
+from mrtoolkit.search.region import Region
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.storage import StudyFile, write_study
+from mrtoolkit.search.study_text import study_html, study_text
+from mrtoolkit.search.trial_log import TrialLog
+from mrtoolkit.search.verification import Verification, verify_trials
+
+LEVEL_COLUMNS = (
+    "level",
+    "points",
+    "reused",
+    "run",
+    "features used",
+    "features reused",
+    "features computed",
+    "best",
+    "seconds",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A trial to be recommended: its parameters, its objective, its metrics."""
+
+    params: Mapping[str, Any]
+    value: float
+    metrics: Mapping[str, float]
+
+
+class Study:
+    """All trials of a search, with their levels and regions. It grows while the search runs, and can be used meanwhile.
+
+    Parameters
+    ----------
+    space : Space
+    goal : Goal, optional
+        Objective and constraints; None for a study read from a file whose objective was a callable.
+    objective : str
+        The objective as text.
+    direction : {"maximize", "minimize"}
+    evaluator : Evaluator, optional
+        What evaluated the trials; None for a study read from a file that does not say how to make it.
+    seed : int
+    keys : mapping
+        What another search must share to go on with this one: data, rules, space, levels, objective, seed.
+    metrics : sequence of str
+        Names of the metrics of a trial.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        goal: Goal | None,
+        objective: str,
+        direction: str,
+        evaluator: Evaluator | None,
+        seed: int,
+        keys: Mapping[str, Any],
+        metrics: tuple[str, ...],
+    ) -> None:
+        self.space = space
+        self.goal = goal
+        self.objective = objective
+        self.direction = direction
+        self.evaluator = evaluator
+        self.seed = seed
+        self.keys = keys
+        self.log = TrialLog(space, direction, metrics)
+        self.rows: list[LevelRow] = []
+        self.regions: list[Region] = []
+        self.stopped = ""
+        self.spent: dict[int, tuple[int, float]] = {}
+        self._benchmark: dict[str, float] | None = None
+        self._plateau: tuple[int, int | None] = (0, None)
+
+    def __len__(self) -> int:
+        return len(self.log)
+
+    def __repr__(self) -> str:
+        return study_text(self)
+
+    def _repr_html_(self) -> str:
+        return study_html(self)
+
+    @property
+    def backtest(self) -> Any:
+        """The backtest that evaluated the trials, None where it was another callable or is not known."""
+        return self.evaluator if hasattr(self.evaluator, "bars") else None
+
+    @property
+    def best(self) -> Candidate:
+        """The trial of the best objective that satisfies the constraints; of equal ones, that of the lowest labels."""
+        return self._candidate(self.log.best())
+
+    @property
+    def plateau(self) -> Candidate:
+        """The trial whose neighbourhood is best by its low quantile: what is recommended, as a peak seldom lasts."""
+        if self._plateau[0] != len(self.log):
+            self._plateau = (len(self.log), plateau_trial(self.space, self.log))
+        return self._candidate(self._plateau[1])
+
+    @property
+    def benchmark(self) -> dict[str, float] | None:
+        """The same metrics for buy and hold, None where the evaluator has no such thing."""
+        if self._benchmark is None and self.evaluator is not None:
+            found = self.evaluator.benchmark()
+            self._benchmark = None if found is None else {name: float(value) for name, value in found.items()}
+        return self._benchmark
+
+    @property
+    def benchmark_value(self) -> float:
+        """The objective of buy and hold, NaN where there is none."""
+        return float("nan") if self.goal is None else self.goal.value_of(self.benchmark)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all levels together."""
+        return sum(row.seconds for row in self.rows)
+
+    @property
+    def trials(self) -> xr.Dataset:
+        """All trials in the order evaluated.
+
+        Returns
+        -------
+        Dataset (trial)
+            Coordinates: the parameters. Variables: level, region, value, feasible, and a metric each.
+        """
+        points = self.space.decode(self.log.codes)
+        coords = {name: ("trial", points[name].to_numpy()) for name in self.space}
+        columns = {name: getattr(self.log, name) for name in ("level", "region", "value", "feasible")}
+        # a callable's one metric is named `value` too; the objective is what `value` means
+        variables = {
+            name: ("trial", values.copy()) for name, values in {**columns, **self.log.metrics, **columns}.items()
+        }
+        attrs = {"objective": self.objective, "direction": self.direction}
+        return xr.Dataset(variables, coords={"trial": np.arange(len(self)), **coords}, attrs=attrs)
+
+    @property
+    def levels(self) -> pd.DataFrame:
+        """A row a level: points, reused, run, features used, reused and computed, the best of its points, seconds."""
+        rows = [tuple(row.to_dict().values()) for row in self.rows]
+        return pd.DataFrame(rows, columns=list(LEVEL_COLUMNS))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all trials as a table: parameters, level, region, value, feasible, metrics."""
+        table = self.space.decode(self.log.codes)
+        for name in ("level", "region", "value", "feasible"):
+            table[name] = getattr(self.log, name).copy()
+        for name, values in self.log.metrics.items():
+            if name != "value":
+                table[name] = values.copy()
+        return table.rename_axis("trial")
+
+    def top(self, n: int = 10) -> pd.DataFrame:
+        """Return the n best trials that satisfy the constraints, best first, as `to_pandas` has them."""
+        return self.to_pandas().iloc[self.log.ranking()[:n]]
+
+    def verify(self, n: int = 20) -> Verification:
+        """Evaluate n random trials and the best again with the reference engine and no cache, and compare.
+
+        Also compares every feature that the store holds for these trials with its value computed now.
+
+        Raises
+        ------
+        StudyError
+            If the study has no trials, or was read from a file and has no evaluator.
+        """
+        return verify_trials(self.space, self.log, self.needed_evaluator(), n, self.seed)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the study to a folder, or to one file where `path` ends in .zip; return the path.
+
+        It replaces a study that is there, whole or not at all.
+
+        Raises
+        ------
+        StudyError
+            If something else is there.
+        """
+        return write_study(self.to_file(), path)
+
+    def needed_evaluator(self) -> Evaluator:
+        """Return the evaluator, or say how to give the study one."""
+        if self.evaluator is None:
+            msg = (
+                "this study was read from a file and has no evaluator; load it with mrt.load_study(path, backtest=...)."
+            )
+            raise StudyError(msg)
+        return self.evaluator
+
+    def to_file(self) -> StudyFile:
+        """Return what is kept on disk: plain JSON and plain arrays."""
+        bars = getattr(self.evaluator, "bars", None)
+        described = {
+            "space": self.space.to_dict(),
+            "objective": self.objective,
+            "direction": self.direction,
+            "seed": self.seed,
+            "keys": self.keys,
+            "metrics": list(self.log.metric_names),
+            "rows": [row.to_dict() for row in self.rows],
+            "regions": [region.to_dict() for region in self.regions],
+            "spent": {str(level): list(pair) for level, pair in self.spent.items()},
+            "stopped": self.stopped,
+            "benchmark": self.benchmark,
+            "evaluator": type(self.evaluator).__name__,
+        }
+        log, points = self.log, self.space.decode(self.log.codes)
+        params = {
+            name: log.codes[:, j] if isinstance(self.space[name], Categorical) else points[name].to_numpy()
+            for j, name in enumerate(self.space)
+        }
+        columns = {name: getattr(log, name) for name in ("level", "region", "value", "feasible")}
+        held = bars if isinstance(bars, xr.Dataset) else None
+        return StudyFile(
+            described=described, params=params, columns=columns, metrics=log.metrics, blocks=log.blocks, bars=held
+        )
+
+    @classmethod
+    def from_file(cls, file: StudyFile, *, goal: Goal | None, evaluator: Evaluator | None) -> Study:
+        """Return the study that `to_file` described."""
+        said = file.described
+        study = cls(
+            space=Space.from_dict(said["space"]),
+            goal=goal,
+            objective=said["objective"],
+            direction=said["direction"],
+            evaluator=evaluator,
+            seed=said["seed"],
+            keys=said["keys"],
+            metrics=tuple(said["metrics"]),
+        )
+        space = study.space
+        codes = [
+            file.params[n] if isinstance(space[n], Categorical) else space[n].encode(file.params[n]) for n in space
+        ]
+        study.log.append(np.stack(codes, axis=1), metrics=file.metrics, blocks=file.blocks, **file.columns)
+        study.rows = [LevelRow(**{**row, "best": float(row["best"])}) for row in said["rows"]]
+        study.regions = [Region.from_dict(region) for region in said["regions"]]
+        study.spent = {int(level): (int(pair[0]), float(pair[1])) for level, pair in said["spent"].items()}
+        study.stopped = said["stopped"]
+        if said["benchmark"] is not None:
+            study._benchmark = {name: float(value) for name, value in said["benchmark"].items()}
+        return study
+
+    def _candidate(self, trial: int | None) -> Candidate:
+        if trial is None:
+            raise StudyError(self.why_no_best())
+        return Candidate(
+            params=self.space.point(self.log.codes[trial]),
+            value=float(self.log.value[trial]),
+            metrics={name: float(values[trial]) for name, values in self.log.metrics.items()},
+        )
+
+    def why_no_best(self) -> str:
+        """Say why no trial is the best."""
+        if len(self) == 0:
+            return "this study has 0 trials, so none is the best; run its search first."
+        if not self.log.feasible.any():
+            text = ", ".join(self.keys.get("constraints", ())) or "the constraints"
+            return (
+                f"none of the {len(self):,} trials satisfies {text}, so none is the best; relax the "
+                "constraints or widen the space."
+            )
+        return (
+            f"the objective {self.objective} is NaN in all {len(self):,} trials that count, so none is the "
+            "best; choose another objective."
+        )

@@ -1,0 +1,79 @@
+"""A study in a few lines: as text, and as HTML for a notebook."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mrtoolkit.search.study import Study
+
+_NEXT = 'mrt.report(study, "study.html") shows it in pictures, study.verify() computes some of it again.'
+
+
+def study_text(study: Study) -> str:
+    """Return the study in at most seven lines."""
+    rows = summary(study)
+    width = max((len(name) for name, *_ in rows), default=0)
+    lines = [_headline(study)]
+    lines += [f"  {name:<{width}}  {value}  {params}".rstrip() for name, value, params in rows]
+    lines += [f"  {text}" for text in (_problem(study), study.stopped) if text]
+    return "\n".join([*lines, _NEXT])
+
+
+def study_html(study: Study) -> str:
+    """Return the study as a small table with what a notebook's theme gives."""
+    body = "".join(
+        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td>"
+        f"<td style='text-align:left'>{escape(params)}</td></tr>"
+        for name, value, params in summary(study)
+    )
+    notes = "".join(f"<p>{escape(text)}</p>" for text in (_problem(study), study.stopped) if text)
+    objective = escape(study.objective)
+    head = f"<tr><th></th><th>{objective}</th><th></th></tr>"
+    return (
+        f"<div><p><b>{escape(_headline(study))}</b></p><table>{head}{body}</table>{notes}<p>{escape(_NEXT)}</p></div>"
+    )
+
+
+def summary(study: Study) -> list[tuple[str, str, str]]:
+    """Return (name, objective, parameters) of the best trial, the plateau, and buy and hold beside them."""
+    rows = []
+    if study.log.best() is not None:
+        for name, candidate in (("best", study.best), ("plateau", study.plateau)):
+            rows.append((name, number_text(candidate.value), params_text(candidate.params)))
+    value = study.benchmark_value
+    if not math.isnan(value):
+        rows.append(("buy and hold", number_text(value), ""))
+    return rows
+
+
+def params_text(params: Any) -> str:
+    """Return parameters as a person would type them: fast=11.5, slow=42."""
+    return ", ".join(f"{name}={_label(value)}" for name, value in params.items())
+
+
+def number_text(value: float) -> str:
+    """Return a number to five significant digits."""
+    return f"{value + 0.0:,.5g}"  # 0, not -0
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _headline(study: Study) -> str:
+    size = study.space.size
+    n_levels = len(set(study.log.level.tolist()))
+    levels = f"{n_levels} level" + ("" if n_levels == 1 else "s")
+    return (
+        f"Study: {len(study):,} trials in {levels}, of a lattice of {size:,} points, to {study.direction} "
+        f"{study.objective}"
+    )
+
+
+def _problem(study: Study) -> str:
+    return study.why_no_best() if study.log.best() is None else ""

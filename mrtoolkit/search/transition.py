@@ -1,0 +1,163 @@
+"""From the trials so far to the regions of the next level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from mrtoolkit.errors import StudyError, nearest
+from mrtoolkit.search.dimensions import Categorical
+from mrtoolkit.search.level import Level
+from mrtoolkit.search.objective import ranking
+from mrtoolkit.search.region import Region, whole_space
+from mrtoolkit.search.space import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A region that was looked into, and at which labels: `axes` holds (label,) codes a dimension, ascending."""
+
+    region: Region
+    axes: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that a transition may know: the trials so far, as whole numbers.
+
+    Attributes
+    ----------
+    space : Space
+    codes : (trial, dimension) int64
+        Lattice codes, in the order evaluated.
+    scores : (trial,) float64
+        Higher is better, whatever the direction; -inf for a trial that does not count.
+    levels : (trial,) int64
+        Level at which each was evaluated.
+    looked : tuple of Looked
+        Every region so far with its resolution, in order.
+    seed : int
+        For whatever is random; the same history and seed must give the same regions.
+    """
+
+    space: Space
+    codes: np.ndarray
+    scores: np.ndarray
+    levels: np.ndarray
+    looked: tuple[Looked, ...]
+    seed: int
+
+
+@runtime_checkable
+class Transition(Protocol):
+    """Chooses the regions of a level; one's own is a class with this one method.
+
+    A level goes in rounds: it is asked for regions, their new points are evaluated, and it is asked again, until it
+    gives no region or no point of them is new. So a transition that needs one look a level answers at the first round
+    alone, and one that lets its regions move answers as long as they improve.
+    """
+
+    def regions(self, history: History, level: Level, *, index: int, round: int) -> Sequence[Region]:
+        """Return the regions of level number `index` at this round, best first; none to end the level."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PeakTransition:
+    """The textbook's zoom: boxes around the best trials that lie apart.
+
+    A box reaches `pad` labels of the level before it to each side of its centre, also past the edge of the region in
+    which the centre was found, but not past the space. It keeps its centre's categories. Boxes that overlap become one.
+    """
+
+    def regions(self, history: History, level: Level, *, index: int, round: int) -> Sequence[Region]:
+        """Return the whole space for the first level, then boxes around the best separated trials."""
+        if round > 0:
+            return []
+        order = ranking(history.scores, history.space.keys(history.codes))
+        if index == 0 or len(order) == 0:
+            return [whole_space(history.space, index)]
+        boxes: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for trial in order:
+            centre = history.codes[trial]
+            if any((lower <= centre).all() and (centre <= upper).all() for _, lower, upper in boxes):
+                continue
+            boxes.append((centre, *_box(history, centre, level.pad)))
+            if len(boxes) == level.regions:
+                break
+        merged = _merge(boxes)
+        return [
+            Region.from_codes(history.space, lower, upper, level=index, index=i, centre=centre)
+            for i, (centre, lower, upper) in enumerate(merged)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON that says which transition this is."""
+        return {"transition": "peak"}
+
+
+def as_transition(value: Any) -> Transition:
+    """Return a transition by its name, or one's own as it is."""
+    named = {"peak": PeakTransition}
+    if isinstance(value, str):
+        if value not in named:
+            msg = f"transition={value!r} was asked for; there is {', '.join(map(repr, named))}{nearest(value, named)}."
+            raise StudyError(msg)
+        return named[value]()
+    if isinstance(value, Transition) and not isinstance(value, type):
+        return value
+    msg = f"transition={value!r} has no method `regions`; give 'peak', or an object with one (see Transition)."
+    raise StudyError(msg)
+
+
+def _box(history: History, centre: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners of the box that reaches `pad` labels of the last resolution around a centre."""
+    axes = _resolution(history, centre)
+    lower, upper = centre.copy(), centre.copy()
+    for j, (name, axis) in enumerate(zip(history.space, axes, strict=True)):
+        dimension = history.space[name]
+        if isinstance(dimension, Categorical):
+            continue
+        below, above = _gaps(axis, int(centre[j]))
+        lower[j] = max(0, centre[j] - pad * below)
+        upper[j] = min(dimension.size - 1, centre[j] + pad * above)
+    return lower, upper
+
+
+def _resolution(history: History, centre: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the labels of the last region that holds a point."""
+    for looked in reversed(history.looked):
+        lower, upper = looked.region.codes(history.space)
+        if (lower <= centre).all() and (centre <= upper).all():
+            return looked.axes
+    return tuple(np.array([0, size - 1]) for size in history.space.sizes)
+
+
+def _gaps(axis: np.ndarray, code: int) -> tuple[int, int]:
+    """Return how far the next labels of an axis are below and above a code; at an edge, as far as to the other side."""
+    below, above = axis[axis < code], axis[axis > code]
+    gap_below = code - int(below[-1]) if len(below) else 0
+    gap_above = int(above[0]) - code if len(above) else 0
+    return gap_below or gap_above or 1, gap_above or gap_below or 1
+
+
+def _merge(boxes: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return boxes (centre, lower, upper) of which no two overlap, each merged one around the better centre."""
+    merged: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for box in boxes:
+        centre, lower, upper = box
+        place = len(merged)
+        while True:
+            hits = [i for i, (_, low, high) in enumerate(merged) if (low <= upper).all() and (lower <= high).all()]
+            if not hits:
+                break
+            place = min(place, hits[0])
+            centre = merged[hits[0]][0]
+            lower = np.min([lower, *(merged[i][1] for i in hits)], axis=0)
+            upper = np.max([upper, *(merged[i][2] for i in hits)], axis=0)
+            merged = [other for i, other in enumerate(merged) if i not in hits]
+        merged.insert(place, (centre, lower, upper))
+    return merged

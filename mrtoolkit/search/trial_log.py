@@ -1,0 +1,159 @@
+"""The log of trials: growing arrays, a column a metric, in the order evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mrtoolkit.search.objective import best_index, ranking, scores
+from mrtoolkit.search.space import Space
+
+
+class TrialLog:
+    """Trials of one search. It only grows, and a batch is in it as a whole or not at all, whenever it is interrupted.
+
+    Parameters
+    ----------
+    space : Space
+    direction : {"maximize", "minimize"}
+    metrics : sequence of str
+        Columns beside the fixed ones.
+    """
+
+    def __init__(self, space: Space, direction: str, metrics: Sequence[str]) -> None:
+        self._space = space
+        self._direction = direction
+        self.metric_names = tuple(metrics)
+        self._size = 0
+        self._columns: dict[str, np.ndarray] = {
+            "codes": np.empty((0, len(space)), dtype=np.int64),
+            "keys": space.keys(np.empty((0, len(space)), dtype=np.int64)),
+            "level": np.empty(0, dtype=np.int64),
+            "region": np.empty(0, dtype=np.int64),
+            "value": np.empty(0),
+            "feasible": np.empty(0, dtype=bool),
+            "score": np.empty(0),
+        }
+        self._columns |= {_metric(name): np.empty(0) for name in self.metric_names}
+        self._places: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Lattice codes, (trial, dimension) int64."""
+        return self._column("codes")
+
+    @property
+    def keys(self) -> np.ndarray:
+        """One number a point, in the order of its labels, (trial,)."""
+        return self._column("keys")
+
+    @property
+    def level(self) -> np.ndarray:
+        """The level at which each trial was evaluated, (trial,) int64."""
+        return self._column("level")
+
+    @property
+    def region(self) -> np.ndarray:
+        """The region of that level, -1 for a point that nobody asked for, (trial,) int64."""
+        return self._column("region")
+
+    @property
+    def value(self) -> np.ndarray:
+        """The objective, (trial,) float64."""
+        return self._column("value")
+
+    @property
+    def feasible(self) -> np.ndarray:
+        """Whether all constraints are satisfied, (trial,) bool."""
+        return self._column("feasible")
+
+    @property
+    def score(self) -> np.ndarray:
+        """What trials are compared by: higher is better, -inf never wins, (trial,) float64."""
+        return self._column("score")
+
+    @property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """The metrics by name, each (trial,) float64."""
+        return {name: self._column(_metric(name)) for name in self.metric_names}
+
+    @property
+    def blocks(self) -> dict[str, np.ndarray]:
+        """Statistics per block of time by name, each (trial, block) float32; empty where the evaluator gives none."""
+        return {name[6:]: self._column(name) for name in self._columns if name.startswith("block:")}
+
+    def append(
+        self,
+        codes: np.ndarray,
+        *,
+        level: int | np.ndarray,
+        region: np.ndarray,
+        value: np.ndarray,
+        feasible: np.ndarray,
+        metrics: Mapping[str, np.ndarray],
+        blocks: Mapping[str, np.ndarray],
+    ) -> None:
+        """Add trials, a row each."""
+        count, size = len(codes), self._size
+        rows: dict[str, np.ndarray] = {
+            "codes": codes,
+            "keys": self._space.keys(codes),
+            "level": np.broadcast_to(level, (count,)),
+            "region": region,
+            "value": value,
+            "feasible": feasible,
+            "score": scores(value, feasible, self._direction),
+        }
+        rows |= {_metric(name): metrics.get(name, np.full(count, np.nan)) for name in self.metric_names}
+        rows |= {f"block:{name}": np.full((count, *old.shape[1:]), np.nan) for name, old in self.blocks.items()}
+        rows |= {f"block:{name}": values for name, values in blocks.items()}
+        for name, values in rows.items():
+            self._room(name, values, size + count)[size : size + count] = values
+        self._places.update(zip(rows["keys"].tolist(), range(size, size + count), strict=True))
+        self._size = size + count  # from here on the batch counts
+
+    def find(self, keys: np.ndarray) -> np.ndarray:
+        """Return the trial of each key, -1 for a point that has not been evaluated."""
+        found = np.array([self._places.get(key, -1) for key in keys.tolist()], dtype=np.int64)
+        return np.where(found < self._size, found, -1)
+
+    def best(self, trials: np.ndarray | None = None) -> int | None:
+        """Return the best trial (of some, or of all), None where none has a value that counts."""
+        if trials is None:
+            return best_index(self.score, self.keys)
+        found = best_index(self.score[trials], self.keys[trials])
+        return None if found is None else int(trials[found])
+
+    def best_score(self) -> float:
+        """Return the score of the best trial, -inf where none counts."""
+        return float(self.score.max()) if self._size else -np.inf
+
+    def ranking(self) -> np.ndarray:
+        """Return the trials that count, best first."""
+        return ranking(self.score, self.keys)
+
+    def _column(self, name: str) -> np.ndarray:
+        view = self._columns[name][: self._size]
+        view.flags.writeable = False
+        return view
+
+    def _room(self, name: str, values: np.ndarray, needed: int) -> np.ndarray:
+        """Return the column with room for `needed` rows, copied to twice its length where it is full."""
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = np.full((max(64, needed), *np.shape(values)[1:]), np.nan, dtype=np.float32)
+        if len(column) < needed:
+            larger = np.empty((max(64, 2 * len(column), needed), *column.shape[1:]), dtype=column.dtype)
+            larger[: self._size] = column[: self._size]
+            if name.startswith("block:"):
+                larger[self._size :] = np.nan
+            column = self._columns[name] = larger
+        return column
+
+
+def _metric(name: str) -> str:
+    return f"metric:{name}"
