@@ -51,11 +51,11 @@ def build_bars(
     check_choice("missing", missing, MISSING)
     check_choice("stamp", stamp, STAMPS)
     check_time(time, zone)
-    timeframe = infer_timeframe(wall_clock(time, zone))
+    timeframe = infer_timeframe(time, wall_clock(time, zone))
     if stamp == "close":
         time = opening_times(time, zone, timeframe)
         check_time(time, zone)
-        timeframe = infer_timeframe(wall_clock(time, zone))
+        timeframe = infer_timeframe(time, wall_clock(time, zone))
     axes = Axes(time=time, zone=zone, assets=assets)
     absent = [name for name in PRICES if name not in columns]
     if absent:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.assemble import MISSING, RESERVED, build_bars, check_choice
-from mrtoolkit.data.checks import PRICES, Axes, check_gaps, check_prices, check_time
+from mrtoolkit.data.checks import PRICES, Axes, check_count, check_gaps, check_prices, check_time
 from mrtoolkit.data.pandas_frames import from_pandas
 from mrtoolkit.data.stamps import check_zone, wall_clock
 from mrtoolkit.data.timeframe import infer_timeframe, parse_timeframe
@@ -56,6 +56,7 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:  # noqa: ANN
     assets = _check_dimensions(named)
     zone = check_zone(obj.attrs.get("timezone"))
     time = _times(named)
+    check_count(time.size)
     columns = {str(name): _values(named, str(name)) for name in named.data_vars}
     if _is_canonical(obj, named, columns):
         check_time(time, zone)
@@ -129,8 +130,7 @@ def _values(named: xr.Dataset, name: str) -> np.ndarray:
     order = ("time",) if "asset" not in named["close"].dims else ("asset", "time")
     if "asset" in order and "asset" not in variable.dims:
         variable = variable.broadcast_like(named["close"])
-    values = np.asarray(variable.transpose(*order).values, dtype=np.float64)
-    return values.reshape(-1, values.shape[-1]) if values.ndim == 1 else values
+    return np.atleast_2d(np.asarray(variable.transpose(*order).values, dtype=np.float64))
 
 
 def _is_canonical(obj: xr.Dataset, named: xr.Dataset, columns: dict[str, np.ndarray]) -> bool:
@@ -148,4 +148,4 @@ def _timeframe(obj: xr.Dataset, time: np.ndarray, zone: str) -> str:
         length = parse_timeframe(text).nanoseconds if text != "irregular" else 0
         if length and np.diff(wall).min() >= 0.9 * length:
             return text
-    return infer_timeframe(wall)
+    return infer_timeframe(time, wall)

@@ -89,7 +89,7 @@ def check_time(time: np.ndarray, zone: str) -> None:
 
 def check_gaps(axes: Axes, timeframe: str) -> None:
     """Refuse holes in time that no night, weekend or holiday explains."""
-    gaps = find_gaps(wall_clock(axes.time, axes.zone), timeframe)
+    gaps = find_gaps(axes.time, wall_clock(axes.time, axes.zone), timeframe)
     if gaps.size:
         first = int(gaps[0])
         raise BarsError(

@@ -112,7 +112,7 @@ def _checked_choice(columns: Mapping[str, str] | None) -> dict[str, str]:
     if columns is None:
         return {}
     if not isinstance(columns, Mapping):
-        raise BarsError(f"columns={columns!r} must map the bars' names to the file's, such as columns={{'close': 'Last'}}.")
+        raise BarsError(f"columns={columns!r} is no mapping; write the bars' names and the file's, such as columns={{'close': 'Last'}}.")
     wrong = [str(name) for name in columns if name in RESERVED]
     if wrong:
         raise BarsError(f"columns= cannot set {wrong[0]!r}, which is not a column of bars; name times with time= and assets with asset=.")

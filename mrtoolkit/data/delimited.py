@@ -31,7 +31,7 @@ _BLANKS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A",
 class _Form:
     separator: str
     decimal: str
-    header: list[str] | None
+    header: list[str]
     has_header: bool
     encoding: str
 
@@ -56,7 +56,9 @@ def read_delimited(path: Path) -> pd.DataFrame:
     if _is_yfinance(lines):
         return _read_two_levels(content, encoding)
     form = _form(lines[:50], encoding)
-    names = form.header or []
+    names = form.header
+    if form.has_header and len(lines) == 1:
+        return pd.DataFrame(columns=names)
     # A date beside a clock is put together as text.
     texts = [name for name in names if _plain(name) in {"date", "time"}] if {"date", "time"} <= set(map(_plain, names)) else []
     return _read_arrow(content, form, texts)

@@ -13,13 +13,15 @@ LONGEST_CLOSING_DAYS = 11
 _RECURS = 0.2  # a time of day at which a fifth of all days have a hole is a closing of the market
 
 
-def find_gaps(wall: np.ndarray, timeframe: str) -> np.ndarray:
+def find_gaps(time: np.ndarray, wall: np.ndarray, timeframe: str) -> np.ndarray:
     """Return the positions of the bars that come before a gap, (gap,) int64.
 
     Parameters
     ----------
+    time : (time,) datetime64[ns]
+        Increasing opening times in UTC.
     wall : (time,) int64
-        Increasing opening times in nanoseconds on the clock of the bars' own zone.
+        The same in nanoseconds on the clock of the bars' own zone.
     timeframe : str
         As inferred; bars of an irregular timeframe have no gaps.
 
@@ -32,7 +34,8 @@ def find_gaps(wall: np.ndarray, timeframe: str) -> np.ndarray:
     if timeframe == IRREGULAR:
         return np.empty(0, dtype=np.int64)
     frame = parse_timeframe(timeframe)
-    steps = np.diff(wall)
+    # Hours pass in UTC and days on the wall, so that no gap comes of changing clocks.
+    steps = np.diff(time.view(np.int64) if frame.is_intraday else wall)
     long = np.flatnonzero(steps > frame.nanoseconds + frame.nanoseconds // 2)
     if long.size == 0 or _is_continuous(wall, frame.nanoseconds):
         return long

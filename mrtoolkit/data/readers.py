@@ -142,7 +142,7 @@ def _read_zarr(folder: Path, options: ReadOptions) -> xr.Dataset:
             time = to_utc(pd.DatetimeIndex(time), zone)
         if options.stamp == "close":
             check_time(time, zone)
-            time = opening_times(time, zone, infer_timeframe(wall_clock(time, zone)))
+            time = opening_times(time, zone, infer_timeframe(time, wall_clock(time, zone)))
         renamed = renamed.assign_coords(time=time)
     about = {"source": folder.name, "price_column": "close", **stored.attrs, "timezone": zone, "stamp": options.stamp}
     return as_bars(renamed.assign_attrs(about), missing=None if options.missing == "raise" else options.missing)

@@ -192,7 +192,8 @@ def _has_values(column: pd.Series) -> bool:
 
 def _numbers(column: pd.Series, name: str, axes: Axes) -> np.ndarray:
     if _is_numeric(column):
-        return np.ascontiguousarray(column.to_numpy(dtype=np.float64, na_value=np.nan)).reshape(1, -1)
+        # A copy: what pandas gives may be a read-only view of the caller's frame.
+        return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan)).reshape(1, -1)
     numbers = pd.to_numeric(column.astype(object), errors="coerce")
     texts = column.astype("string").str.strip()
     bad = np.asarray(numbers.isna() & column.notna() & (texts != "").fillna(value=False))

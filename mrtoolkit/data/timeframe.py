@@ -86,19 +86,28 @@ def parse_timeframe(text: str) -> Timeframe:
     return Timeframe(count=count, unit=unit)
 
 
-def infer_timeframe(wall: np.ndarray) -> str:
+def infer_timeframe(time: np.ndarray, wall: np.ndarray) -> str:
     """Return the timeframe of bars from their opening times, as text, or `irregular`.
 
     Parameters
     ----------
+    time : (time,) datetime64[ns]
+        Increasing UTC instants.
     wall : (time,) int64
-        Nanoseconds on the bars' own clock (in their time zone, so that a day is a day when clocks change), increasing.
+        The same on the bars' own clock, in nanoseconds: days are counted there, hours in UTC, so that neither notices
+        when clocks change.
 
     Notes
     -----
     The shortest step that makes up a fifth of all steps: nights, weekends and holidays are longer and do not count.
     """
     steps = np.diff(wall)
+    text = _most_frequent(steps[steps > 0])
+    is_intraday = text == IRREGULAR or parse_timeframe(text).is_intraday
+    return _most_frequent(np.diff(time.view(np.int64))) if is_intraday else text
+
+
+def _most_frequent(steps: np.ndarray) -> str:
     if steps.size == 0:
         return IRREGULAR
     low, high = int(steps.min()), int(steps.max())
