@@ -19,7 +19,7 @@ class Evaluation:
     metrics : mapping of name to (point,) float64
         NaN where a metric has no value.
     blocks : mapping of name to (point, block) float64
-        Sufficient statistics per block of time (`sum`, `sum_sq`: of the bars' returns); empty where the evaluator has none.
+        Sufficient statistics per block of time (`sum`, `sum_sq`: of the bars' returns); empty where there are none.
     features_computed : int
         Features that had to be computed for this batch; the others were looked up.
     """

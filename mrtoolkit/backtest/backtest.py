@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,12 @@ from mrtoolkit.backtest.trial import Trial, make_trial
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.calendar import bars_per_year
 from mrtoolkit.data.fingerprint import fingerprint
-from mrtoolkit.errors import StrategyError
 from mrtoolkit.evaluation import Evaluation
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.session import session_store
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy.plan import Plan, Signals
+from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.strategy import Strategy
 
@@ -39,7 +39,7 @@ class Backtest:
     Parameters
     ----------
     bars : xr.Dataset, or what `mrt.data.from_pandas` takes
-        Over several assets each is traded by itself; a metric then has the dimension asset, and a search takes the mean.
+        Over several assets each is traded by itself; a metric then has the dimension asset, a search takes the mean.
     strategy : Strategy
     costs : Costs
     fill : {"next_open", "close"}
@@ -176,7 +176,11 @@ class Backtest:
             shape = tuple(len(labels) for labels in request.dims.values())
             coords = {name: list(labels) for name, labels in request.dims.items()} | dict(request.scalars)
         data = {
-            name: ((*dims, *assets), array.reshape(*shape, *array.shape[1:]) if assets else array.reshape(shape), {"units": UNITS[name]})
+            name: (
+                (*dims, *assets),
+                array.reshape(*shape, *array.shape[1:]) if assets else array.reshape(shape),
+                {"units": UNITS[name]},
+            )
             for name, array in ((name, values[name] if assets else values[name][:, 0]) for name in names)
         }
         return xr.Dataset(data, coords=coords | assets, attrs=self._provenance())
@@ -196,7 +200,9 @@ class Backtest:
         metrics: dict[str, float | xr.DataArray] = {name: float(array[0]) for name, array in numbers.items()}
         if "asset" in self.bars.dims:
             coords = {"asset": self.bars["asset"]}
-            metrics = {name: xr.DataArray(array, dims="asset", coords=coords, name=name) for name, array in numbers.items()}
+            metrics = {
+                name: xr.DataArray(array, dims="asset", coords=coords, name=name) for name, array in numbers.items()
+            }
         recordings = [record(self._market, signals, asset) for asset in range(len(self._market.prices))]
         return make_trial(points.values(0), metrics, recordings, self._market, self.bars)
 
@@ -212,7 +218,7 @@ class Backtest:
 
     def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate points one by one with the dense engine, each with a store of its own: nothing is shared or read."""
-        blocks = [self._with_store(FeatureStore())._blocks(points.iloc[[k]]) for k in range(len(points))]
+        blocks = [self._blocks(points.iloc[[k]], FeatureStore()) for k in range(len(points))]
         return self._evaluation(np.concatenate(blocks), computed=0)
 
     def features(self, points: pd.DataFrame) -> frozenset[str]:
@@ -228,7 +234,9 @@ class Backtest:
         stale = []
         for call in self.calls(points):
             cached = self.store.peek(self.bars, call)
-            if cached is not None and not np.array_equal(cached, FeatureStore().fetch(self.bars, [call])[0], equal_nan=True):
+            if cached is not None and not np.array_equal(
+                cached, FeatureStore().fetch(self.bars, [call])[0], equal_nan=True
+            ):
                 stale.append(call.key)
         return tuple(stale)
 
@@ -280,20 +288,13 @@ class Backtest:
         assets = f" of {self.bars.sizes['asset']} assets" if "asset" in self.bars.dims else ""
         return f"Backtest({n:,} {frame} bars{assets}, {self.strategy!r}, {self.costs!r}, fill={self.fill!r})"
 
-    def _with_store(self, store: FeatureStore) -> Backtest:
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, store=store, _plan=Plan(strategy=self.strategy, bars=self.bars, store=store))
-        return twin
-
     def _points(self, frame: pd.DataFrame) -> Points:
         return Points.from_frame(frame, self.params)
 
-    def _signals(self, frame: pd.DataFrame) -> Iterable[Signals]:
-        return self._plan.signals(self._points(frame))
-
-    def _blocks(self, frame: pd.DataFrame) -> np.ndarray:
+    def _blocks(self, frame: pd.DataFrame, store: FeatureStore | None = None) -> np.ndarray:
         """Block statistics of all points, (point, asset, block, statistic)."""
-        slices = [(signals.points, evaluate(self._market, signals)) for signals in self._signals(frame)]
+        plan = self._plan if store is None else replace(self._plan, store=store)
+        slices = [(s.points, evaluate(self._market, s)) for s in plan.signals(self._points(frame))]
         result = np.empty((len(frame), *slices[0][1].shape[1:])) if slices else np.empty((0, 1, 1, 15))
         for positions, blocks in slices:
             result[positions] = blocks
@@ -303,7 +304,7 @@ class Backtest:
         """Metrics (point, asset), holding the block statistics of one slice at a time."""
         result = {name: np.full((len(frame), len(self._market.prices)), np.nan) for name in names}
         with_drawdown = bool(DRAWDOWN_METRICS.intersection(names))
-        for signals in self._signals(frame):
+        for signals in self._plan.signals(self._points(frame)):
             blocks = evaluate(self._market, signals, with_drawdown=with_drawdown)
             for name, values in self._compute(blocks, names).items():
                 result[name][signals.points] = values
@@ -328,7 +329,7 @@ class Backtest:
 def mean_of_assets(values: np.ndarray) -> np.ndarray:
     """Mean over assets of (point, asset) values that are not missing; NaN where all are."""
     if values.shape[1] == 1:
-        return values[:, 0]
+        return np.asarray(values[:, 0])
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1)
+        return np.asarray(np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1))

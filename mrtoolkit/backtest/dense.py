@@ -21,7 +21,7 @@ class Recording:
     Attributes
     ----------
     equity, value : (time,) float64
-        In currency: equity, and the signed value of the position, at each close; before the start the starting cash and 0.
+        In currency, at each close: equity, and the signed value of the position; before the start its cash and 0.
     trades : (trade, column) float64
         Columns are `_kernels.columns.TRADE`.
     """

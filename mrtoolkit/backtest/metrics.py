@@ -69,7 +69,7 @@ class WindowStatistics:
     @property
     def excess(self) -> Array:
         """Mean return above the risk-free one, a bar."""
-        return self.total / self.n - self.risk_free / self.periods_per_year
+        return np.asarray(self.total / self.n - self.risk_free / self.periods_per_year)
 
 
 def _total_return(w: WindowStatistics) -> Array:
@@ -82,7 +82,7 @@ def _annual_return(w: WindowStatistics) -> Array:
 
 def _volatility(w: WindowStatistics) -> Array:
     spread = deviation(w.n, w.total, w.total_sq)
-    return np.where(w.total_sq == 0.0, 0.0, spread) * np.sqrt(w.periods_per_year)
+    return np.asarray(np.where(w.total_sq == 0.0, 0.0, spread) * np.sqrt(w.periods_per_year))
 
 
 def _sharpe(w: WindowStatistics) -> Array:

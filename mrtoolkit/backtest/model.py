@@ -1,6 +1,6 @@
 """The trading model: one text, which every engine follows and `tests/naive.py` reads as a plain loop.
 
-Per trial and asset: bars t = 0 .. T-1 with open, high, low, close; an account of equity E, flat at bar `start`; the bars
+Per trial and asset: bars t = 0 .. T-1 with open, high, low, close; an account of equity E, flat at bar `start`; bars
 from there on are measured. E(t) is equity at the close of t, valued at that close (at the last known one where it is
 missing), without the costs of leaving; the return of bar t is E(t) / E(t-1) - 1.
 
@@ -8,14 +8,14 @@ missing), without the costs of leaving; the return of bar t is E(t) / E(t-1) - 1
 comparisons in effect, of the stops and of the size has had a value. Rules are states; a comparison with a missing value
 is false, and so is its negation.
 
-1. A held long whose `exit` is true, or a held short whose `short_exit` is, closes. Else, with `max_bars`, a position that
+1. A held long whose `exit` is true, or a held short whose `short_exit` is, closes. Else, with `max_bars`, one that
    has earned that many bars' returns closes.
 2. If flat, or closing: long where ``entry & ~exit``, short where ``short_entry & ~short_exit``, neither where both.
    `exit` left out is ``~entry``. A reversal closes and opens at the same fill, as two trades.
 
 With ``reentry="signal"`` a side that a stop, a target or `max_bars` has closed waits until its entry has been false at
-a close. Size and stops are read at the signal bar; where one of them is missing or not positive the entry lapses; a stop
-that is None is none.
+a close. Size and stops are read at the signal bar; where one of them is missing or not positive the entry lapses; a
+stop that is None is none.
 
 **Fills**: at the next bar's open (``fill="next_open"``; an order of the last bar does not fill), or at the close of the
 signal bar (``fill="close"``). Where that price is missing nothing fills and the signal lapses. The execution price is
@@ -32,7 +32,7 @@ the watched highs up to the bar before; U = F * (1 + take_profit). Then, in this
 open >= U leaves at the open, low <= L leaves at L, high >= U leaves at U; so where both lie inside one bar, the stop is
 taken. For a short, mirrored. Such a fill has slippage and costs like any other.
 
-**Carry**: at each close with a position held, `borrow` a year on the value of a short, `financing` a year on borrowed cash.
+**Carry**: at each close with a position held, `borrow` a year on the value of a short, `financing` on borrowed cash.
 
 **Ruin**: E <= 0 at a close ends the trial: the position closes without cost, equity is zero from then on.
 
@@ -102,7 +102,9 @@ class Costs:
             if value < 0.0:
                 raise StrategyError(f"Costs: {name} is {value:g}, but a cost cannot be negative; give 0 or more.")
             if name in ("fee", "slippage") and value >= 1.0:
-                raise StrategyError(f"Costs: {name} is {value:g}, but it is a fraction below 1; write 0.001 for 0.1 percent.")
+                raise StrategyError(
+                    f"Costs: {name} is {value:g}, but it is a fraction below 1; write 0.001 for 0.1 percent."
+                )
             object.__setattr__(self, name, float(value))
 
     def to_dict(self) -> dict[str, float]:
@@ -114,7 +116,9 @@ class Costs:
         """Restore costs from `to_dict`; a wrong key is named."""
         for key in content:
             if key not in cls.__slots__:
-                raise StrategyError(f"Costs has no {key!r}{nearest(key, cls.__slots__)}; it has {', '.join(cls.__slots__)}.")
+                raise StrategyError(
+                    f"Costs has no {key!r}{nearest(key, cls.__slots__)}; it has {', '.join(cls.__slots__)}."
+                )
         return cls(**content)
 
     def __repr__(self) -> str:

@@ -45,7 +45,10 @@ class ObjectiveFunction:
         elif isinstance(self.objective, Node):
             as_metrics(metrics_of(self.objective))
             if self.objective.is_condition or not metrics_of(self.objective):
-                raise StudyError(f"the objective is {self.objective.key}, but it is a number made of metrics, as in M.sharpe - 0.1 * M.turnover.")
+                raise StudyError(
+                    f"the objective is {self.objective.key}, but it is a number made of metrics, "
+                    "as in M.sharpe - 0.1 * M.turnover."
+                )
 
     def __call__(self, params: Mapping[str, Any]) -> float:
         """The objective's value at one point."""

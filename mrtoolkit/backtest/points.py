@@ -28,7 +28,7 @@ class Request:
     scalars: Mapping[str, Scalar]
 
 
-def as_request(points: Mapping[str, Any] | pd.DataFrame | Sequence[Mapping[str, Any]]) -> Request:
+def as_request(points: Any) -> Request:
     """Return the points of a grid (a mapping of names to values or lists), a table, or a list of combinations.
 
     Raises
@@ -45,8 +45,8 @@ def as_request(points: Mapping[str, Any] | pd.DataFrame | Sequence[Mapping[str, 
         if rows and all(isinstance(row, Mapping) for row in rows):
             return Request(frame=frame_of(rows), dims=None, scalars={})
     raise StrategyError(
-        f"points are {type(points).__name__}, but must be a grid such as {{'fast': [5, 10], 'slow': 40}}, a table with a "
-        "column a parameter, or a list of combinations."
+        f"points are {type(points).__name__}, but must be a grid such as {{'fast': [5, 10], 'slow': 40}}, a table with "
+        "a column a parameter, or a list of combinations."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,16 +22,7 @@ ENGINES = ("auto", "dense")
 _MAX_CORNERS = 4096
 
 
-class HasLabels(Protocol):
-    """One dimension of a space."""
-
-    @property
-    def labels(self) -> Any:
-        """Its lattice."""
-        ...
-
-
-def check_settings(  # noqa: PLR0913
+def check_settings(
     *, strategy: Any, costs: Any, fill: str, store: Any, engine: str,
     periods_per_year: float | None, risk_free: float, blocks: int, cash: float,
 ) -> None:  # fmt: skip
@@ -45,9 +36,14 @@ def check_settings(  # noqa: PLR0913
     kinds = ((strategy, Strategy, "strategy", "mrt.Strategy(...)"), (costs, Costs, "costs", "mrt.Costs(fee=0.001)"))
     for value, kind, name, example in kinds:
         if not isinstance(value, kind):
-            raise StrategyError(f"{name} is a {type(value).__name__}, but must be a {kind.__name__}; write {name}={example}.")
+            raise StrategyError(
+                f"{name} is a {type(value).__name__}, but must be a {kind.__name__}; write {name}={example}."
+            )
     if store is not None and not isinstance(store, FeatureStore):
-        raise StrategyError(f"store is a {type(store).__name__}, but must be a FeatureStore; write store=mrt.FeatureStore('features.zarr').")
+        raise StrategyError(
+            f"store is a {type(store).__name__}, but must be a FeatureStore; "
+            "write store=mrt.FeatureStore('features.zarr')."
+        )
     for name, value, allowed in (("fill", fill, FILLS), ("engine", engine, ENGINES)):
         if value not in allowed:
             raise StrategyError(f"{name} is {value!r}, but it is one of {', '.join(allowed)}{nearest(value, allowed)}.")
@@ -77,14 +73,15 @@ def resolve_start(start: Any, bars: xr.Dataset, plan: Plan) -> int:
     if start is None:
         return 0
     if hasattr(start, "where") and hasattr(start, "__getitem__"):
-        first = _slowest(start, bars, plan)
+        first = _slowest(start, plan)
     elif isinstance(start, (int, np.integer)) and not isinstance(start, bool):
         first = int(start)
     else:
         first = _bar_of(start, bars)
     if not 0 <= first <= n_bars - 2:
         raise StrategyError(
-            f"start={start!r} is bar {first:,} of {n_bars:,}, which leaves fewer than two bars to measure; start earlier or give a longer history."
+            f"start={start!r} is bar {first:,} of {n_bars:,}, which leaves fewer than two bars to measure; "
+            "start earlier or give a longer history."
         )
     return first
 
@@ -98,23 +95,30 @@ def _bar_of(start: Any, bars: xr.Dataset) -> int:
     try:
         when = pd.Timestamp(start)
     except (TypeError, ValueError):
-        raise StrategyError(f"start is {start!r}, but it is a time such as '2020-01-01', a bar's number, or a Space.") from None
+        raise StrategyError(
+            f"start is {start!r}, but it is a time such as '2020-01-01', a bar's number, or a Space."
+        ) from None
     if when.tzinfo is not None:
         when = when.tz_convert("UTC").tz_localize(None)
-    return int(np.searchsorted(bars["time"].values, np.datetime64(when.to_datetime64(), "ns")))
+    return int(np.searchsorted(bars["time"].values, when.to_datetime64()))
 
 
-def _slowest(space: Any, bars: xr.Dataset, plan: Plan) -> int:
+def _slowest(space: Any, plan: Plan) -> int:
     """The latest first warm bar over the corners of a space: the ends of its numbers, all of its categories."""
     ends = {}
     for name in plan.strategy.params:
         try:
             labels = list(space[name].labels)
         except KeyError:
-            raise StrategyError(f"start is a Space without the strategy's parameter {name!r}; add it to the space.") from None
+            raise StrategyError(
+                f"start is a Space without the strategy's parameter {name!r}; add it to the space."
+            ) from None
         numbers = all(isinstance(label, (int, float)) and not isinstance(label, bool) for label in labels)
         ends[name] = [labels[0], labels[-1]] if numbers and len(labels) > 1 else labels
-    corners = [dict(zip(ends, values, strict=True)) for values in itertools.islice(itertools.product(*ends.values()), _MAX_CORNERS)]
+    corners = [
+        dict(zip(ends, values, strict=True))
+        for values in itertools.islice(itertools.product(*ends.values()), _MAX_CORNERS)
+    ]
     slowest = {name: labels[-1] for name, labels in ends.items()}
     points = Points.from_frame(frame_of([*corners, slowest]), plan.strategy.params)
-    return max(int(signals.warm.max()) for signals in plan.signals(points)) if bars.sizes["time"] else 0
+    return max(int(signals.warm.max()) for signals in plan.signals(points))

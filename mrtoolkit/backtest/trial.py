@@ -28,7 +28,7 @@ class Trial:
         (fraction of equity at entry), bars (from fill to fill), reason, and asset over several assets. Times are the
         opening times of the bars that filled.
     equity, returns, position : (time[, asset]) DataArray
-        From the first measured bar on: equity in currency, its simple return a bar, and the signed value of the position
+        From the first measured bar on: equity in currency, its simple return a bar, the signed value of the position
         as a fraction of equity; at the closes.
     """
 
@@ -71,9 +71,7 @@ def make_trial(
     before = [np.concatenate([[market.cash], e[:-1]]) for e in equity]
     with np.errstate(divide="ignore", invalid="ignore"):
         returns = [np.where(b > 0.0, e / b - 1.0, 0.0) for e, b in zip(equity, before, strict=True)]
-        position = [
-            np.where(e > 0.0, r.value[start:] / e, 0.0) for e, r in zip(equity, recordings, strict=True)
-        ]
+        position = [np.where(e > 0.0, r.value[start:] / e, 0.0) for e, r in zip(equity, recordings, strict=True)]
     return Trial(
         params=dict(params),
         metrics=dict(metrics),

@@ -99,10 +99,10 @@ class Batch:
             _, values, index = self._operands[id(node)]
             return np.stack([self._first_bar(value) for value in values], axis=1)[:, index]
         if isinstance(node, Logic | Comparison) and any(child.is_series for child in node.children):
-            return np.maximum(self.warm(node.children[0]), self.warm(node.children[1]))
+            return np.asarray(np.maximum(self.warm(node.children[0]), self.warm(node.children[1])))
         if isinstance(node, Shift):
             periods = np.array([self._periods(node, i) for i in range(self._points.n)])
-            return np.minimum(self.warm(node.operand) + periods, self._shape[1])
+            return np.asarray(np.minimum(self.warm(node.operand) + periods, self._shape[1]))
         return np.zeros((self._shape[0], self._points.n), dtype=np.int64)
 
     def _first_bar(self, value: Value) -> np.ndarray:
@@ -152,5 +152,3 @@ def _check_history(node: Node, n_bars: int) -> None:
                 f"{call.key} has its first value after {warmup:,} bars, but there are {n_bars:,}; "
                 "shorten its lookback or give a longer history."
             )
-
-

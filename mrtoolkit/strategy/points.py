@@ -40,7 +40,9 @@ class Points:
         for name in wanted:
             if name not in frame.columns:
                 have = ", ".join(map(str, frame.columns)) or "none"
-                raise StrategyError(f"{owner} has the parameter {name!r}, but the points have {have}; add a column {name!r}.")
+                raise StrategyError(
+                    f"{owner} has the parameter {name!r}, but the points have {have}; add a column {name!r}."
+                )
         for name in frame.columns:
             if name not in wanted:
                 has = ", ".join(wanted) or "no parameters"
@@ -79,7 +81,9 @@ def _encode(name: str, column: pd.Series) -> tuple[tuple[Scalar, ...], np.ndarra
     if column.dtype.kind in "iuf":
         values = column.to_numpy()
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise StrategyError(f"the parameter {name!r} is {values[~np.isfinite(values)][0]} in a point, but it needs a finite number.")
+            raise StrategyError(
+                f"the parameter {name!r} is {values[~np.isfinite(values)][0]} in a point, but it needs a finite number."
+            )
         distinct, inverse = np.unique(values, return_inverse=True)
         return _merge(tuple(canonical(v) for v in distinct), inverse.astype(np.int64))
     seen: dict[tuple[type, object], int] = {}

@@ -25,7 +25,7 @@ class Strategy:
     Parameters
     ----------
     entry, exit : condition
-        Of a long position. Rules are states, not edges: a position is held from the first close at which `entry & ~exit`
+        Of a long position. Rules are states, not edges: it is held from the first close at which `entry & ~exit`
         to the first at which `exit`. No exit means `~entry`.
     short_entry, short_exit : condition, optional
         Of a short one.
@@ -83,19 +83,22 @@ class Strategy:
     def _check_sides(self) -> None:
         if self.side != "long" and (self.short_entry is not None or self.short_exit is not None):
             raise StrategyError(
-                f"side={self.side!r} derives the short rules from entry and exit, but short_entry or short_exit is given "
-                "too; leave out side, or the short rules."
+                f"side={self.side!r} derives the short rules from entry and exit, but short_entry or short_exit is "
+                "given too; leave out side, or the short rules."
             )
         if self.entry is None and self.short_entry is None:
-            raise StrategyError("the strategy has no entry; give entry= (or short_entry=) a condition, as in mrt.ema(5) > mrt.ema(20).")
+            raise StrategyError(
+                "the strategy has no entry; give entry= (or short_entry=) a condition, as in mrt.ema(5) > mrt.ema(20)."
+            )
         for entry, leave in (("entry", "exit"), ("short_entry", "short_exit")):
             rule = getattr(self, entry)
             if rule is None and getattr(self, leave) is not None:
                 raise StrategyError(f"{leave} is given without {entry}; give {entry} too, or leave {leave} out.")
             if rule is not None and getattr(self, leave) is None and _is_event(rule):
                 raise StrategyError(
-                    f"{entry} is a crossing, {rule.key}, true for one bar, and without {leave} the position would be held "
-                    f"for that bar alone; give {leave}= the opposite crossing, or write the {entry} as a state (a > b)."
+                    f"{entry} is a crossing, {rule.key}, true for one bar, and without {leave} the position would be "
+                    f"held for that bar alone; give {leave}= the opposite crossing, or write the "
+                    f"{entry} as a state (a > b)."
                 )
 
     @property
@@ -140,13 +143,14 @@ class Strategy:
         known = {field.name for field in fields(cls)}
         for key in content:
             if key not in known:
-                raise StrategyError(f"a strategy has no {key!r}{nearest(key, known)}; it has {', '.join(sorted(known))}.")
-        return cls(
-            **{
-                key: parse(value) if key in (*RULES, *SETTINGS) and isinstance(value, str) else value
-                for key, value in content.items()
-            }
-        )
+                raise StrategyError(
+                    f"a strategy has no {key!r}{nearest(key, known)}; it has {', '.join(sorted(known))}."
+                )
+        words: dict[str, Any] = {
+            key: parse(value) if key in (*RULES, *SETTINGS) and isinstance(value, str) else value
+            for key, value in content.items()
+        }
+        return cls(**words)
 
     def __repr__(self) -> str:
         """Return the strategy as one would write it."""
@@ -167,7 +171,9 @@ def _as_setting(name: str, value: Any) -> Node:
     node = as_node(value)
     _check_leaves(name, node)
     if node.is_condition:
-        raise StrategyError(f"{name} is {node.key}, a condition or flag, but it must be a number; give it a fraction or an expression.")
+        raise StrategyError(
+            f"{name} is {node.key}, a condition or flag, but it must be a number; give it a fraction or an expression."
+        )
     if isinstance(node, Constant):
         check_setting(name, node.value)
     return node
@@ -175,10 +181,15 @@ def _as_setting(name: str, value: Any) -> Node:
 
 def _check_leaves(name: str, node: Node) -> None:
     if metrics_of(node):
-        raise StrategyError(f"{name} is {node.key}, which uses a metric; metrics are known after a trial: use them as an objective.")
+        raise StrategyError(
+            f"{name} is {node.key}, which uses a metric; metrics are known after a trial: use them as an objective."
+        )
     for part in walk(node):
         if isinstance(part, Values):
-            raise StrategyError(f"{name} has a list of values, {part.key}, which is for compute_batch; write a parameter, as in P.lookback.")
+            raise StrategyError(
+                f"{name} has a list of values, {part.key}, which is for compute_batch; "
+                "write a parameter, as in P.lookback."
+            )
 
 
 def check_setting(name: str, value: object) -> None:

@@ -1,4 +1,4 @@
-"""The dense engine's first half: one plain loop over the bars, in the order of the trading model's text (`../model.py`).
+"""The dense engine's first half: a plain loop over the bars, in the order of the trading model's text (`../model.py`).
 
 It knows prices, signals and cash alone; what it writes down (equity, position, trades) is measured in `measure.py`.
 Measured at 50,000 bars: all sums in this loop too, 8.4 ns a bar and trial (too few registers); apart, 6.0 and 0.5;
@@ -58,7 +58,7 @@ class Setup(NamedTuple):
 
 @kernel
 def read(settings, t):
-    """Size, (stop-loss, target, trailing stop) and longest holding at a signal bar; size 0 where one is not positive."""
+    """Size, (stop, target, trailing stop) and longest holding at a signal bar; size 0 where one is not positive."""
     size, stop_loss, take_profit, trailing_stop, max_bars = settings
     wanted = size[t if size.size > 1 else 0]
     stop = stop_loss[t if stop_loss.size > 1 else 0]

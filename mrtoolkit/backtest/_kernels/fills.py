@@ -44,7 +44,7 @@ def trading_cost(shares, price, costs):
 
 @kernel
 def open_position(cash, side, size, raw, t, costs, trade):
-    """Buy (sell short) for `size * cash`, the cost inside it; return cash and position, 0 where it pays for no share."""
+    """Buy (sell short) for `size * cash`, cost included; return cash and position, 0 where it pays for no share."""
     price = execution_price(raw, side, costs)
     if not (price > 0.0 and cash > 0.0):  # half the spread may be more than the price
         return cash, 0.0

@@ -119,4 +119,3 @@ def measure(equity, value, trades, cash, risk_free, edges, with_drawdown, stats)
         quiet = min(-risk_free, 0.0)
         block[DOWNSIDE_SQ] += (last - n) * quiet * quiet
         before = after
-

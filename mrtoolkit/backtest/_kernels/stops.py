@@ -12,7 +12,7 @@ from mrtoolkit.backtest._kernels.columns import STAYS, STOP_LOSS, TAKE_PROFIT, T
 def watch_stops(side, fill, extreme, limits, bar):
     """The raw price at which the position leaves inside this bar, and the reason; (NaN, STAYS) where it stays.
 
-    `fill` is the raw price of the fill, `extreme` the best price from then up to the bar before; `limits` are stop-loss,
+    `fill` is the raw price of the fill, `extreme` the best price since, up to the bar before; `limits` are stop-loss,
     take-profit and trailing stop as fractions, infinite where there is none; `bar` is (open, high, low).
     """
     stop_loss, take_profit, trailing_stop = limits
