@@ -106,6 +106,16 @@ def test_negation_goes_down_to_the_comparisons(rule, form):
     assert normal_form(rule) is form
 
 
+@pytest.mark.parametrize("op", [">", ">=", "<", "<=", "==", "!="])
+def test_the_negation_of_a_comparison_is_true_where_both_are_there_and_it_is_false(op):
+    rule = Comparison(op, close, open)
+    for left in (math.nan, 0.0, 1.0):
+        for right in (math.nan, 0.0, 1.0):
+            columns = {"close": [left], "open": [right]}
+            expected = truth_at(rule, 0, columns, {}) is False
+            assert two_valued(normal_form(~rule), 0, columns, {}) is expected
+
+
 def test_a_number_has_no_normal_form():
     with pytest.raises(ExpressionError, match="compare it"):
         normal_form(close + 1)
