@@ -7,6 +7,7 @@ compiler's versions and the processor): an edit anywhere starts a new folder, an
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -165,13 +166,15 @@ class _KernelCache(FunctionCache):
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # a torn file can raise anything while it is read
+            with contextlib.suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        try:
+        with contextlib.suppress(
+            OSError
+        ):  # disk full, folder removed: this process has its code, the next compiles again
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
-        except OSError:  # disk full, folder removed: this process has its code, the next compiles again
-            return
 
 
 def _cache_of(function: Callable[..., Any]) -> _KernelCache:

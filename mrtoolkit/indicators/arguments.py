@@ -77,7 +77,7 @@ def _argument_node(owner: str, parameter: IndicatorParameter, value: Any) -> Nod
             raise IndicatorError(msg)
     elif isinstance(value, str | bytes) or not isinstance(value, Iterable):
         if isinstance(value, float | np.floating) and not np.isfinite(value):
-            parameter.check(float("nan"), owner)
+            parameter.check(float(value), owner)
         node = as_node(value)
     else:
         if isinstance(value, np.ndarray) and value.ndim != 1:

@@ -55,7 +55,7 @@ class IndicatorParameter:
 
     def check(self, value: object, owner: str) -> None:
         """Refuse a value that is no number, lies out of bounds, or is a fraction where whole bars are counted."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             cure = "give a number, a parameter (P.n) or a list of numbers"
             msg = f"{owner}'s {self.name} is {value!r}, but must be {self.allowed}; {cure}"
             raise IndicatorError(msg)

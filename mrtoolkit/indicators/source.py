@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import linecache
 import sys
 import sysconfig
 import textwrap
@@ -38,14 +39,24 @@ def hash_source(function: Callable[..., Any]) -> str:
 
 def source_text(function: FunctionType) -> str | None:
     """Return the function's text, or None where it is not known or is no longer what runs (an edited file)."""
+    code = function.__code__
     try:
         text = textwrap.dedent(inspect.getsource(function))
-        compiled = compile(text, "<source>", "exec", dont_inherit=True)
-    except (OSError, TypeError, SyntaxError, IndentationError):
+    except (OSError, TypeError, SyntaxError):
         return None
-    wanted = _instructions(function.__code__)
-    found = (c for c in _nested(compiled) if c.co_name == function.__code__.co_name)
-    return text if any(_instructions(code) == wanted for code in found) else None
+    # Lines compile differently beside an import of a name that they use: try the file, then the lines alone.
+    candidates = (*_compiled("".join(linecache.getlines(code.co_filename))), *_compiled(text))
+    wanted = _instructions(code)
+    return text if any(c.co_name == code.co_name and _instructions(c) == wanted for c in candidates) else None
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(text: str) -> tuple[CodeType, ...]:
+    """Code objects of all functions in a text; none where it is no Python by itself."""
+    try:
+        return tuple(_nested(compile(text, "<source>", "exec", dont_inherit=True)))
+    except (SyntaxError, ValueError):
+        return ()
 
 
 def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:

@@ -1,0 +1,89 @@
+"""The source hash changes with the text of a kernel, of its helpers and of the values that it refers to."""
+
+import linecache
+import sys
+import types
+
+import pytest
+
+from mrtoolkit.indicators import registry
+from mrtoolkit.indicators.source import hash_source, source_text
+from mrtoolkit.indicators.spec import Indicator
+
+TEXT = """\
+import numpy as np
+import helping
+from helping import added
+
+TABLE = np.array([1.0, 2.0])
+WORDS = ("a", 3)
+
+def make(offset):
+    def inner(x):
+        return added(x) + helping.more(x) + offset + TABLE.sum() + len(WORDS) + np.sqrt(4.0)
+    return inner
+
+function = make(10)
+"""
+HELPER = """\
+def added(x):
+    return deeper(x) + 1
+
+def deeper(x):
+    return x * 2
+
+def more(x):
+    return x + 3
+"""
+
+
+def _hash(monkeypatch, text=TEXT, helper=HELPER, name="first"):
+    helping = types.ModuleType("helping")
+    monkeypatch.setitem(sys.modules, "helping", helping)
+    spaces = {"helping": vars(helping), "using": {"__name__": "using"}}
+    for part, source in (("helping", helper), ("using", text)):
+        file = f"<{part}-{name}>"
+        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        exec(compile(source, file, "exec"), spaces[part])
+    helping.__file__ = "helping.py"
+    return hash_source(spaces["using"]["function"])
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        ("text", "offset + TABLE", "offset - TABLE"),
+        ("text", "make(10)", "make(11)"),
+        ("text", "1.0, 2.0", "1.0, 2.5"),
+        ("text", '"a", 3', '"a", 4'),
+        ("helper", "deeper(x) + 1", "deeper(x) + 2"),
+        ("helper", "x * 2", "x * 3"),
+        ("helper", "x + 3", "x + 4"),
+    ],
+)
+def test_change_in_what_a_kernel_uses_changes_its_hash(monkeypatch, part, old, new):
+    before = _hash(monkeypatch)
+    assert _hash(monkeypatch, name="second") == before
+    texts = {"text": TEXT, "helper": HELPER}
+    assert old in texts[part]
+    texts[part] = texts[part].replace(old, new)
+    assert _hash(monkeypatch, **texts, name="third") != before
+
+
+def test_source_that_was_edited_after_the_import_is_not_taken_for_what_runs():
+    # The file on disk is newer than the function in memory: its text must not stand for the old code.
+    file = "<edited>"
+    space = {}
+    exec(compile("def f(x):\n    return x + 1\n", file, "exec"), space)
+    linecache.cache[file] = (1, None, ["def f(x):\n", "    return x + 1\n"], file)
+    assert source_text(space["f"]) == "def f(x):\n    return x + 1\n"
+    linecache.cache[file] = (1, None, ["def f(x):\n", "    return x + 2\n"], file)
+    assert source_text(space["f"]) is None
+
+
+def test_every_built_in_indicator_has_its_own_hash_from_text_that_is_known():
+    kernels = [e for name in registry.names() if isinstance(e := registry.get(name), Indicator) and e.source is None]
+    assert len(kernels) >= 9
+    assert len({indicator.source_hash for indicator in kernels}) == len(kernels)
+    assert all(source_text(indicator.kernel) for indicator in kernels)
+    assert all(len(indicator.source_hash) == 16 for indicator in kernels)
