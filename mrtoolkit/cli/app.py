@@ -106,6 +106,9 @@ def run(
     ] = None,
     *,
     out: OutFolder = Path("mrtoolkit-run"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the study in --out while it grows, and go on from one that is there.")
+    ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print every table and key that the file may have, and end.")
     ] = False,
@@ -117,9 +120,12 @@ def run(
     The file is TOML. Rules are text, such as entry = "ema(P.fast) > ema(P.slow)", read by a small grammar
     and never executed. A wrong key is named with the nearest right one. Prices are looked for beside the file.
     """
-    if config is None and not (schema or example):
+    if schema or example:
+        _run(context, "schema", example=example)
+        return
+    if config is None:
         raise typer.BadParameter("name a file, or see --example and --schema", param_hint="CONFIG.toml")
-    _run(context, "run", config=config, out=out, schema=schema, example=example, open_report=open_report)
+    _run(context, "run", config=config, out=out, resume=resume, open_report=open_report)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -168,7 +168,10 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "list of rules": ('a list of rules in quotes, such as ["M.trades >= 30"]', _all(_is_text)),
     "range": ("two numbers, such as [5, 50]", lambda value: _all(_is_number)(value) and len(value) == 2),
     "table of text": ('a table of names, such as {close = "Last"}', _each(_is_text)),
-    "table of numbers": ("a table of numbers, such as {fast = 1}", _each(_is_number)),
+    "number or numbers": (
+        "a number, or a table of numbers, such as {fast = 1}",
+        lambda value: _is_number(value) or _each(_is_number)(value),
+    ),
     "table of lists": (
         "a table of lists, such as {fast = [5, 10]}",
         _each(lambda value: isinstance(value, list) and len(value) > 0),

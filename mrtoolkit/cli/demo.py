@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from textwrap import indent
 
 import typer
 
@@ -11,7 +12,7 @@ from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.model import Costs
 from mrtoolkit.cli.report import write_report
 from mrtoolkit.cli.searching import REPORT_FILE, STUDY_FILE, output_folder, search
-from mrtoolkit.cli.summary import bars_text, candidates_text, cost_text, levels_text, params_text, warning_text
+from mrtoolkit.cli.summary import bars_text, candidates_text, levels_text, warning_text
 from mrtoolkit.cli.table import table
 from mrtoolkit.data.samples import sample, samples
 from mrtoolkit.expressions.inputs import P
@@ -21,6 +22,7 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Integer, Real, Space
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.study_text import params_text
 from mrtoolkit.strategy.strategy import Strategy
 
 FEE = 0.001
@@ -41,8 +43,8 @@ def command(*, asset: str, out: Path, others: bool, open_report: bool) -> None:
     study = search(backtest, textbook_space(), out=folder, levels=LEVELS)
     typer.echo(f"levels\n{levels_text(study, width)}\n")
     typer.echo(f"by {study.objective}\n{candidates_text(study, width)}\n")
-    typer.echo(f"what it cost\n{cost_text(compare_cost(study))}\n")
-    typer.echo(f"again, without any cache: {study.verify(20)!r}\n")
+    typer.echo(f"what it cost\n{indent(repr(compare_cost(study)), '  ')}\n")
+    typer.echo(f"20 trials and the best again, without any cache: {study.verify(20)!r}\n")
     if others:
         typer.echo(f"does it carry over? {study.objective} on the other shares\n{others_text(study, asset, width)}\n")
     typer.echo(f"{warning_text(study)}\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from mrtoolkit.errors import ConfigError
-from mrtoolkit.search.storage import load_study
+from mrtoolkit.search.loading import load_study
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.report import report
 

@@ -10,24 +10,21 @@ import typer
 from mrtoolkit.cli.assembly import build_backtest, build_search, build_space
 from mrtoolkit.cli.config import read_config
 from mrtoolkit.cli.report import write_report
-from mrtoolkit.cli.schema import EXAMPLE, describe
 from mrtoolkit.cli.searching import REPORT_FILE, STUDY_FILE, output_folder, search
 from mrtoolkit.cli.summary import bars_text, candidates_text, has_best, levels_text, warning_text
 
+GROWING = "study.zarr"  # a folder, written to while the search runs
 
-def command(*, config: Path | None, out: Path, schema: bool, example: bool, open_report: bool) -> None:
-    """Search what a file describes; or print the schema or an example of such a file."""
-    if schema:
-        typer.echo(describe())
-    if example:
-        typer.echo(EXAMPLE, nl=False)
-    if config is None or schema or example:
-        return
+
+def command(*, config: Path, out: Path, resume: bool, open_report: bool) -> None:
+    """Search what a file describes, print what was found, write the study and the report."""
     tables = read_config(config)
     backtest = build_backtest(config, tables)
     space = build_space(config, tables["space"])
     options = build_search(config, tables)
     folder = output_folder(out)
+    if resume:
+        options["study"] = folder / GROWING
     width = shutil.get_terminal_size().columns
     typer.echo(bars_text(backtest.bars))
     study = search(backtest, space, out=folder, **options)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import typer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
@@ -96,18 +98,22 @@ SEARCH = {
     ),
     "constraints": Key(kind="list of rules", doc='what a good trial must satisfy: ["M.trades >= 30"]'),
     "direction": Key(kind="text", doc="which way is better", default="maximize", choices=("maximize", "minimize")),
-    "trials": Key(kind="integer", doc="how many points to run at most", default="400"),
+    "trials": Key(kind="integer", doc="how many points to run at most", default="400 where no level is given"),
     "seconds": Key(kind="number", doc="how long to search at most"),
     "seed": Key(kind="integer", doc="of everything random", default="0"),
     "tolerance": Key(kind="number", doc="a gain of no more than this is no improvement", default="0"),
-    "patience": Key(kind="integer", doc="levels without improvement before the search stops", default="1"),
+    "patience": Key(
+        kind="integer",
+        doc="levels without improvement before the search stops",
+        default="1, or without end where levels are given",
+    ),
 }
 
 LEVEL = {
     "name": Key(kind="text", doc="what the tables call it", required=True),
     "grid": Key(kind="table of lists", doc="labels by hand: {fast = [5, 10], slow = [30, 40]}"),
-    "step": Key(kind="table of numbers", doc="a step for each dimension: {fast = 1}"),
-    "labels": Key(kind="integer", doc="so many labels a dimension"),
+    "step": Key(kind="number or numbers", doc="a step for all dimensions, or for each: {fast = 1}"),
+    "labels": Key(kind="number or numbers", doc="so many labels a dimension: 5, or {fast = 5}"),
     "regions": Key(kind="integer", doc="how many of the best regions to look into", default="1"),
     "pad": Key(kind="integer", doc="labels added round a region", default="1"),
     "budget": Key(kind="integer", doc="points at most"),
@@ -169,6 +175,11 @@ constraints = ["M.trades >= 10"]
 trials = 400
 seed = 0
 """
+
+
+def command(*, example: bool) -> None:
+    """Print the schema, or a file that keeps to it."""
+    typer.echo(EXAMPLE if example else describe(), nl=not example)
 
 
 def describe() -> str:

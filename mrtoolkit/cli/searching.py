@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 from mrtoolkit._jit import is_compiled
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.cli.progress import Bars
-from mrtoolkit.errors import ConfigError
+from mrtoolkit.errors import ConfigError, MrtoolkitError
+from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
@@ -50,16 +53,31 @@ def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **op
     KeyboardInterrupt
         If the search was interrupted; the study so far is saved, and the error says where.
     """
-    if not is_compiled():
-        typer.echo("compiling, once on this machine ...", err=True)
+    _compile(backtest, space)
     bars = Bars(title)
     try:
         study = optimize(backtest, space, on_event=bars, **options)
     finally:
         bars.close()
     path = out / STUDY_FILE
-    study.save(path)
-    if study.was_interrupted:
-        msg = f"the {len(study):,} trials that were finished are saved in {path}; `mrtoolkit report {path}` shows them."
-        raise KeyboardInterrupt(msg)
+    if len(study):
+        study.save(path)
+    if study.stopped.startswith("interrupted"):
+        kept = (
+            f"the {len(study):,} trials that were finished are saved in {path}; `mrtoolkit report {path}` shows them."
+        )
+        raise KeyboardInterrupt(kept if len(study) else "no trial was finished yet, so nothing is saved.")
     return study
+
+
+def _compile(backtest: Backtest, space: Space) -> None:
+    """Load the kernels, and say so where they have to be made first: the search's own seconds are then the search's.
+
+    One point is run with a store of its own, so that nothing of it is found again.
+    """
+    if not is_compiled():
+        typer.echo("compiling, once on this machine ...", err=True)
+    settings = {"costs": backtest.costs, "fill": backtest.fill, "engine": "auto"}
+    point = space.decode(np.zeros((1, len(space)), dtype=np.int64))
+    with suppress(MrtoolkitError):  # a point that cannot be run is the search's to report
+        Backtest(backtest.bars, backtest.strategy, store=FeatureStore(), **settings).evaluate(point)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
 
 from mrtoolkit.cli.table import number, percent, seconds, table
 from mrtoolkit.errors import StudyError
-from mrtoolkit.search.cost import CostComparison
 from mrtoolkit.search.study import Candidate, Study
 
 _FRACTIONS = ("total_return", "annual_return", "volatility", "max_drawdown", "win_rate", "exposure")
@@ -19,7 +17,8 @@ _FRACTIONS = ("total_return", "annual_return", "volatility", "max_drawdown", "wi
 def bars_text(bars: xr.Dataset) -> str:
     """One line about the prices: whose, how many, from when to when, from where."""
     time = bars["time"].to_numpy().astype("datetime64[D]")
-    name = bars.attrs.get("name") or ", ".join(map(str, bars["asset"].to_numpy())) if "asset" in bars.dims else ""
+    assets = [str(asset) for asset in bars["asset"].to_numpy()] if "asset" in bars.dims else []
+    name = bars.attrs.get("name") or ", ".join(assets)
     about = [f"{len(time):,} bars of {bars.attrs['timeframe']}, {time[0]} to {time[-1]}"]
     if "source" in bars.attrs:
         about.append(str(bars.attrs["source"]))
@@ -58,16 +57,11 @@ def candidates_text(study: Study, width: int = 80) -> str:
     return table(rows, ["", *(name for name, _ in columns)], width=width)
 
 
-def cost_text(cost: CostComparison) -> str:
-    """What the search cost, and what the two plain ways would have."""
-    raise NotImplementedError
-
-
 def warning_text(study: Study) -> str:
     """The honest word: how many trials the best was chosen from, and what that means."""
     return (
-        f"  The best is the best of {len(study):,} trials on one history, so it looks better than it is: some of it is luck,\n"
-        "  and the more trials, the more luck. The plateau is what its neighbours share. Neither is advice."
+        f"  The best is the best of {len(study):,} trials on one history, so it looks better than it is: some of it\n"
+        "  is luck, and more trials find more luck. The plateau is what its neighbours share. Neither is advice."
     )
 
 
@@ -79,13 +73,11 @@ def has_best(study: Study) -> bool:
         return False
 
 
-def params_text(params: Mapping[str, Any]) -> str:
-    """Parameters as a person would say them: "fast 12.5, slow 43"."""
-    return ", ".join(f"{name} {value}" for name, value in params.items())
-
-
 def _parameter(candidate: Candidate | None, name: str) -> str:
-    return "" if candidate is None else str(candidate.params[name])
+    if candidate is None:
+        return ""
+    value = candidate.params[name]
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _metric(name: str, value: float) -> str:

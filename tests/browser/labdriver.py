@@ -36,7 +36,10 @@ FOLDERS = {
     "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     "IPYTHONDIR": "ipython",
 }
-QUIET = {"fetchNews": "false", "checkForUpdates": False}
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, also those out of sight
+}
 
 
 def chromium_path() -> str | None:
@@ -58,9 +61,10 @@ def lab_server(root: Path, state: Path, timeout: float = 60) -> Iterator[tuple[s
     for name, folder in FOLDERS.items():
         (state / folder).mkdir(parents=True, exist_ok=True)
         env[name] = str(state / folder)
-    settings = state / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
+    for name, values in SETTINGS.items():
+        path = state / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values))
     command = "from mrtoolkit.cli.app import main; main()"
     lab = [sys.executable, "-c", command, "lab", "--no-browser", "--folder", str(root), "--"]
     passed = [

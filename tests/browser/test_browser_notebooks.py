@@ -14,6 +14,7 @@ from labdriver import Lab, browser, chromium_path, lab_server
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+FIGURES = ".jp-OutputArea-output [data-root-id]"
 IS_REQUIRED = bool(os.environ.get("MRTK_REQUIRE_BROWSER"))
 
 pytestmark = [
@@ -51,7 +52,7 @@ def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures_offline(server, nam
     assert lab.external == []
     assert [text for kind, text in lab.console if kind == "pageerror"] == []
     sizes = lab.page.evaluate(
-        "() => [...document.querySelectorAll('.jp-OutputArea-output [data-root-id]')].map(e => [e.clientWidth, e.clientHeight])"
+        f"() => [...document.querySelectorAll('{FIGURES}')].map(e => [e.clientWidth, e.clientHeight])"
     )
     assert all(width > 300 and height > 150 for width, height in sizes), sizes
     context.close()

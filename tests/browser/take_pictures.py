@@ -1,0 +1,68 @@
+"""Run a notebook in a real JupyterLab and write it back as it ran, each figure as the picture that was seen.
+
+    python tests/browser/take_pictures.py notebooks/01-the-main-job.ipynb
+
+A figure is live in JupyterLab. What is committed is its picture: small, and shown where nothing is run, too.
+A cell that shows one is marked with `# NBVAL_IGNORE_OUTPUT`; of other cells the outputs stay as they came.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from labdriver import Lab, browser, lab_server
+from PIL import Image
+
+FIGURES = "[data-root-id]"
+MARK = "# NBVAL_IGNORE_OUTPUT"
+
+
+def main(path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root, state = Path(folder, "notebooks"), Path(folder, "state")
+        shutil.copytree(path.parent, root)
+        with lab_server(root, state) as (base, token), browser() as chromium:
+            page = chromium.new_page(viewport={"width": 1180, "height": 1600}, device_scale_factor=1.5)
+            lab = Lab(page, base, token)
+            lab.open(path.name)
+            lab.run_all()
+            page.wait_for_timeout(1000)
+            pictures = [_pictures(cell) for cell in page.locator(".jp-Notebook .jp-Cell").all()]
+            lab.save()
+            page.wait_for_timeout(1000)
+        ran = nbformat.read(root / path.name, as_version=4)
+    for cell, images in zip(ran.cells, pictures, strict=True):
+        cell.metadata = {}
+        if cell.cell_type == "code" and cell.source.startswith(MARK):
+            cell.outputs = [_output(image) for image in images]
+    ran.metadata = {"kernelspec": ran.metadata.kernelspec, "language_info": {"name": "python"}}
+    nbformat.validate(ran)
+    nbformat.write(ran, path)
+
+
+def _pictures(cell: Any) -> list[bytes]:
+    figures = cell.locator(f".jp-OutputArea-output {FIGURES}")
+    shots = []
+    for figure in figures.all():
+        figure.scroll_into_view_if_needed()
+        shots.append(figure.screenshot())
+    return shots
+
+
+def _output(image: bytes) -> Any:
+    """A picture of 64 colours, a third of the size and no different to the eye."""
+    small = io.BytesIO()
+    Image.open(io.BytesIO(image)).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+    data = {"image/png": base64.b64encode(small.getvalue()).decode(), "text/plain": "<a figure>"}
+    return nbformat.v4.new_output("display_data", data=data)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())
