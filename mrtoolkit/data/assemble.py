@@ -60,8 +60,10 @@ def build_bars(
     absent = [name for name in PRICES if name not in columns]
     if absent:
         raise BarsError(
-            f"{', '.join(repr(name) for name in absent)} {'is' if len(absent) == 1 else 'are'} missing among the columns; "
-            "give them, or say that a bar is its close alone with columns={'open': 'close', 'high': 'close', 'low': 'close'}."
+            f"{', '.join(repr(name) for name in absent)} {'is' if len(absent) == 1 else 'are'} missing among the "
+            "columns; "
+            "give them, or say that a bar is its close alone with "
+            "columns={'open': 'close', 'high': 'close', 'low': 'close'}."
         )
     checked = check_prices(columns, axes, missing=missing)
     if missing == "raise":

@@ -17,7 +17,7 @@ from mrtoolkit.errors import BarsError, nearest
 _SIZE_FOR_TIMEFRAME = 10
 
 
-def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:  # noqa: ANN401
+def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:
     """Return bars that satisfy the contract, or say what is wrong with them.
 
     Parameters
@@ -26,7 +26,8 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:  # noqa: ANN
         open, high, low, close and, if there is any, volume and further inputs, over (time,) or (time, asset).
         Column names in any case. `time` is the bar's opening time: UTC where naive.
     missing : {"raise", "allow"}, optional
-        What to do about NaN in the middle of prices and about missing bars. Default: what `obj` was read with, else "raise".
+        What to do about NaN in the middle of prices and about missing bars. Default: what `obj` was read with, else
+        "raise".
 
     Returns
     -------
@@ -37,8 +38,9 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:  # noqa: ANN
     Raises
     ------
     BarsError
-        Duplicated, unsorted or missing time stamps; fewer than two bars; a price that is negative, zero, infinite, NaN or text;
-        a high below its low; an open or close outside of both by more than 1e-6 of the price (less is put right).
+        Duplicated, unsorted or missing time stamps; fewer than two bars; a price that is negative, zero, infinite,
+        NaN or text; a high below its low; an open or close outside of both by more than 1e-6 of the price (less is
+        put right).
 
     Examples
     --------
@@ -48,7 +50,9 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:  # noqa: ANN
     """
     if not isinstance(obj, xr.Dataset):
         if isinstance(obj, xr.DataArray):
-            raise BarsError("bars are an xr.Dataset with a variable a column, got one DataArray; write prices.to_dataset('column').")
+            raise BarsError(
+                "bars are an xr.Dataset with a variable a column, got one DataArray; write prices.to_dataset('column')."
+            )
         return from_pandas(obj, missing=missing or "raise")
     allowed = missing or obj.attrs.get("missing", "raise")
     check_choice("missing", allowed, MISSING)
@@ -66,7 +70,11 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:  # noqa: ANN
         if allowed == "raise":
             check_gaps(axes, timeframe)
         attrs_stand = obj.attrs.get("timeframe") == timeframe and obj.attrs.get("missing", "raise") == allowed
-        if attrs_stand and obj.attrs.get("timezone") == zone and all(checked[name] is columns[name] for name in columns):
+        if (
+            attrs_stand
+            and obj.attrs.get("timezone") == zone
+            and all(checked[name] is columns[name] for name in columns)
+        ):
             return obj
     return build_bars(time, columns, assets=assets, zone=zone, missing=allowed, attrs=_kept(obj))
 
@@ -94,7 +102,8 @@ def _check_dimensions(named: xr.Dataset) -> list[str] | None:
         raise BarsError(
             f"{', '.join(map(repr, absent))} {'is' if len(absent) == 1 else 'are'} not among the columns {have}"
             f"{nearest(absent[0], have)}; bars need open, high, low and close "
-            "(where there is only a close, say so: bars.assign(open=bars['close'], high=bars['close'], low=bars['close']))."
+            "(where there is only a close, say so: bars.assign(open=bars['close'], high=bars['close'], "
+            "low=bars['close']))."
         )
     dims = set(named["close"].dims)
     if "time" not in dims or not dims <= {"time", "asset"}:
@@ -105,7 +114,10 @@ def _check_dimensions(named: xr.Dataset) -> list[str] | None:
     wrong = [str(name) for name in named.data_vars if not {"time"} <= set(named[name].dims) <= dims]
     wrong += [str(name) for name in named.data_vars if name in RESERVED]
     if wrong:
-        raise BarsError(f"{wrong[0]!r} is not a column over {tuple(named['close'].dims)}, or has a reserved name; drop or rename it.")
+        raise BarsError(
+            f"{wrong[0]!r} is not a column over {tuple(named['close'].dims)}, or has a reserved name; drop or rename "
+            "it."
+        )
     if "asset" not in dims:
         return None
     if "asset" not in named.coords:
@@ -119,7 +131,9 @@ def _check_dimensions(named: xr.Dataset) -> list[str] | None:
 def _times(named: xr.Dataset) -> np.ndarray:
     if "time" not in named.coords or named["time"].dtype.kind != "M":
         kind = named["time"].dtype if "time" in named.coords else "no coordinate"
-        raise BarsError(f"'time' holds {kind}, and bars need time stamps; write bars.assign_coords(time=pd.to_datetime(...)).")
+        raise BarsError(
+            f"'time' holds {kind}, and bars need time stamps; write bars.assign_coords(time=pd.to_datetime(...))."
+        )
     return np.asarray(named["time"].values, dtype="datetime64[ns]")
 
 

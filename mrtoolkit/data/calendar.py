@@ -11,13 +11,13 @@ _YEAR_NS = 365.25 * 86_400e9
 
 
 def bars_per_year(bars: xr.Dataset) -> float:
-    """Return how many bars a year has, as observed: steps over the years (of 365.25 days) from the first bar to the last.
+    """Return how many bars a year has, as observed: steps over years (of 365.25 days) from first bar to last.
 
     Examples
     --------
     >>> from mrtoolkit.data.samples import sample
     >>> round(bars_per_year(sample("AAPL")), 1)
-    251.4
+    251.5
     """
     time = np.asarray(bars["time"].values, dtype="datetime64[ns]").view(np.int64)
     check_count(time.size)

@@ -1,4 +1,4 @@
-"""What prices must satisfy before anything is computed from them; each fault is one error with a count and a first time."""
+"""What prices must satisfy before anything is computed; each fault is one error with a count and a first time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from mrtoolkit.data.stamps import stamp_text, wall_clock
 from mrtoolkit.errors import BarsError
 
 PRICES = ("open", "high", "low", "close")
-# Vendors round each column by itself, so an open may stand a hair above its high; that much is put right, more is refused.
+# Vendors round each column by itself, so an open may stand a hair above its high; that much is put right, more is
+# refused.
 ROUNDING = 1e-6
 
 
@@ -49,7 +50,9 @@ def check_count(n_bars: int) -> None:
     """Refuse histories of no bar and of one bar."""
     if n_bars < 2:
         have = "no bars" if n_bars == 0 else "one bar"
-        raise BarsError(f"there {'are' if n_bars == 0 else 'is'} {have}, and at least 2 are needed; read a longer history.")
+        raise BarsError(
+            f"there {'are' if n_bars == 0 else 'is'} {have}, and at least 2 are needed; read a longer history."
+        )
 
 
 def check_time(time: np.ndarray, zone: str) -> None:
@@ -67,7 +70,8 @@ def check_time(time: np.ndarray, zone: str) -> None:
         position = int(absent.argmax())
         after = f" after {axes.at(position - 1)}" if position else ""
         raise BarsError(
-            f"the time stamp is missing at {int(absent.sum()):,} of {time.size:,} bars, first at row {position + 1:,}{after}; "
+            f"the time stamp is missing at {int(absent.sum()):,} of {time.size:,} bars, first at row "
+            f"{position + 1:,}{after}; "
             "repair the source or drop these rows."
         )
     steps = np.diff(time.view(np.int64))
@@ -76,14 +80,16 @@ def check_time(time: np.ndarray, zone: str) -> None:
     if (steps < 0).any():
         position = int((steps < 0).argmax()) + 1
         raise BarsError(
-            f"time stamps are not in order: {int((steps < 0).sum()):,} of {time.size:,} bars come before the bar above them, "
+            f"time stamps are not in order: {int((steps < 0).sum()):,} of {time.size:,} bars come before the bar "
+            "above them, "
             f"first {axes.at(position)} (row {position + 1:,}, after {axes.at(position - 1)}); "
             "sort them by time (frame.sort_values or bars.sortby('time'))."
         )
     position = int((steps == 0).argmax())
     raise BarsError(
         f"time stamps are duplicated at {int((steps == 0).sum()):,} of {time.size:,} bars, first {axes.at(position)}; "
-        "keep one bar a time (frame.drop_duplicates or bars.drop_duplicates('time')), or name the column of assets with asset=."
+        "keep one bar a time (frame.drop_duplicates or bars.drop_duplicates('time')), or name the column of assets "
+        "with asset=."
     )
 
 
@@ -93,7 +99,8 @@ def check_gaps(axes: Axes, timeframe: str) -> None:
     if gaps.size:
         first = int(gaps[0])
         raise BarsError(
-            f"bars are missing at {gaps.size:,} {'place' if gaps.size == 1 else 'places'} among {axes.time.size:,} bars of "
+            f"bars are missing at {gaps.size:,} {'place' if gaps.size == 1 else 'places'} among {axes.time.size:,} "
+            "bars of "
             f"{timeframe}, first between {axes.at(first)} and {axes.at(first + 1)}; "
             "fill the gaps at the source, or allow them with missing='allow'."
         )
@@ -105,10 +112,11 @@ def check_prices(columns: Mapping[str, np.ndarray], axes: Axes, *, missing: str)
     Parameters
     ----------
     columns : mapping of name to (asset, time) float64
-        open, high, low and close, and volume if there is any; further inputs must not be infinite, NaN in them is "no value".
+        open, high, low and close, and volume if there is any; further inputs must not be infinite, NaN in them is "no
+        value".
     missing : {"raise", "allow"}
-        What to do about NaN inside an asset's history. Before its first and after its last price an asset is not listed,
-        which is no fault where there are several assets.
+        What to do about NaN inside an asset's history. Before its first and after its last price an asset is not
+        listed, which is no fault where there are several assets.
 
     Raises
     ------
@@ -174,7 +182,8 @@ def _check_missing(columns: Mapping[str, np.ndarray], axes: Axes, missing: str) 
         bad = mask & inside
         if bad.any():
             raise BarsError(
-                f"'{name}' is missing (NaN) {axes.found(bad)}; repair the source, drop these bars, or allow them with missing='allow'."
+                f"'{name}' is missing (NaN) {axes.found(bad)}; repair the source, drop these bars, or allow them "
+                "with missing='allow'."
             )
 
 

@@ -19,7 +19,18 @@ _NAMES = {
     "close": ("close", "c", "close_price", "close_last", "last", "price"),
     "volume": ("volume", "vol", "v", "tickvol", "tick_volume", "totalvolume", "volume_base"),
 }
-TIME_NAMES = ("open_time", "opentime", "datetime", "timestamp", "date_time", "time", "date", "gmt_time", "local_time", "unix")
+TIME_NAMES: tuple[str, ...] = (
+    "open_time",
+    "opentime",
+    "datetime",
+    "timestamp",
+    "date_time",
+    "time",
+    "date",
+    "gmt_time",
+    "local_time",
+    "unix",
+)
 TIME_NAMES += ("index", "level_0", "trade_date", "tradedate", "t", "dt")
 _TIMES_NOT_INPUTS = {*TIME_NAMES, "close_time", "closetime", "ignore", "unix_timestamp", "unnamed_0"}
 ASSET_NAMES = ("ticker", "symbol", "asset", "instrument", "code", "tic")
@@ -33,7 +44,8 @@ class ChosenColumns:
     ----------
     positions : mapping of the bars' name to a position in the table
     adjusted_by : int or None
-        Position of the traded close where `close` is an adjusted one: open, high and low are then scaled by close / traded close.
+        Position of the traded close where `close` is an adjusted one: open, high and low are then scaled by close /
+        traded close.
     names : mapping of the bars' name to the table's own name
     """
 
@@ -61,12 +73,18 @@ def find_column(wanted: str, names: Sequence[str], option: str) -> int:
         if found:
             return found[0]
     raise BarsError(
-        f"{option} names the column {wanted!r}, and there is none{nearest(wanted, names)}; the columns are {_listed(names)}."
+        f"{option} names the column {wanted!r}, and there is none{nearest(wanted, names)}; the columns are "
+        f"{_listed(names)}."
     )
 
 
 def choose_columns(
-    names: Sequence[str], columns: Mapping[str, str] | None, *, taken: Sequence[int], has_values: Sequence[bool], numeric: Sequence[bool]
+    names: Sequence[str],
+    columns: Mapping[str, str] | None,
+    *,
+    taken: Sequence[int],
+    has_values: Sequence[bool],
+    numeric: Sequence[bool],
 ) -> ChosenColumns:
     """Return which column is open, high, low, close and volume; every other column of numbers is a further input.
 
@@ -79,7 +97,8 @@ def choose_columns(
     taken : sequence of int
         Positions that are the time or the asset.
     has_values : sequence of bool
-        Whether a column holds anything but zeros and blanks (MetaTrader writes a volume of zeros beside its tick volume).
+        Whether a column holds anything but zeros and blanks (MetaTrader writes a volume of zeros beside its tick
+        volume).
     numeric : sequence of bool
         Whether a column holds numbers.
     """
@@ -105,17 +124,25 @@ def choose_columns(
     for place in free:
         if place not in used and numeric[place] and plain[place] and plain[place] not in _TIMES_NOT_INPUTS:
             positions[_unused(plain[place], positions)] = place
-    return ChosenColumns(positions=positions, names={n: str(names[p]) for n, p in positions.items()}, adjusted_by=adjusted_by)
+    return ChosenColumns(
+        positions=positions, names={n: str(names[p]) for n, p in positions.items()}, adjusted_by=adjusted_by
+    )
 
 
 def _checked_choice(columns: Mapping[str, str] | None) -> dict[str, str]:
     if columns is None:
         return {}
     if not isinstance(columns, Mapping):
-        raise BarsError(f"columns={columns!r} is no mapping; write the bars' names and the file's, such as columns={{'close': 'Last'}}.")
+        raise BarsError(
+            f"columns={columns!r} is no mapping; write the bars' names and the file's, such as "
+            f"columns={{'close': 'Last'}}."
+        )
     wrong = [str(name) for name in columns if name in RESERVED]
     if wrong:
-        raise BarsError(f"columns= cannot set {wrong[0]!r}, which is not a column of bars; name times with time= and assets with asset=.")
+        raise BarsError(
+            f"columns= cannot set {wrong[0]!r}, which is not a column of bars; name times with time= and assets with "
+            "asset=."
+        )
     return {str(name): str(source) for name, source in columns.items()}
 
 
@@ -136,10 +163,13 @@ def _check_all_found(positions: Mapping[str, int], names: Sequence[str]) -> None
     first = absent[0]
     close = names[positions["close"]] if "close" in positions else None
     if absent == ["open", "high", "low"] and close is not None:
-        cure = f"to take a bar for its close alone write columns={{'open': {close!r}, 'high': {close!r}, 'low': {close!r}}}"
+        choice = dict.fromkeys(absent, close)
+        cure = f"to take a bar for its close alone write columns={choice!r}"
     else:
         cure = f"name {'it' if len(absent) == 1 else 'them'} with columns={{{first!r}: '...'}}"
-    raise BarsError(f"there is no column for {_listed(absent)}{nearest(first, names)}; the columns are {_listed(names)}; {cure}.")
+    raise BarsError(
+        f"there is no column for {_listed(absent)}{nearest(first, names)}; the columns are {_listed(names)}; {cure}."
+    )
 
 
 def _unused(name: str, positions: Mapping[str, int]) -> str:

@@ -20,9 +20,20 @@ _HEAD_BYTES = 65_536
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 _STARTS_AS_TIME = re.compile(r"\d{4,}([-./]\d|$)|\d{1,2}[-./]\d{1,2}[-./]\d{4}|\d{9,}")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?")
-_BINANCE = (
-    "open_time open high low close volume close_time quote_volume trades taker_buy_volume taker_buy_quote_volume ignore"
-).split()
+_BINANCE = [
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "trades",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
+]
 _HEADERLESS = {5: _BINANCE[:5], 6: _BINANCE[:6], 12: _BINANCE}
 _BLANKS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A", "-"]
 
@@ -39,8 +50,9 @@ class _Form:
 def read_delimited(path: Path) -> pd.DataFrame:
     """Return the table of a CSV file (plain, .gz, or one file in a .zip), with the header that it has or lacks.
 
-    Comma, semicolon, tab or bar between values; decimal commas where the separator is another sign. Without a header: Binance's 12 columns,
-    or time, open, high, low, close[, volume], or MetaTrader 4's date, time, open, high, low, close, volume.
+    Comma, semicolon, tab or bar between values; decimal commas where the separator is another sign. Without a header:
+    Binance's 12 columns, or time, open, high, low, close[, volume], or MetaTrader 4's date, time, open, high, low,
+    close, volume.
 
     Raises
     ------
@@ -60,7 +72,11 @@ def read_delimited(path: Path) -> pd.DataFrame:
     if form.has_header and len(lines) == 1:
         return pd.DataFrame(columns=names)
     # A date beside a clock is put together as text.
-    texts = [name for name in names if _plain(name) in {"date", "time"}] if {"date", "time"} <= set(map(_plain, names)) else []
+    texts = (
+        [name for name in names if _plain(name) in {"date", "time"}]
+        if {"date", "time"} <= set(map(_plain, names))
+        else []
+    )
     return _read_arrow(content, form, texts)
 
 
@@ -83,7 +99,9 @@ def _read_arrow(content: bytes, form: _Form, texts: list[str]) -> pd.DataFrame:
             ),
         )
     except pa.ArrowInvalid as error:
-        raise BarsError(f"the file is not a table: {_one_line(error)}; give every row as many values as the first.") from None
+        raise BarsError(
+            f"the file is not a table: {_one_line(error)}; give every row as many values as the first."
+        ) from None
     return table.to_pandas()  # type: ignore[no-any-return]
 
 
@@ -96,7 +114,9 @@ def _content(path: Path) -> bytes:
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if not name.endswith("/")]
                 if len(names) != 1:
-                    raise BarsError(f"the archive holds {len(names)} files, and 1 is read; unpack it and read the files.")
+                    raise BarsError(
+                        f"the archive holds {len(names)} files, and 1 is read; unpack it and read the files."
+                    )
                 return archive.read(names[0])
     except (OSError, zipfile.BadZipFile, EOFError) as error:
         raise BarsError(f"the archive cannot be unpacked: {_one_line(error)}; fetch it again.") from None
@@ -104,11 +124,17 @@ def _content(path: Path) -> bytes:
 
 
 def _encoding(head: bytes) -> tuple[str, int]:
-    for mark, name in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
         if head.startswith(mark):
             return name, len(mark)
     if b"\x00" in head:
-        raise BarsError("the file holds zero bytes, so it is not text; is it Parquet or an archive? Its name must end so.")
+        raise BarsError(
+            "the file holds zero bytes, so it is not text; is it Parquet or an archive? Its name must end so."
+        )
     try:
         head[: head.rfind(b"\n") + 1 or len(head)].decode("utf-8")
     except UnicodeDecodeError:
@@ -135,7 +161,8 @@ def _form(lines: list[str], encoding: str) -> _Form:
         header = _HEADERLESS[len(first)]
     else:
         raise BarsError(
-            f"the file has no header line and {len(first)} columns, and 5, 6 or 12 can be told (time, open, high, low, close, volume; "
+            f"the file has no header line and {len(first)} columns, and 5, 6 or 12 can be told (time, open, high, "
+            "low, close, volume; "
             "Binance's); write a header line such as time,open,high,low,close,volume."
         )
     return _Form(separator=separator, decimal=decimal, header=header, has_header=False, encoding=encoding)

@@ -1,4 +1,4 @@
-"""The name of a data set: a digest of its content, by blocks, so that longer data can be shown to extend shorter data."""
+"""The name of a data set: a digest of its content, by blocks, so that longer data is seen to extend shorter."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _lock = threading.Lock()
 def fingerprint(bars: xr.Dataset) -> str:
     """Return 32 hexadecimal digits that name the content of bars: times, time zone, assets, columns and every value.
 
-    Names and other attributes do not count, nor does the order of the columns. Known bars cost one sum over their values (it notices
-    a value that was changed in place), new ones a BLAKE2b digest of 16 bytes.
+    Names and other attributes do not count, nor does the order of the columns. Known bars cost one sum over their
+    values (it notices a value that was changed in place), new ones a BLAKE2b digest of 16 bytes.
     """
     return _entry(bars).whole
 
@@ -51,9 +51,13 @@ def _entry(bars: xr.Dataset) -> _Entry:
         if known is not None and known.reference() is bars and known.guard == guard:
             return known
     blocks = _digest_blocks(bars)
-    whole = hashlib.blake2b("".join([_header(bars), f"{bars.sizes['time']}", *blocks]).encode(), digest_size=_DIGEST_BYTES)
+    whole = hashlib.blake2b(
+        "".join([_header(bars), f"{bars.sizes['time']}", *blocks]).encode(), digest_size=_DIGEST_BYTES
+    )
     key = id(bars)
-    entry = _Entry(reference=weakref.ref(bars, lambda _: _memo.pop(key, None)), guard=guard, whole=whole.hexdigest(), blocks=blocks)
+    entry = _Entry(
+        reference=weakref.ref(bars, lambda _: _memo.pop(key, None)), guard=guard, whole=whole.hexdigest(), blocks=blocks
+    )
     with _lock:
         _memo[key] = entry
     return entry
@@ -78,20 +82,21 @@ def _header(bars: xr.Dataset) -> str:
 
 def _digest_blocks(bars: xr.Dataset) -> tuple[str, ...]:
     header = _header(bars).encode()
-    time = np.asarray(bars["time"].values, dtype="datetime64[ns]").astype("<i8", copy=False)
+    time = np.ascontiguousarray(bars["time"].values, dtype="datetime64[ns]").view(np.int64).astype("<i8", copy=False)
     columns = [input_values(bars, name).astype("<f8", copy=False) for name in _names(bars)]
     digests = []
     for start in range(0, time.size, BLOCK_BARS):
         digest = hashlib.blake2b(header, digest_size=_DIGEST_BYTES)
-        digest.update(np.ascontiguousarray(time[start : start + BLOCK_BARS]))
+        digest.update(time[start : start + BLOCK_BARS].data)
         for column in columns:
             for row in column:
-                digest.update(row[start : start + BLOCK_BARS])
+                digest.update(row[start : start + BLOCK_BARS].data)
         digests.append(digest.hexdigest())
     return tuple(digests)
 
 
 def _guard(bars: xr.Dataset) -> tuple[object, ...]:
-    # The sum of the bit patterns, modulo 2**64: any one value changed in place changes it. 15 us a column at 50,000 bars.
+    # The sum of the bit patterns, modulo 2**64: any one value changed in place changes it. 15 us a column at 50,000
+    # bars.
     sums = [int(input_values(bars, name).view(np.uint64).sum(dtype=np.uint64)) for name in _names(bars)]
-    return (_header(bars), tuple(bars.sizes.items()), int(bars["time"].values.view(np.int64).sum()), *sums)
+    return (_header(bars), tuple(bars.sizes.items()), int(bars.variables["time"].values.view(np.int64).sum()), *sums)

@@ -8,7 +8,8 @@ from mrtoolkit.data.timeframe import IRREGULAR, parse_timeframe
 
 _DAY = 86_400_000_000_000
 _HOUR = 3_600_000_000_000
-# The longest closings of exchanges on record are 11 days from bar to bar (Tokyo 2019, Shanghai 2020); New York in September 2001: 7.
+# The longest closings of exchanges on record are 11 days from bar to bar (Tokyo 2019, Shanghai 2020); New York in
+# September 2001: 7.
 LONGEST_CLOSING_DAYS = 11
 _RECURS = 0.2  # a time of day at which a fifth of all days have a hole is a closing of the market
 
@@ -27,9 +28,10 @@ def find_gaps(time: np.ndarray, wall: np.ndarray, timeframe: str) -> np.ndarray:
 
     Notes
     -----
-    Where bars cover Saturdays and Sundays and the whole day, every missing bar is a gap. Otherwise a step is a closing, and
-    no gap, if it is at most 11 days long and leads over midnight, or begins or ends at a time of day at which there is a hole on
-    a fifth of all days (a lunch break, a maintenance hour, an early close before one). Bars longer than a day may be 11 days late.
+    Where bars cover Saturdays and Sundays and the whole day, every missing bar is a gap. Otherwise a step is a
+    closing, and no gap, if it is at most 11 days long and leads over midnight, or begins or ends at a time of day at
+    which there is a hole on a fifth of all days (a lunch break, a maintenance hour, an early close before one). Bars
+    longer than a day may be 11 days late.
     """
     if timeframe == IRREGULAR:
         return np.empty(0, dtype=np.int64)
@@ -49,7 +51,7 @@ def find_gaps(time: np.ndarray, wall: np.ndarray, timeframe: str) -> np.ndarray:
     same_day = begin // _DAY == end // _DAY
     days = wall[-1] // _DAY - wall[0] // _DAY + 1
     closing = _recurs(begin % _DAY, same_day, days) | _recurs(end % _DAY, same_day, days)
-    return long[too_long | (same_day & ~closing)]
+    return np.asarray(long[too_long | (same_day & ~closing)])
 
 
 def _is_continuous(wall: np.ndarray, step: int) -> bool:
@@ -57,7 +59,7 @@ def _is_continuous(wall: np.ndarray, step: int) -> bool:
     if 10 * min(np.count_nonzero(weekday == 5), np.count_nonzero(weekday == 6)) <= wall.size:
         return False
     slot = min(max(step, _HOUR), _DAY)
-    return np.count_nonzero(np.bincount(wall % _DAY // slot)) >= _DAY // slot
+    return bool(np.count_nonzero(np.bincount(wall % _DAY // slot)) >= _DAY // slot)
 
 
 def _recurs(clock: np.ndarray, same_day: np.ndarray, days: int) -> np.ndarray:

@@ -20,7 +20,7 @@ _CLOSES = {"close", "adj_close"}
 
 
 def from_pandas(
-    frame: Any,  # noqa: ANN401
+    frame: Any,
     *,
     columns: Mapping[str, str] | None = None,
     time: str | None = None,
@@ -34,8 +34,9 @@ def from_pandas(
     Parameters
     ----------
     frame : pandas.DataFrame, polars.DataFrame, pyarrow.Table, dict of columns, or rows
-        Times in the index or in a column. Frames with two column levels, as yfinance's, have an asset each; one asset gives bars
-        without the asset dimension. Rows are ccxt's: [time, open, high, low, close, volume], time in milliseconds.
+        Times in the index or in a column. Frames with two column levels, as yfinance's, have an asset each; one asset
+        gives bars without the asset dimension. Rows are ccxt's: [time, open, high, low, close, volume], time in
+        milliseconds.
     columns, time, tz, stamp, asset, missing
         As in `read_bars`.
 
@@ -67,14 +68,15 @@ def bars_from_frame(table: pd.DataFrame, options: ReadOptions, *, attrs: Mapping
     return bars_from_asset_tables(_split_levels(table), options, attrs)
 
 
-def _as_frame(obj: Any) -> pd.DataFrame:  # noqa: ANN401
+def _as_frame(obj: Any) -> pd.DataFrame:
     if isinstance(obj, pd.DataFrame):
         return obj
     if isinstance(obj, xr.Dataset):
         raise BarsError("an xr.Dataset is not a frame; write as_bars(dataset).")
     if isinstance(obj, pd.Series):
         raise BarsError(
-            f"a Series ({obj.name!r}) has one column, and bars need open, high, low and close; to take a bar for its close alone write "
+            f"a Series ({obj.name!r}) has one column, and bars need open, high, low and close; to take a bar for its "
+            "close alone write "
             "from_pandas(series.to_frame('close'), columns={'open': 'close', 'high': 'close', 'low': 'close'})."
         )
     if hasattr(obj, "__arrow_c_stream__"):
@@ -86,7 +88,8 @@ def _as_frame(obj: Any) -> pd.DataFrame:  # noqa: ANN401
     if isinstance(obj, list | tuple | np.ndarray):
         return _from_rows(obj)
     raise BarsError(
-        f"a {type(obj).__name__} is not a table that bars can be read from; give a pandas or polars DataFrame (collected), an Arrow table, "
+        f"a {type(obj).__name__} is not a table that bars can be read from; give a pandas or polars DataFrame "
+        "(collected), an Arrow table, "
         "a dict of columns, or rows of [time, open, high, low, close, volume]; files are read with read_bars."
     )
 
@@ -105,11 +108,16 @@ def _from_rows(rows: list[Any] | tuple[Any, ...] | np.ndarray) -> pd.DataFrame:
 
 def _split_levels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if table.columns.nlevels != 2:
-        raise BarsError(f"the frame has {table.columns.nlevels} levels of columns, and 1 or 2 are read; join some of them.")
+        raise BarsError(
+            f"the frame has {table.columns.nlevels} levels of columns, and 1 or 2 are read; join some of them."
+        )
     labels = [[str(label) for label in table.columns.get_level_values(level)] for level in (0, 1)]
     field_levels = [level for level in (0, 1) if _CLOSES & {plain_name(label) for label in labels[level]}]
     if not field_levels:
-        raise BarsError(f"neither level of the frame's columns has a 'close': {sorted(set(labels[0]))[:8]}, {sorted(set(labels[1]))[:8]}.")
+        raise BarsError(
+            f"neither level of the frame's columns has a 'close': {sorted(set(labels[0]))[:8]}, "
+            f"{sorted(set(labels[1]))[:8]}."
+        )
     fields = labels[field_levels[0]]
     owners = labels[1 - field_levels[0]]
     joint = [place for place, name in enumerate(fields) if not owners[place].strip() or plain_name(name) in TIME_NAMES]

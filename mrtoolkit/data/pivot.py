@@ -14,7 +14,7 @@ from mrtoolkit.errors import BarsError
 def pivot(
     time: np.ndarray, labels: pd.Series, values: Mapping[str, np.ndarray], *, zone: str
 ) -> tuple[np.ndarray, list[str], dict[str, np.ndarray]]:
-    """Return all times, the assets in order of appearance, and columns (asset, time) with NaN where an asset has no row.
+    """Return all times, the assets as they appear, and columns (asset, time) with NaN where an asset has no row.
 
     Parameters
     ----------
@@ -32,11 +32,15 @@ def pivot(
     axes = Axes(time=time, zone=zone)
     if labels.isna().any():
         row = int(np.asarray(labels.isna()).argmax())
-        raise BarsError(f"the asset is missing at {int(labels.isna().sum()):,} of {len(labels):,} rows, first row {row + 1:,}; name it.")
+        raise BarsError(
+            f"the asset is missing at {int(labels.isna().sum()):,} of {len(labels):,} rows, first row {row + 1:,}; "
+            "name it."
+        )
     if np.isnat(time).any():
         row = int(np.isnat(time).argmax())
         raise BarsError(
-            f"the time stamp is missing at {int(np.isnat(time).sum()):,} of {time.size:,} rows, first row {row + 1:,}; repair the source."
+            f"the time stamp is missing at {int(np.isnat(time).sum()):,} of {time.size:,} rows, first row "
+            f"{row + 1:,}; repair the source."
         )
     codes, uniques = pd.factorize(labels)
     assets = [str(label) for label in uniques]
@@ -50,7 +54,8 @@ def pivot(
         if bad.any():
             row = int(order[int(bad.argmax()) + 1])
             raise BarsError(
-                f"time stamps {what} at {int(bad.sum()):,} of {time.size:,} rows, first {axes.at(row)} ({assets[codes[row]]}); {cure}."
+                f"time stamps {what} at {int(bad.sum()):,} of {time.size:,} rows, first {axes.at(row)} "
+                f"({assets[codes[row]]}); {cure}."
             )
     times, places = np.unique(time, return_inverse=True)
     check_count(times.size)

@@ -44,13 +44,16 @@ def read_bars(
     path : str or path
         The file. Yahoo's, Binance's, MetaTrader's and TradingView's exports are read as they come.
     columns : mapping, optional
-        The bars' name to the file's: ``{"close": "Close"}``. Default: found by name, in any case. An adjusted close (`Adj Close`) is taken
-        before a traded one, and open, high and low are then scaled by their ratio; ``attrs["price_column"]`` says which was
-        taken. Other columns of numbers come along as further inputs, named in lower case with underscores.
+        The bars' name to the file's: ``{"close": "Close"}``. Default: found by name, in any case. An adjusted close
+        (`Adj Close`) is taken before a traded one, and open, high and low are then scaled by their ratio;
+        ``attrs["price_column"]`` says which was taken. Other columns of numbers come along as further inputs, named
+        in lower case with underscores.
     time : str, optional
-        The column of times. Default: found by name; a date beside a clock is put together. Numbers count from 1970 in s, ms, us or ns.
+        The column of times. Default: found by name; a date beside a clock is put together. Numbers count from 1970 in
+        s, ms, us or ns.
     tz : str, optional
-        The zone of times that name none, or the zone in which to see those that do. Default: that of the file, else UTC.
+        The zone of times that name none, or the zone in which to see those that do. Default: that of the file, else
+        UTC.
     stamp : {"open", "close"}
         Whether a time is when its bar opened or closed; with "close" each is moved back by one timeframe.
     asset : str, optional
@@ -85,22 +88,30 @@ def read_bars(
 def _kind(file: Path) -> str:
     if not file.exists():
         folder = file.parent
-        near = nearest(file.name, [entry.name for entry in folder.iterdir()]) if folder.is_dir() else f", nor a folder '{folder}'"
+        near = (
+            nearest(file.name, [entry.name for entry in folder.iterdir()])
+            if folder.is_dir()
+            else f", nor a folder '{folder}'"
+        )
         raise BarsError(f"there is no file '{file}'{near}; check the path (relative paths start at '{Path.cwd()}').")
     if file.is_dir():
         if (file / "zarr.json").exists() or (file / ".zgroup").exists():
             return "zarr"
-        raise BarsError(f"'{file}' is a folder and not a Zarr group of bars (it has no zarr.json); name a file, or a folder that bars.to_zarr wrote.")
+        raise BarsError(
+            f"'{file}' is a folder and not a Zarr group of bars (it has no zarr.json); name a file, or a folder that "
+            "bars.to_zarr wrote."
+        )
     suffixes = [suffix.lower() for suffix in file.suffixes]
     last = suffixes[-1] if suffixes else ""
     inner = suffixes[-2] if last in _PACKED and len(suffixes) > 1 else last
-    if inner in _TEXT or last == ".zip" and inner not in {".zarr", *_PARQUET}:
+    if inner in _TEXT or (last == ".zip" and inner not in {".zarr", *_PARQUET}):
         return "text"
     if last in _PARQUET:
         return "parquet"
     known = ", ".join((*_TEXT, *_PARQUET, ".zarr"))
     raise BarsError(
-        f"'{file.name}' ends in {last or 'no suffix'!r}, and files of {known} are read{nearest(last, (*_TEXT, *_PARQUET))}; "
+        f"'{file.name}' ends in {last or 'no suffix'!r}, and files of {known} are "
+        f"read{nearest(last, (*_TEXT, *_PARQUET))}; "
         "rename it, or read it with pandas and use from_pandas."
     )
 
@@ -123,7 +134,9 @@ def _read_table(file: Path, kind: str) -> pd.DataFrame:
 
 def _read_zarr(folder: Path, options: ReadOptions) -> xr.Dataset:
     if options.asset is not None:
-        raise BarsError("asset= names a column of rows, and a Zarr group of bars has the dimension 'asset'; leave it out.")
+        raise BarsError(
+            "asset= names a column of rows, and a Zarr group of bars has the dimension 'asset'; leave it out."
+        )
     try:
         # Without chunks nothing of dask is needed, and bars are loaded whole anyway.
         stored = xr.open_zarr(folder, chunks=None, consolidated=False).load()

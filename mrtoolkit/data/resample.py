@@ -24,18 +24,18 @@ def resample(bars: xr.Dataset, timeframe: str, *, partial: str = "drop") -> xr.D
     bars : xr.Dataset
         Over (time,) or (time, asset), of a faster timeframe.
     timeframe : str
-        "4h", "1D", "1W", "1MS" and so on. Hours and minutes are counted from midnight, days from midnight, weeks from Monday and months
-        from the first, each on the clock of the bars' own time zone.
+        "4h", "1D", "1W", "1MS" and so on. Hours and minutes are counted from midnight, days from midnight, weeks from
+        Monday and months from the first, each on the clock of the bars' own time zone.
     partial : {"drop", "keep"}
-        What to do with a last bar that is not complete yet. It is complete when the next bar of `bars` would belong to the one after,
-        or when it reaches as late in its period as any earlier one did.
+        What to do with a last bar that is not complete yet. It is complete when the next bar of `bars` would belong
+        to the one after, or when it reaches as late in its period as any earlier one did.
 
     Returns
     -------
     xr.Dataset
-        `time` is the opening time of each period, so that a slow bar's values are known only one timeframe after its label: to use
-        them beside faster bars, take the bar before. Further inputs take their last value. A first bar whose beginning lies before
-        the history is kept.
+        `time` is the opening time of each period, so that a slow bar's values are known only one timeframe after its
+        label: to use them beside faster bars, take the bar before. Further inputs take their last value. A first bar
+        whose beginning lies before the history is kept.
 
     Raises
     ------
@@ -60,8 +60,14 @@ def resample(bars: xr.Dataset, timeframe: str, *, partial: str = "drop") -> xr.D
         end = int(starts[-1])
         time, opens, starts = time[:end], opens[:end], starts[:-1]
     if starts.size < 2:
-        raise BarsError(f"{time.size:,} bars of {checked.attrs['timeframe']} make {starts.size} of {timeframe}, and at least 2 are needed; take a longer history.")
-    columns = {str(name): _aggregate(str(name), input_values(checked, str(name))[:, : time.size], starts) for name in checked.data_vars}
+        raise BarsError(
+            f"{time.size:,} bars of {checked.attrs['timeframe']} make {starts.size} of {timeframe}, and at least 2 "
+            "are needed; take a longer history."
+        )
+    columns = {
+        str(name): _aggregate(str(name), input_values(checked, str(name))[:, : time.size], starts)
+        for name in checked.data_vars
+    }
     assets = [str(label) for label in checked["asset"].values] if "asset" in checked.dims else None
     about = {key: value for key, value in checked.attrs.items() if key not in {"timeframe", "timezone", "missing"}}
     # Whether holes are allowed was settled for the bars that came in, and slower bars have no more of them.
@@ -77,10 +83,15 @@ def _check_slower(text: str, target: Timeframe) -> int:
     if text == IRREGULAR:
         return 0
     source = parse_timeframe(text)
-    whole = target.months % source.months == 0 if source.months else target.months > 0 or target.nanoseconds % source.nanoseconds == 0
-    if source.months and not target.months or not whole or target.nanoseconds < source.nanoseconds:
+    whole = (
+        target.months % source.months == 0
+        if source.months
+        else target.months > 0 or target.nanoseconds % source.nanoseconds == 0
+    )
+    if (source.months and not target.months) or not whole or target.nanoseconds < source.nanoseconds:
         raise BarsError(
-            f"bars of {text} cannot be made into bars of {target}; a slower timeframe that is a whole number of {text} is needed."
+            f"bars of {text} cannot be made into bars of {target}; a slower timeframe that is a whole number of "
+            f"{text} is needed."
         )
     return source.nanoseconds
 
@@ -92,9 +103,13 @@ def _period_opens(time: np.ndarray, zone: str, target: Timeframe) -> np.ndarray:
         # Counted in time that passed since midnight, so that the day on which clocks change has no bar twice.
         midnight = _to_utc_first(wall // _DAY * _DAY, zone)
         passed = time.view(np.int64) - midnight
-        return (midnight + passed // target.nanoseconds * target.nanoseconds).view("datetime64[ns]")
+        opens: np.ndarray = midnight + passed // target.nanoseconds * target.nanoseconds
+        return opens.view("datetime64[ns]")
     if target.is_intraday:
-        raise BarsError(f"a day is not a whole number of {target}; take one of 1, 2, 3, 4, 6, 8 or 12 hours, or minutes that divide them.")
+        raise BarsError(
+            f"a day is not a whole number of {target}; take one of 1, 2, 3, 4, 6, 8 or 12 hours, or minutes that "
+            "divide them."
+        )
     return _to_utc_first(_wall_opens(wall, target), zone).view("datetime64[ns]")
 
 
@@ -110,7 +125,7 @@ def _wall_opens(wall: np.ndarray, target: Timeframe) -> np.ndarray:
 
 
 def _to_utc_first(wall: np.ndarray, zone: str) -> np.ndarray:
-    """Return UTC nanoseconds of wall-clock midnights: the first where one happens twice, the next moment where one is skipped."""
+    """Return UTC nanoseconds of wall-clock midnights: the first of two, the next moment for one that is skipped."""
     if zone == UTC:
         return wall
     unique, places = np.unique(wall, return_inverse=True)
@@ -123,7 +138,7 @@ def _to_utc_first(wall: np.ndarray, zone: str) -> np.ndarray:
 def _is_complete(
     time: np.ndarray, opens: np.ndarray, starts: np.ndarray, zone: str, *, target: Timeframe, step: int
 ) -> bool:
-    """Return whether no bar of the last period is still to come: the next one opens another period, or none ever came later."""
+    """Return whether the last period is over: the next bar opens another period, or none ever came later."""
     wall = wall_clock(time, zone)
     traded = np.unique((wall // _DAY + 3) % 7) if step <= _DAY else np.arange(7)
     expected = wall[-1:] + step

@@ -56,8 +56,8 @@ def simulate(
     Returns
     -------
     xr.Dataset
-        open, high, low, close, volume over (time,) or (time, asset), from 2000-01-03 in UTC. Highs and lows are those of a
-        Brownian bridge from open to close.
+        open, high, low, close, volume over (time,) or (time, asset), from 2000-01-03 in UTC. Highs and lows are those
+        of a Brownian bridge from open to close.
 
     Raises
     ------
@@ -128,7 +128,9 @@ def _labels(assets: int | Sequence[str] | None) -> list[str]:
         return ["asset"]
     if isinstance(assets, int | np.integer):
         if assets < 1:
-            raise BarsError(f"simulated bars: assets={assets} must be at least 1; leave it out for bars without assets.")
+            raise BarsError(
+                f"simulated bars: assets={assets} must be at least 1; leave it out for bars without assets."
+            )
         return [f"A{number}" for number in range(assets)]
     return [str(label) for label in assets]
 
@@ -165,7 +167,9 @@ def _one_asset(streams: _Streams, shocks: np.ndarray, sigma: np.ndarray, drift: 
     moves = sigma * shocks + drift - sigma**2 / 2
     log_close = np.cumsum(moves)
     if np.abs(log_close).max() > _LARGEST_LOG:
-        raise BarsError("simulated bars: prices leave the range of numbers; take fewer bars, less drift or less volatility.")
+        raise BarsError(
+            "simulated bars: prices leave the range of numbers; take fewer bars, less drift or less volatility."
+        )
     before = np.concatenate(([0.0], log_close[:-1]))
     log_open = before + gaps
     body, variance = log_close - log_open, (1 - _GAP_SHARE) * sigma**2
@@ -181,4 +185,5 @@ def _one_asset(streams: _Streams, shocks: np.ndarray, sigma: np.ndarray, drift: 
 
 def _volumes(stream: np.random.Generator, shocks: np.ndarray, levels: np.ndarray) -> np.ndarray:
     # More is traded in bars that move and in times that are volatile.
-    return np.round(_MEAN_VOLUME * np.exp(0.3 * np.abs(shocks) + 0.3 * stream.standard_normal(shocks.size) + levels))
+    noise = stream.standard_normal(shocks.size)
+    return np.asarray(np.round(_MEAN_VOLUME * np.exp(0.3 * np.abs(shocks) + 0.3 * noise + levels)))

@@ -79,17 +79,21 @@ def to_utc(local: pd.DatetimeIndex, zone: str) -> np.ndarray:
     """
     if zone == UTC:
         return np.asarray(local.to_numpy(), dtype="datetime64[ns]")
-    absent = local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="NaT").isna() & local.notna()
+    known = np.asarray(local.notna())
+    found = local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="NaT")
+    absent: np.ndarray = np.asarray(found.isna()) & known
     if absent.any():
-        raise BarsError(_clock_message(local, np.asarray(absent), zone, "do not exist, as clocks go forward over them"))
+        raise BarsError(_clock_message(local, absent, zone, "do not exist, as clocks go forward over them"))
     try:
         instants = local.tz_localize(zone, ambiguous="infer")
     except ValueError:
         early = local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool))
         late = local.tz_localize(zone, ambiguous=np.zeros(len(local), dtype=bool))
-        twice = np.asarray(early != late) & np.asarray(local.notna())
+        twice = np.asarray(early != late) & known
         raise BarsError(
-            _clock_message(local, twice, zone, "happen twice, as clocks go back, and their order does not say which is meant")
+            _clock_message(
+                local, twice, zone, "happen twice, as clocks go back, and their order does not say which is meant"
+            )
         ) from None
     return np.asarray(instants.tz_convert(UTC).tz_localize(None).to_numpy(), dtype="datetime64[ns]")
 

@@ -72,9 +72,7 @@ def bars_from_table(table: pd.DataFrame, options: ReadOptions, attrs: Mapping[st
         time, assets, values = pivot(time, table.iloc[:, asset_place], values, zone=zone)
     else:
         _check_one_asset(table, names, time, zone)
-    return build_bars(
-        time, values, assets=assets, zone=zone, stamp=options.stamp, missing=options.missing, attrs=about
-    )
+    return build_bars(time, values, assets=assets, zone=zone, stamp=options.stamp, missing=options.missing, attrs=about)
 
 
 def bars_from_asset_tables(
@@ -93,14 +91,18 @@ def bars_from_asset_tables(
         return made[0].assign_attrs(name=assets[0])
     names = [str(n) for n in made[0].data_vars if all(n in one.data_vars for one in made)]
     columns = {name: np.stack([one[name].values for one in made]) for name in names}
-    kept = {k: v for k, v in made[0].attrs.items() if k not in {"timeframe", "timezone", "missing"}} | {"stamp": options.stamp}
+    kept = {k: v for k, v in made[0].attrs.items() if k not in {"timeframe", "timezone", "missing"}} | {
+        "stamp": options.stamp
+    }
     time = made[0]["time"].values
     return build_bars(time, columns, assets=assets, zone=made[0].attrs["timezone"], missing=options.missing, attrs=kept)
 
 
 def column_values(table: pd.DataFrame, chosen: ChosenColumns, axes: Axes) -> dict[str, np.ndarray]:
     """Return the chosen columns as (1, row) float64, adjusted where there is an adjusted close."""
-    values = {name: _numbers(table.iloc[:, place], chosen.names[name], axes) for name, place in chosen.positions.items()}
+    values = {
+        name: _numbers(table.iloc[:, place], chosen.names[name], axes) for name, place in chosen.positions.items()
+    }
     if chosen.adjusted_by is not None:
         traded = _numbers(table.iloc[:, chosen.adjusted_by], str(table.columns[chosen.adjusted_by]), axes)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -130,7 +132,10 @@ def _with_index_as_column(table: pd.DataFrame, time: str | None) -> pd.DataFrame
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     unnamed = index.name is None and not any(plain_name(column) in TIME_NAMES for column in table.columns)
-    if wanted or (time is None and (isinstance(index, pd.DatetimeIndex) or plain_name(name) in TIME_NAMES and (index.name or unnamed))):
+    if wanted or (
+        time is None
+        and (isinstance(index, pd.DatetimeIndex) or (plain_name(name) in TIME_NAMES and (index.name or unnamed)))
+    ):
         held = table.set_axis(pd.RangeIndex(len(table)), axis=0)
         if name in held.columns:
             held = held.drop(columns=name)
@@ -147,7 +152,11 @@ def _time_places(table: pd.DataFrame, names: Sequence[str], time: str | None) ->
         clock = table.iloc[:, plain.index("time")].dropna()
         if len(clock) and not _is_numeric(clock) and len(str(clock.iloc[0])) <= 15 and ":" in str(clock.iloc[0]):
             return [plain.index("date"), plain.index("time")]
-    if names and isinstance(table.iloc[:, 0].dtype, pd.DatetimeTZDtype | np.dtype) and table.iloc[:, 0].dtype.kind == "M":
+    if (
+        names
+        and isinstance(table.iloc[:, 0].dtype, pd.DatetimeTZDtype | np.dtype)
+        and table.iloc[:, 0].dtype.kind == "M"
+    ):
         return [0]
     for name in TIME_NAMES:
         if name in plain:
@@ -177,9 +186,9 @@ def _times(
 
 
 def _date_texts(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return column.dt.strftime("%Y-%m-%d").astype("string")
-    return column.astype("string")
+    is_date = pd.api.types.is_datetime64_any_dtype(column.dtype)
+    texts: pd.Series = (column.dt.strftime("%Y-%m-%d") if is_date else column).astype("string")
+    return texts
 
 
 def _is_numeric(column: pd.Series) -> bool:
@@ -200,7 +209,11 @@ def _numbers(column: pd.Series, name: str, axes: Axes) -> np.ndarray:
     if bad.any() or pd.api.types.is_bool_dtype(column.dtype):
         first = str(column[bad].iloc[0]) if bad.any() else str(column.iloc[0])
         comma = first.replace(",", "").replace("-", "").isdigit()
-        cure = "read it as a file with semicolons and decimal commas, or turn it into numbers" if comma else "repair the source, or name another column with columns="
+        cure = (
+            "read it as a file with semicolons and decimal commas, or turn it into numbers"
+            if comma
+            else "repair the source, or name another column with columns="
+        )
         mask = bad.reshape(1, -1) if bad.any() else np.ones((1, len(column)), dtype=bool)
         check_stamps = not np.isnat(axes.time[int(mask.argmax())])
         where = axes.found(mask) if check_stamps else f"at {int(bad.sum()):,} of {len(bad):,} rows"
@@ -214,5 +227,7 @@ def _check_one_asset(table: pd.DataFrame, names: Sequence[str], time: np.ndarray
         if plain_name(name) in ASSET_NAMES:
             count = table.iloc[:, place].nunique()
             if count > 1:
-                raise BarsError(f"the column {name!r} holds {count:,} assets below each other; read them with asset={name!r}.")
+                raise BarsError(
+                    f"the column {name!r} holds {count:,} assets below each other; read them with asset={name!r}."
+                )
     check_time(time, zone)

@@ -57,7 +57,7 @@ def parse_time_texts(texts: pd.Series, column: str) -> pd.Series:
 
 
 def _year_last(stripped: pd.Series, column: str, separator: str) -> pd.Series:
-    readings = {}
+    readings: dict[str, pd.Series] = {}
     for order in ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y") if separator != "." else ("%d{0}%m{0}%Y",):
         for clock in _CLOCKS:
             times = pd.to_datetime(stripped, format=order.format(separator) + clock, errors="coerce")
@@ -72,7 +72,8 @@ def _year_last(stripped: pd.Series, column: str, separator: str) -> pd.Series:
         valid = ordered or valid
     if len(valid) > 1 and not valid[0].equals(valid[1]):
         raise BarsError(
-            f"the times of column {column!r} can be read with the day or the month first, as in {str(stripped.dropna().iloc[0])!r}; "
+            f"the times of column {column!r} can be read with the day or the month first, as in "
+            f"{str(stripped.dropna().iloc[0])!r}; "
             "write them as 2024-01-31, or read the file with pandas, parse them there and use from_pandas."
         )
     return _whole(valid[0], stripped, column)
@@ -89,7 +90,8 @@ def _whole(times: pd.Series, stripped: pd.Series, column: str) -> pd.Series:
     if bad.any():
         row = int(bad.argmax())
         raise BarsError(
-            f"the time column {column!r} holds text that is no time at {int(bad.sum()):,} of {len(bad):,} rows, first row {row + 1:,}: "
+            f"the time column {column!r} holds text that is no time at {int(bad.sum()):,} of {len(bad):,} rows, "
+            f"first row {row + 1:,}: "
             f"{str(stripped.iloc[row])!r}; write times as 2024-01-31 09:30, or name another column with time=."
         )
     return times

@@ -24,7 +24,18 @@ _UNITS = {
 }
 _MONTHS = {"MS": 1, "QS": 3, "YS": 12}
 # What people write for the same thing; a small m is minutes and a large M is months, as exchanges have it.
-_ALIASES = {"T": "min", "m": "min", "H": "h", "d": "D", "w": "W", "M": "MS", "ME": "MS", "Q": "QS", "QE": "QS", "Y": "YS"}
+_ALIASES = {
+    "T": "min",
+    "m": "min",
+    "H": "h",
+    "d": "D",
+    "w": "W",
+    "M": "MS",
+    "ME": "MS",
+    "Q": "QS",
+    "QE": "QS",
+    "Y": "YS",
+}
 _ALIASES |= {"A": "YS", "YE": "YS", "S": "s", "B": "D", "W-SUN": "W", "W-MON": "W"}
 _TEXT = re.compile(r"\s*(\d*)\s*([A-Za-z][A-Za-z-]*)\s*")
 
@@ -77,11 +88,12 @@ def parse_timeframe(text: str) -> Timeframe:
     match = _TEXT.fullmatch(text) if isinstance(text, str) else None
     unit = _ALIASES.get(match[2], match[2]) if match else ""
     count = int(match[1] or 1) if match else 0
-    if count < 1 or unit not in _UNITS and unit not in _MONTHS:
+    if count < 1 or (unit not in _UNITS and unit not in _MONTHS):
         known = [*_UNITS, *_MONTHS]
         hint = nearest(match[2], known) if match else ""
         raise BarsError(
-            f"{text!r} is not a timeframe{hint}; write a count and one of {', '.join(known)}, such as '15min', '4h' or '1W'."
+            f"{text!r} is not a timeframe{hint}; write a count and one of {', '.join(known)}, such as '15min', '4h' "
+            "or '1W'."
         )
     return Timeframe(count=count, unit=unit)
 

@@ -116,13 +116,22 @@ def test_rounding_of_a_vendor_is_put_right_without_writing_into_the_argument():
     ("rows", "parts"),
     [
         (_rows(r2="2024-01-02,10,12,9,11,100"), ("duplicated at 1 of 5 bars, first 2024-01-02", "drop_duplicates")),
-        (_rows(r3="2024-01-01,10,12,9,11,100"), ("not in order: 1 of 5 bars", "first 2024-01-01 (row 4, after 2024-01-03)", "sort")),
+        (
+            _rows(r3="2024-01-01,10,12,9,11,100"),
+            ("not in order: 1 of 5 bars", "first 2024-01-01 (row 4, after 2024-01-03)", "sort"),
+        ),
         (_rows()[::-1], ("not in order: 4 of 5 bars", "sort")),
-        (_rows(r3=",10,12,9,11,100"), ("time stamp is missing at 1 of 5 bars, first at row 4 after 2024-01-03", "drop")),
+        (
+            _rows(r3=",10,12,9,11,100"),
+            ("time stamp is missing at 1 of 5 bars, first at row 4 after 2024-01-03", "drop"),
+        ),
         (_rows(r3="soon,10,12,9,11,100"), ("text that is no time at 1 of 5 rows, first row 4: 'soon'",)),
         (_rows(r2="2024-01-03,10,12,9,n.a.,100"), ("'close' holds text at 1 of 5 bars, first 2024-01-03: 'n.a.'",)),
         (_rows(r2="2024-01-03,10,12,9,,100"), ("'close' is missing (NaN) at 1 of 5 bars, first 2024-01-03",)),
-        (_rows(r1="2024-01-02,10,8,9,11,100", r3="2024-01-04,10,8,9,11,100"), ("'high' is below 'low' at 2 of 5 bars, first 2024-01-02",)),
+        (
+            _rows(r1="2024-01-02,10,8,9,11,100", r3="2024-01-04,10,8,9,11,100"),
+            ("'high' is below 'low' at 2 of 5 bars, first 2024-01-02",),
+        ),
         (_rows(r2="2024-01-03,10,12,9,-11,100"), ("'close' is negative at 1 of 5 bars, first 2024-01-03",)),
         ([], ("no bars", "at least 2")),
         (_rows(1), ("one bar", "at least 2")),
@@ -237,7 +246,11 @@ def test_missing_hours_around_the_clock_are_a_gap():
     holed = bars.isel(time=np.r_[0:200, 203:500])
     with pytest.raises(BarsError) as error:
         as_bars(holed)
-    _says(error, "bars are missing at 1 place among 497 bars of 1h, first between 2000-01-11 07:00 and 2000-01-11 11:00", "missing='allow'")
+    _says(
+        error,
+        "bars are missing at 1 place among 497 bars of 1h, first between 2000-01-11 07:00 and 2000-01-11 11:00",
+        "missing='allow'",
+    )
     assert as_bars(holed, missing="allow").attrs["timeframe"] == "1h"
 
 
@@ -284,7 +297,9 @@ def test_datasets_that_are_no_bars(make, part):
     _says(error, part)
 
 
-@pytest.mark.parametrize("settings", [{"bars": 1}, {"bars": 2.5}, {"seed": -1}, {"volatility": 0}, {"clustering": -1}, {"correlation": 2}])
+@pytest.mark.parametrize(
+    "settings", [{"bars": 1}, {"bars": 2.5}, {"seed": -1}, {"volatility": 0}, {"clustering": -1}, {"correlation": 2}]
+)
 def test_settings_of_simulated_bars_without_meaning(settings):
     with pytest.raises(BarsError) as error:
         simulate(**settings)

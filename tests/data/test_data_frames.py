@@ -15,7 +15,9 @@ _FIELDS = ["Close", "High", "Low", "Open", "Volume"]
 def _frame(periods=6, **index):
     dates = pd.date_range("2024-01-01", periods=periods, freq="D", name="Date", **index)
     close = np.linspace(10, 12, periods)
-    return pd.DataFrame({"Open": close - 0.1, "High": close + 1, "Low": close - 1, "Close": close, "Volume": 7}, index=dates)
+    return pd.DataFrame(
+        {"Open": close - 0.1, "High": close + 1, "Low": close - 1, "Close": close, "Volume": 7}, index=dates
+    )
 
 
 def _yfinance(tickers, order):
@@ -124,7 +126,9 @@ def test_as_bars_takes_frames_too():
     np.testing.assert_array_equal(as_bars(_frame())["close"].values, _frame()["Close"].to_numpy())
 
 
-@pytest.mark.parametrize("thing", [3, "prices.csv", object(), pd.Series([1.0, 2.0], name="x"), sample("FB"), [[1, 2], [3, 4]]])
+@pytest.mark.parametrize(
+    "thing", [3, "prices.csv", object(), pd.Series([1.0, 2.0], name="x"), sample("FB"), [[1, 2], [3, 4]]]
+)
 def test_what_is_no_table_is_refused(thing):
     with pytest.raises(BarsError):
         from_pandas(thing)

@@ -141,7 +141,10 @@ def test_column_names_in_any_case(tmp_path, change):
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        (["01/02/2024", "01/03/2024", "01/04/2024"], "2024-01-02"),  # in January, a day apart? or in February, March, April?
+        (
+            ["01/02/2024", "01/03/2024", "01/04/2024"],
+            "2024-01-02",
+        ),  # in January, a day apart? or in February, March, April?
         (["30/01/2024", "31/01/2024", "01/02/2024"], "2024-01-30"),
         (["01/30/2024", "01/31/2024", "02/01/2024"], "2024-01-30"),
         (["30.01.2024", "31.01.2024", "01.02.2024"], "2024-01-30"),
@@ -230,7 +233,9 @@ def test_parquet_from_pandas_keeps_zone_and_values(tmp_path):
     bars = read_bars(tmp_path / "prices.parquet")
     assert bars.attrs["timezone"] == "America/New_York"
     np.testing.assert_array_equal(bars["close"].values, close)
-    np.testing.assert_array_equal(bars["time"].values, index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ns]"))
+    np.testing.assert_array_equal(
+        bars["time"].values, index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ns]")
+    )
 
 
 @pytest.mark.parametrize("bars", [simulate(bars=50, freq="1h", seed=1), sample(["FB", "IBM"])], ids=["one", "several"])

@@ -17,7 +17,10 @@ def _frame(index, seed=0):
     open_ = close * np.exp(rng.normal(0, 0.002, len(index)))
     high = np.maximum(open_, close) * 1.003
     low = np.minimum(open_, close) * 0.997
-    return pd.DataFrame({"open": open_, "high": high, "low": low, "close": close, "volume": rng.integers(1, 99, len(index))}, index=index)
+    return pd.DataFrame(
+        {"open": open_, "high": high, "low": low, "close": close, "volume": rng.integers(1, 99, len(index))},
+        index=index,
+    )
 
 
 _HOW = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
@@ -39,7 +42,9 @@ def test_weekly_bars_agree_with_pandas_and_open_on_monday():
         np.testing.assert_allclose(weekly[name].values, expected[name].to_numpy(), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("timeframe", "alias"), [("4h", "4h"), ("1D", "D"), ("15min", "15min"), ("1MS", "MS"), ("2h", "2h")])
+@pytest.mark.parametrize(
+    ("timeframe", "alias"), [("4h", "4h"), ("1D", "D"), ("15min", "15min"), ("1MS", "MS"), ("2h", "2h")]
+)
 def test_fixed_and_calendar_timeframes_agree_with_pandas(timeframe, alias):
     frame = _frame(pd.date_range("2024-01-01", "2024-03-31 23:55", freq="5min"))
     slow = resample(from_pandas(frame), timeframe)
