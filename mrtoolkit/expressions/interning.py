@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, ClassVar, NoReturn, Self, cast
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NoReturn, Self, cast
 from weakref import WeakValueDictionary
 
 from mrtoolkit.errors import ExpressionError
@@ -45,6 +46,7 @@ class Interned:
     __slots__ = ("__weakref__", "children", "depth", "is_condition", "is_series", "key", "params", "precedence")
 
     _fields: ClassVar[tuple[str, ...]] = ()
+    _put_fields: ClassVar[tuple[Callable[[Any, Any], None], ...]] = ()
     is_list: ClassVar[bool] = False
 
     key: str
@@ -54,6 +56,9 @@ class Interned:
     is_series: bool
     precedence: int
     depth: int
+
+    def __init_subclass__(cls) -> None:
+        cls._put_fields = tuple(getattr(cls, name).__set__ for name in cls._fields)
 
     @classmethod
     def _find(cls, identity: tuple[Any, ...]) -> Self | None:
@@ -72,20 +77,20 @@ class Interned:
         is_series: bool | None = None,
         params: tuple[str, ...] | None = None,
     ) -> Self:
-        depth = 1 + max((child.depth for child in children), default=0)
+        depth, series = 1, bool(is_series)
+        for child in children:
+            if child.depth >= depth:
+                depth = child.depth + 1
+            if is_series is None and child.is_series:
+                series = True
         if depth > MAX_DEPTH or len(key) > MAX_KEY:
             raise ExpressionError(_too_large(key, depth))
         node = object.__new__(cls)
-        put = object.__setattr__
-        for name, value in zip(cls._fields, fields, strict=True):
-            put(node, name, value)
-        put(node, "key", key)
-        put(node, "children", children)
-        put(node, "depth", depth)
-        put(node, "precedence", precedence)
-        put(node, "is_condition", is_condition)
-        put(node, "is_series", any(c.is_series for c in children) if is_series is None else is_series)
-        put(node, "params", _union(children) if params is None else params)
+        own = _union(children) if params is None else params
+        for put, value in zip(_put_base, (children, depth, is_condition, series, key, own, precedence), strict=True):
+            put(node, value)
+        for put, value in zip(cls._put_fields, fields, strict=True):
+            put(node, value)
         with _lock:
             return cast("Self", _nodes.setdefault(identity, node))
 
@@ -109,6 +114,10 @@ class Interned:
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), tuple(getattr(self, name) for name in self._fields)
+
+
+# The slots' own setters pass by `__setattr__`, at half the cost of object.__setattr__.
+_put_base: Final = tuple(getattr(Interned, name).__set__ for name in Interned.__slots__ if name != "__weakref__")
 
 
 def _union(children: tuple[Any, ...]) -> tuple[str, ...]:

@@ -187,10 +187,10 @@ def test_building_and_binding_a_call_takes_microseconds():
     def fastest(work):
         best = 1.0
         for _ in range(20):
-            start = time.perf_counter()
+            start = time.thread_time()
             for _ in range(100):
                 work()
-            best = min(best, (time.perf_counter() - start) / 100)
+            best = min(best, (time.thread_time() - start) / 100)
         return best
 
     assert fastest(lambda: ema(P.n)) < 20e-6

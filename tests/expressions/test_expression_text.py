@@ -116,10 +116,10 @@ def test_text_that_is_no_rule_is_refused_at_its_character(text, character, words
     ],
 )  # fmt: skip
 def test_hostile_text_is_refused_within_a_second(text):
-    start = time.perf_counter()
+    start = time.thread_time()  # of this thread: other work of the machine does not count
     with pytest.raises(ExpressionError) as caught:
         parse(text, resolve)
-    assert time.perf_counter() - start < 1.0
+    assert time.thread_time() - start < 1.0
     assert len(str(caught.value)) < 400
 
 
