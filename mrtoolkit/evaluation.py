@@ -9,6 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+RESERVED_NAMES = frozenset({"time", "asset", "trial", "level", "region", "block", "point", "value", "feasible"})
+"""Dimensions and columns of results, which no parameter may be called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:

@@ -21,7 +21,7 @@ turnover       per year       traded value as a fraction of equity, summed over 
 ============== ============== ================================================================================
 
 `risk_free` is a yearly rate, divided by periods_per_year for one bar. `sharpe` is NaN without a trade and where the
-deviation is under 1e-9 of the root mean square; NaN never wins a search.
+deviation is under 1e-7 of the root mean square (sums of squares hold no more digits); NaN never wins a search.
 """
 
 from __future__ import annotations

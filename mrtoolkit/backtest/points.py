@@ -59,8 +59,18 @@ def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def _grid(points: Mapping[str, Any]) -> Request:
     dims: dict[str, tuple[Scalar, ...]] = {}
     scalars: dict[str, Scalar] = {}
+    lists = {
+        name: v for name, v in points.items() if isinstance(v, (list, tuple, range, np.ndarray, pd.Index, pd.Series))
+    }
+    n = math.prod(len(values) for values in lists.values())
+    if n > MAX_POINTS:
+        sizes = " x ".join(f"{len(values):,}" for values in lists.values())
+        raise StrategyError(
+            f"the grid has {sizes} = {n:,} points, more than {MAX_POINTS:,}; at 0.1 ms each they would take "
+            f"{n / 1e4 / 3600:,.1f} hours. Give fewer values, or let mrt.optimize search the space."
+        )
     for name, values in points.items():
-        if isinstance(values, (list, tuple, range, np.ndarray, pd.Index, pd.Series)):
+        if name in lists:
             labels = tuple(canonical(value) for value in values)
             if not labels:
                 raise StrategyError(f"the grid has no value for {name!r}; give it at least one.")
@@ -69,13 +79,6 @@ def _grid(points: Mapping[str, Any]) -> Request:
             dims[name] = labels
         else:
             scalars[name] = canonical(values)
-    n = math.prod(len(labels) for labels in dims.values())
-    if n > MAX_POINTS:
-        sizes = " x ".join(f"{len(labels):,}" for labels in dims.values())
-        raise StrategyError(
-            f"the grid has {sizes} = {n:,} points, more than {MAX_POINTS:,}; at 0.1 ms each they would take "
-            f"{n / 1e4 / 3600:,.1f} hours. Give fewer values, or let mrt.optimize search the space."
-        )
     frame: dict[str, Any] = {}
     repeat, tile = n, 1
     for name, labels in dims.items():

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mrtoolkit.backtest.metrics import METRICS
 from mrtoolkit.backtest.model import FILLS, Costs
 from mrtoolkit.backtest.points import frame_of
 from mrtoolkit.errors import StrategyError, nearest
+from mrtoolkit.evaluation import RESERVED_NAMES
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
@@ -44,6 +46,12 @@ def check_settings(
             f"store is a {type(store).__name__}, but must be a FeatureStore; "
             "write store=mrt.FeatureStore('features.zarr')."
         )
+    for name in strategy.params:
+        if name in METRICS or name in RESERVED_NAMES or hasattr(xr.Dataset, name):
+            what = "a metric" if name in METRICS else "a word of results and of xarray"
+            raise StrategyError(
+                f"the strategy's parameter {name!r} is named like {what}; choose another, as in {name}_n."
+            )
     for name, value, allowed in (("fill", fill, FILLS), ("engine", engine, ENGINES)):
         if value not in allowed:
             raise StrategyError(f"{name} is {value!r}, but it is one of {', '.join(allowed)}{nearest(value, allowed)}.")

@@ -98,7 +98,7 @@ def _trades(recordings: Sequence[Recording], bars: xr.Dataset) -> pd.DataFrame:
                 "shares": column["shares"],
                 "gain": column["gain"],
                 "bars": exit_bar - entry_bar,
-                "reason": [REASONS[int(code)] for code in column["reason"]],
+                "reason": np.array(REASONS)[column["reason"].astype(int)],
             }
         )
         if "asset" in bars.dims:
