@@ -1,4 +1,4 @@
-"""Strategies, costs, settings and points without a meaning: each is one sentence that names what, where and what to do."""
+"""Strategies, costs, settings and points without a meaning: one sentence that names what, where and what to do."""
 
 import pandas as pd
 import pytest
