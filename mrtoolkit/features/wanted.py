@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from mrtoolkit.errors import MrtoolkitError, StoreError, nearest
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.family import Labels
+from mrtoolkit.features.family import Family, Labels
 from mrtoolkit.features.gather import Memory
 from mrtoolkit.features.key import (
     Request,
@@ -28,6 +29,8 @@ from mrtoolkit.features.key import (
 from mrtoolkit.features.labelled import Column
 from mrtoolkit.features.provenance import bound
 from mrtoolkit.indicators.parsing import parse
+
+_MOST_FEATURES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,14 @@ def wanted_by(nodes: object) -> list[Wanted]:
     ]
     if not requests:
         raise StoreError("no feature was asked for; give nodes, as in [mrt.ema([5, 10]), mrt.rsi(14)].")
+    for request in requests:
+        n_features = math.prod(len(values) for values in request.values)
+        if n_features > _MOST_FEATURES:
+            message = (
+                f"{request.pattern.key} was asked for with lists that make {n_features:,} features, of at most "
+                f"{_MOST_FEATURES:,} in one request; ask for fewer values at a time."
+            )
+            raise StoreError(message)
     return _merged((request, list(itertools.product(*request.values))) for request in requests)
 
 
@@ -93,7 +104,7 @@ def known_to(memory: Memory, disk: Disk | None, data: str) -> list[Wanted]:
                 request = request_of(node)
                 found.append((request, list(itertools.product(*request.values))))
     for _, commit in [] if disk is None else disk.commits(data):
-        pattern = _pattern_node(commit.family.pattern)
+        pattern = _pattern_node(commit.family)
         if pattern is None or not commit.slots or code_of(pattern) != commit.family.code:
             continue
         example = bound(pattern, commit.family.parameters, next(iter(commit.slots)))
@@ -183,13 +194,11 @@ def _is_today(node: Call) -> bool:
     return True
 
 
-def _pattern_node(text: str) -> Node | None:
+def _pattern_node(family: Family) -> Node | None:
     """Return the node of a family's pattern, None where today's registry cannot read it."""
+    text = f"{family.pattern}.{family.outputs[0]}" if family.outputs else family.pattern
     try:
-        found: Node | Outputs = parse(text)
+        node = parse(text)
     except MrtoolkitError:
         return None
-    if not isinstance(found, Outputs):
-        return found
-    first = found[found.names[0]]
-    return without_output(first) if isinstance(first, Call) else None
+    return without_output(node) if isinstance(node, Call) else None

@@ -1,0 +1,158 @@
+"""A store that cannot be opened or asked so: one clear error, and nothing written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mrtoolkit.data.simulate import simulate
+from mrtoolkit.errors import IndicatorError, StoreError
+from mrtoolkit.expressions.inputs import close
+from mrtoolkit.expressions.nodes import Call, Constant, Input, Parameter
+from mrtoolkit.features import FeatureStore, StoreWriteWarning
+from mrtoolkit.features import disk as disk_module
+from mrtoolkit.indicators import bollinger, ema, rsi
+
+
+@pytest.fixture
+def bars():
+    return simulate(bars=50, seed=0)
+
+
+def test_a_path_that_is_a_file_is_refused(tmp_path):
+    file = tmp_path / "prices.csv"
+    file.write_text("time,close\n")
+    with pytest.raises(StoreError, match=r"prices\.csv is a file, but a feature store is a folder; give"):
+        FeatureStore(file)
+    assert file.read_text() == "time,close\n"
+
+
+@pytest.mark.parametrize("content", ["notes.txt", "zarr.json"])
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path, content):
+    (tmp_path / content).write_text("{}")
+    with pytest.raises(StoreError, match="something else than a feature store, and nothing was written"):
+        FeatureStore(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [content]
+
+
+def test_a_zarr_store_of_somebody_else_is_refused(tmp_path, bars):
+    bars.drop_attrs().to_zarr(tmp_path / "bars.zarr", zarr_format=3, consolidated=False)
+    with pytest.raises(StoreError, match="something else"):
+        FeatureStore(tmp_path / "bars.zarr")
+
+
+def test_a_store_of_a_later_schema_is_refused(tmp_path):
+    (tmp_path / "zarr.json").write_text('{"attributes": {"mrtoolkit": "feature store", "schema": 99}}')
+    with pytest.raises(StoreError, match=r"schema 99.*update mrtoolkit"):
+        FeatureStore(tmp_path)
+
+
+def test_an_empty_folder_may_become_a_store(tmp_path, bars):
+    store = FeatureStore(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    store.compute_batch(bars, [ema(5)])
+    assert FeatureStore(tmp_path).load_features(bars, "ema").sizes["ema_lookback"] == 1
+
+
+@pytest.mark.parametrize("memory", ["lots", "", "12", "-1 GiB", "nan GiB", 0, -5, True, None, 1.5, "1 parsec", "1e9 B"])
+def test_an_amount_of_memory_that_is_none_is_refused(memory, tmp_path):
+    with pytest.raises(StoreError, match=r"memory=.*write a positive count of bytes or a text such as '256 MiB'"):
+        FeatureStore(tmp_path / "s.zarr", memory=memory)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_persist_policy_that_does_not_exist_is_refused():
+    with pytest.raises(StoreError, match="persist='sometimes' is not one of 'always', 'auto', 'never'"):
+        FeatureStore(persist="sometimes")
+
+
+def test_an_unknown_indicator_is_refused_with_the_nearest(tmp_path, bars):
+    node = Call("emaa", (Constant(5),), (Input("close"),), True)
+    with pytest.raises(IndicatorError, match="did you mean 'ema'"):
+        FeatureStore(tmp_path / "s.zarr").array(bars, node)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        (ema(Parameter("n")), r"ema\(P\.n\) has the open parameter n, .* write one in the place of P\.n"),
+        (ema(5) > close, "is a condition .* ask for its two sides"),
+        (ema([5, 10]), "argument .5, 10., but one feature needs one number"),
+        ("ema(5)", "asked for by 'ema.5.' .str., but must be a node"),
+        (bollinger(20, 2), "must be a node"),
+        (Constant("word"), "not a number a bar"),
+    ],
+)
+def test_what_is_no_single_feature_is_refused_by_array(node, says, tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    with pytest.raises(StoreError, match=says):
+        store.array(bars, node)
+    assert store.counters.computed == 0
+
+
+@pytest.mark.parametrize("nodes", [[ema(5), ema(5) > close], [ema(Parameter("n"))], [], ["ema(5)"], 5, None])
+def test_a_batch_with_a_wrong_node_computes_nothing(nodes, tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    with pytest.raises(StoreError):
+        store.compute_batch(bars, nodes)
+    assert store.counters.computed == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bound_that_is_broken_writes_nothing(tmp_path, bars):
+    node = Call("sma", (Constant(-5),), (Input("close"),), True)
+    with pytest.raises(IndicatorError, match="lookback is -5"):
+        FeatureStore(tmp_path / "s.zarr").compute_batch(bars, [node])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_that_are_not_there_are_named_with_the_nearest(tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    store.compute_batch(bars, [ema(5)])
+    with pytest.raises(StoreError, match=r"no features 'emma' .*did you mean 'ema'.*it has ema; compute them"):
+        store.load_features(bars, ["emma"])
+    with pytest.raises(StoreError, match=r"does not have ema\(6\)"):
+        store.load_features(bars, ["ema(6)"])
+    with pytest.raises(StoreError, match=r"no family '\.\./evil'"):
+        store["../evil"]
+    assert store.counters.computed == 1
+
+
+def test_caching_on_disk_without_a_disk_is_refused(bars):
+    store = FeatureStore()
+    with pytest.raises(StoreError, match="memory alone"):
+        store.cache_to_disk(store.compute_batch(bars, [ema(5)]))
+
+
+@pytest.mark.parametrize("features", [None, 5, np.zeros(3), xr.Dataset(), xr.DataArray([1.0])])
+def test_what_is_no_dataset_of_features_is_refused(features, tmp_path):
+    with pytest.raises(StoreError, match=r"cache_to_disk got|does not say"):
+        FeatureStore(tmp_path / "s.zarr").cache_to_disk(features)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_written_warns_and_memory_goes_on(tmp_path, bars, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    store = FeatureStore(tmp_path / "s.zarr")
+    monkeypatch.setattr(disk_module, "exclusive", refuse)  # as root, no folder is read-only
+    with pytest.warns(StoreWriteWarning, match="cannot be written .*Permission denied.*stay in memory"):
+        features = store.compute_batch(bars, [ema(5)])
+    with pytest.warns(StoreWriteWarning):
+        assert store.persist(bars) == 0
+    with pytest.raises(StoreError, match=r"cannot be written to .*Permission denied.*free space, or choose"):
+        store.cache_to_disk(features)
+    assert store.array(bars, ema(5)).shape == (50,)
+    assert store.counters.computed == 1
+
+
+@pytest.mark.parametrize(("n_bars", "top"), [(1_000_000, 400), (50, 15_000)])
+def test_more_features_than_memory_could_hold_are_refused_first(n_bars, top):
+    bars = simulate(bars=n_bars, freq="1min", seed=0)
+    store = FeatureStore()
+    with pytest.raises(StoreError, match="ask for fewer values at a time"):
+        store.compute_batch(bars, [ema(range(2, min(top, 2000)), of=rsi(range(2, top)))])
+    assert store.counters.computed == 0
