@@ -167,7 +167,7 @@ class _Trial:
 
     def compare(self, past: np.ndarray, cut: int, what: str) -> None:
         expected = self.result[:, : cut + 1]
-        scale = _TOLERANCE * max(np.nanmax(np.abs(expected)), 1e-300)
+        scale = _TOLERANCE * np.abs(expected[np.isfinite(expected)]).max(initial=1e-300)
         same = (np.abs(past - expected) <= scale) | (np.isnan(past) & np.isnan(expected)) | (past == expected)
         if not same.all():
             bar = _first(~same)

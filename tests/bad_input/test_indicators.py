@@ -72,7 +72,7 @@ def test_output_that_does_not_exist_names_the_nearest():
 def test_compute_refuses_wrong_values_and_shapes_before_it_writes():
     x = np.arange(10.0)
     out = np.full((1, 2, 10), 7.0)
-    with pytest.raises(IndicatorError, match="sma's lookback is 2.5"):
+    with pytest.raises(IndicatorError, match=r"sma's lookback is 2\.5"):
         sma.compute([x], np.array([[2.0], [2.5]]), out)
     with pytest.raises(IndicatorError, match="sma's lookback is 0"):
         sma.compute([x], np.array([[2.0], [0.0]]), out)

@@ -131,6 +131,15 @@ def test_scaling_by_the_whole_history_is_refused():
     _refused("looks ahead: its value at bar 0", standardised)
 
 
+def test_infinite_value_does_not_hide_a_cheat():
+    def cheat(close):
+        ahead = np.concatenate([close[1:], close[-1:]])
+        ahead[3] = np.where(np.isnan(ahead[3]), np.nan, np.inf)
+        return ahead
+
+    _refused("looks ahead", cheat)
+
+
 def test_indicator_that_knows_only_how_long_the_history_is_is_refused():
     def countdown(close):
         return np.where(np.isnan(close), np.nan, close.size - np.arange(close.size))
