@@ -1,5 +1,7 @@
 """The search: a space, levels that zoom into it, and the study of what was tried. It knows no trading."""
 
+from .cost import CostComparison as CostComparison
+from .cost import compare_cost as compare_cost
 from .dimensions import Categorical as Categorical
 from .dimensions import Integer as Integer
 from .dimensions import Real as Real
@@ -10,6 +12,7 @@ from .events import RegionFound as RegionFound
 from .events import Stopped as Stopped
 from .level import Level as Level
 from .level import levels as levels
+from .loading import load_study as load_study
 from .optimizer import MultiResOptimizer as MultiResOptimizer
 from .optimizer import optimize as optimize
 from .region import Region as Region

@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -279,8 +280,9 @@ def _check_range(dimension: Integer | Real) -> None:
     if step is not None and step <= 0:
         msg = f"{kind}({low}, {high}) has a step of {step}; a step must be above 0."
         raise SpaceError(msg)
-    if step is not None and low < high and step > high - low:
-        msg = f"{kind}({low}, {high}) has a step of {step}, longer than its range of {high - low}; use a shorter step."
+    width = Decimal(repr(high)) - Decimal(repr(low))  # exactly: 0.009 - 0.002 is 0.007, not less
+    if step is not None and width and Decimal(repr(step)) > width:
+        msg = f"{kind}({low}, {high}) has a step of {step}, longer than its range of {width}; use a shorter step."
         raise SpaceError(msg)
     if dimension.log and low <= 0:
         msg = f"{kind}({low}, {high}) is on a log scale but starts at {low}; a log scale starts above 0."

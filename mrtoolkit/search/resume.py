@@ -28,7 +28,8 @@ class SavedTrials:
         self._path = None if path is None else check_study_path(path)
         self._last_save = time.perf_counter()
         self._save_seconds = 0.0
-        self._written = -1
+        self._written = (0, "")
+        self._stopped = ""
         self.log = TrialLog(study.space, study.direction, study.log.metric_names)
         if self._path is not None and self._path.exists() and (self._path.is_file() or any(self._path.iterdir())):
             self._open(self._path)
@@ -43,13 +44,24 @@ class SavedTrials:
             self.save()
 
     def save(self) -> None:
-        """Write the study, with the trials of the earlier run that this one has not come to yet."""
-        if self._path is None or len(self._study) == 0:
+        """Write the study, with the trials of the earlier run that this one has not come to yet.
+
+        Nothing is written while there is nothing that the file does not hold.
+        """
+        state = (len(self._study), self._study.stopped)
+        if self._path is None or len(self._study) == 0 or state == self._written or self._is_replaying():
             return
         started = time.perf_counter()
         self._with_left_over().save(self._path)
         self._last_save = time.perf_counter()
         self._save_seconds = self._last_save - started
+        self._written = state
+
+    def _is_replaying(self) -> bool:
+        """Say whether every trial so far came from the file, and the search has not ended otherwise than it did."""
+        if len(self.log) == 0 or self._study.stopped not in ("", self._stopped):
+            return False
+        return bool((self.log.find(self._study.log.keys) >= 0).all())
 
     def _open(self, path: Path) -> None:
         file = read_study(path)
@@ -63,6 +75,7 @@ class SavedTrials:
             raise StudyError(msg)
         earlier = Study.from_file(file, goal=self._study.goal, evaluator=self._study.evaluator)
         self.log = earlier.log
+        self._stopped = earlier.stopped
         self._study.spent = dict(earlier.spent)
 
     def _with_left_over(self) -> Study:

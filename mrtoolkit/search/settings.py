@@ -21,6 +21,7 @@ from mrtoolkit.search.storage import plain_json
 from mrtoolkit.search.transition import Transition, as_transition
 
 _PRESET_TRIALS = 400
+_COUNTED = 1_000_000  # larger lattices are not looked at for whether they fit the budget whole
 
 
 class SearchOptions(TypedDict, total=False):
@@ -159,8 +160,8 @@ def check_fit(evaluator: Evaluator, space: Any) -> None:
 
 
 def _preset(space: Space, trials: int) -> list[Level]:
-    n_points, is_exact = space.count()
-    if is_exact and n_points <= trials:
+    n_points = space.count()[0] if space.size <= _COUNTED else space.size
+    if n_points <= trials:
         return [Level("whole lattice", budget=max(1, n_points))]
     return levels(trials=trials, count=min(3, trials))
 

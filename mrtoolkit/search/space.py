@@ -142,7 +142,9 @@ class Space:
 
     def decode(self, codes: np.ndarray) -> pd.DataFrame:
         """Return the points of codes, a row a point, a column a parameter."""
-        columns = {name: d.decode(codes[:, j]) for j, (name, d) in enumerate(self._dimensions.items())}
+        labels = [d.decode(codes[:, j]) for j, d in enumerate(self._dimensions.values())]
+        # with its dtype said, pandas leaves text and None as they are
+        columns = {name: pd.Series(column, dtype=column.dtype) for name, column in zip(self, labels, strict=True)}
         return pd.DataFrame(columns, columns=list(self._dimensions))
 
     def point(self, codes: np.ndarray) -> dict[str, Any]:
@@ -155,6 +157,8 @@ class Space:
 
     def satisfies(self, codes: np.ndarray) -> np.ndarray:
         """Return which codes satisfy the constraints, (point,) bool."""
+        if not self._where:
+            return np.ones(len(codes), dtype=bool)
         needed = {name for node in self._where for name in node.params}
         columns = {n: d.decode(codes[:, j]) for j, (n, d) in enumerate(self._dimensions.items()) if n in needed}
         return satisfied(self._where, columns, len(codes))

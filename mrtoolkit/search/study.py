@@ -147,7 +147,8 @@ class Study:
             Coordinates: the parameters. Variables: level, region, value, feasible, and a metric each.
         """
         points = self.space.decode(self.log.codes)
-        coords = {name: ("trial", points[name].to_numpy()) for name in self.space}
+        # fastpath: xarray would turn None among texts into NaN
+        coords = {name: xr.Variable("trial", points[name].to_numpy(), fastpath=True) for name in self.space}
         columns = {name: getattr(self.log, name) for name in ("level", "region", "value", "feasible")}
         # a callable's one metric is named `value` too; the objective is what `value` means
         variables = {

@@ -1,0 +1,69 @@
+"""A saved study, opened again, with its backtest where the file says how to make it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mrtoolkit.backtest.backtest import Backtest
+from mrtoolkit.data.fingerprint import fingerprint
+from mrtoolkit.errors import MrtoolkitError, StudyError
+from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.callables import as_evaluator
+from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.settings import differences
+from mrtoolkit.search.storage import StudyFile, plain_json, read_study
+from mrtoolkit.search.study import Study
+
+
+def load_study(path: str | Path, backtest: Any = None) -> Study:
+    """Open a study that was saved to a folder or a zip file.
+
+    Parameters
+    ----------
+    path : path
+    backtest : Backtest or other evaluator, optional
+        What evaluated its trials. Without it the file's own bars and rules make the backtest again; where it has no
+        bars (over 20 MB), or another callable was searched, the study can be looked at but not verified.
+
+    Raises
+    ------
+    StudyError
+        If there is no study at `path`, it is damaged, or `backtest` is not the one that was searched.
+    """
+    file = read_study(path)
+    said = file.described
+    try:
+        evaluator = _rebuilt(file) if backtest is None else _matching(file, as_evaluator(backtest), path)
+        goal = _goal(said)
+        return Study.from_file(file, goal=goal, evaluator=evaluator)
+    except (KeyError, TypeError, IndexError) as error:
+        msg = f"the study at {path} is damaged ({type(error).__name__}: {error}); restore it from a copy."
+        raise StudyError(msg) from error
+
+
+def _rebuilt(file: StudyFile) -> Evaluator | None:
+    """Return the backtest that the file describes, None where it does not hold enough to make one."""
+    if file.described["evaluator"] != Backtest.__name__ or file.bars is None:
+        return None
+    rebuilt: Evaluator = Backtest.from_dict(file.described["keys"]["evaluator"], file.bars)
+    return rebuilt
+
+
+def _matching(file: StudyFile, evaluator: Evaluator, path: str | Path) -> Evaluator:
+    saved = {name: file.described["keys"][name] for name in ("bars", "evaluator")}
+    bars = getattr(evaluator, "bars", None)
+    given = {"bars": None if bars is None else fingerprint(bars), "evaluator": evaluator.to_dict()}
+    found = differences(saved, plain_json(given))
+    if found:
+        shown = "; ".join(found[:3])
+        raise StudyError(f"the backtest given for the study at {path} is another one ({shown}); give the one searched.")
+    return evaluator
+
+
+def _goal(said: Any) -> Goal | None:
+    """Return the objective and constraints of the file, None where they were a callable of somebody's program."""
+    try:
+        return Goal.checked(said["objective"], said["keys"]["constraints"], said["direction"], said["metrics"])
+    except MrtoolkitError:
+        return None
