@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import linecache
 import sys
 import sysconfig
 import textwrap
@@ -37,26 +36,12 @@ def hash_source(function: Callable[..., Any]) -> str:
     return digest.hexdigest()
 
 
-def source_text(function: FunctionType) -> str | None:
-    """Return the function's text, or None where it is not known or is no longer what runs (an edited file)."""
-    code = function.__code__
+def _text(function: FunctionType) -> str:
+    """The function's lines, empty where nobody knows them (typed at a prompt)."""
     try:
-        text = textwrap.dedent(inspect.getsource(function))
+        return textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError, SyntaxError):
-        return None
-    # Lines compile differently beside an import of a name that they use: try the file, then the lines alone.
-    candidates = (*_compiled("".join(linecache.getlines(code.co_filename))), *_compiled(text))
-    wanted = _instructions(code)
-    return text if any(c.co_name == code.co_name and _instructions(c) == wanted for c in candidates) else None
-
-
-@functools.lru_cache(maxsize=16)
-def _compiled(text: str) -> tuple[CodeType, ...]:
-    """Code objects of all functions in a text; none where it is no Python by itself."""
-    try:
-        return tuple(_nested(compile(text, "<source>", "exec", dont_inherit=True)))
-    except (SyntaxError, ValueError):
-        return ()
+        return ""
 
 
 def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
@@ -68,7 +53,10 @@ def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
         seen.add(id(function))
         yield f"{function.__qualname__}{_options(value)}"
         if not _is_library(function, package):
-            yield source_text(function) or repr(_instructions(function.__code__))
+            # The instructions too: a file that was edited after its import shows lines that are not what runs. So
+            # another version of Python makes features of its own.
+            yield _text(function)
+            yield repr(_instructions(function.__code__))
             yield from _parts((function.__defaults__, function.__kwdefaults__), package, seen)
             for name, referred in _referred(function, package):
                 yield name
@@ -133,5 +121,12 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 def _instructions(code: CodeType) -> tuple[Any, ...]:
     """What a code object does, without where it stands."""
-    constants = tuple(_instructions(c) if isinstance(c, CodeType) else (type(c).__name__, c) for c in code.co_consts)
-    return (code.co_code, code.co_names, code.co_varnames, repr(constants))
+    return (code.co_code, code.co_names, code.co_varnames, tuple(_constant(c) for c in code.co_consts))
+
+
+def _constant(value: Any) -> Any:
+    if isinstance(value, CodeType):
+        return _instructions(value)
+    if isinstance(value, frozenset):  # its order changes from process to process
+        return ("frozenset", sorted(map(repr, value)))
+    return (type(value).__name__, repr(value))
