@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -179,10 +180,17 @@ def test_a_price_changed_in_place_gives_no_old_value():
     np.testing.assert_allclose(store.array(bars, sma(2)), naive_sma(bars["close"].values, 2))
 
 
-def test_four_threads_compute_each_feature_once():
+def test_four_threads_compute_each_feature_once(monkeypatch):
     bars = make_bars(2000)
     store = FeatureStore()
     want = FeatureStore().fetch(bars, [ema(k) for k in range(2, 40)])
+    real = gather_module.compute_rows
+
+    def slow(*words):
+        time.sleep(0.01)  # long enough for the others to look in vain
+        return real(*words)
+
+    monkeypatch.setattr(gather_module, "compute_rows", slow)
     start, wrong = threading.Barrier(4), []
 
     def work(seed: int) -> None:
