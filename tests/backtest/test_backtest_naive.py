@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from conftest import IS_LONG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracles.agreement import assert_same_bars, assert_same_metrics, assert_same_trades, naive_trial
+from oracles.agreement import assert_same_bars, assert_same_blocks, assert_same_metrics, assert_same_trades, naive_trial
 from oracles.random_bars import KINDS, as_dataset, random_prices
 from oracles.random_rules import random_point, random_strategy
 
 import mrtoolkit as mrt
 from mrtoolkit import P
 
-CASH = 1.0
+CASH = 10_000.0
 SIGNALS = ("a", "b", "c", "d")
 MANY = settings(max_examples=4_000 if IS_LONG else 100, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -23,7 +24,7 @@ costs_drawn = st.fixed_dictionaries({
     "slippage": fractions,
     "spread": st.sampled_from([0.0, 0.0, 0.1, 5.0]),
     "per_share": st.sampled_from([0.0, 0.0, 0.05]),
-    "minimum": st.sampled_from([0.0, 0.0, 0.003, 0.2]),
+    "minimum": st.sampled_from([0.0, 0.0, 30.0, 2_000.0]),
     "financing": st.sampled_from([0.0, 0.1, 3.0]),
     "borrow": st.sampled_from([0.0, 0.1, 3.0]),
 })  # fmt: skip
@@ -88,25 +89,34 @@ def bars_drawn(draw):
 def assert_agrees(bars, words, points, costs, choices, start=0):
     """Every point of one backtest, as a trial and as a row of a run, against the plain loop."""
     backtest = mrt.Backtest(
-        bars, mrt.Strategy(**words), costs=mrt.Costs(**costs), store=mrt.FeatureStore(), engine="dense",
-        start=None if start == 0 else bars["time"].values[start], **choices,
+        bars, mrt.Strategy(**words), costs=mrt.Costs(**costs), store=mrt.FeatureStore(), engine="dense", start=start,
+        cash=CASH, **choices,
     )  # fmt: skip
     rows = [{name: point[name] for name in backtest.params} for point in points]
-    for point, row in zip(points, rows, strict=True):
+    run = backtest.run(rows) if backtest.params else None
+    for k, (point, row) in enumerate(zip(points, rows, strict=True)):
         expected = naive_trial(
             bars, words, point, fill=choices["fill"], costs=costs, start=start, rf=choices["risk_free"],
-            ppy=choices["periods_per_year"], cash=CASH,
+            ppy=choices["periods_per_year"], cash=CASH, edges=block_edges(backtest),
         )  # fmt: skip
         trial = backtest.trial(row)
-        assert_same_trades(trial.trades, expected, bars["time"].values, CASH)
-        assert_same_bars(trial, expected, CASH)
+        assert_same_trades(trial.trades, expected, bars["time"].values)
+        assert_same_bars(trial, expected)
         assert_same_metrics(trial.metrics, expected)
+        if run is not None:
+            assert_same_metrics({name: float(run[name][k]) for name in backtest.metrics}, expected)
+            assert_same_blocks(backtest._blocks(pd.DataFrame(rows, dtype=object))[k, 0], expected)
+
+
+def block_edges(backtest):
+    """Where the blocks of a backtest begin and end."""
+    return backtest._market.edges.tolist()
 
 
 @MANY
 @given(bars_drawn(), rules_drawn(), points_drawn, costs_drawn, settings_drawn, st.integers(0, 3))
 def test_dense_engine_agrees_with_the_plain_loop(bars, words, points, costs, choices, start):
-    assert_agrees(bars, words, points, costs, choices, start=min(start, bars.sizes["time"] - 1))
+    assert_agrees(bars, words, points, costs, choices, start=min(start, bars.sizes["time"] - 2))
 
 
 @MANY

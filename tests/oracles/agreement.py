@@ -21,30 +21,36 @@ def naive_trial(bars: xr.Dataset, words: Mapping[str, Any], point: Mapping[str, 
     return naive.backtest(*prices, **trial_inputs(columns, point, words), **settings)
 
 
-def assert_same_bars(trial: Any, expected: naive.Result, cash: float) -> None:
+def assert_same_bars(trial: Any, expected: naive.Result) -> None:
     """Equity, returns and position of every measured bar."""
-    first = expected.start
-    np.testing.assert_allclose(trial.equity.values[first:], np.array(expected.equity) / cash, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(trial.returns.values[first:], expected.returns, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(trial.position.values[first:], expected.position, rtol=1e-8, atol=1e-9)
+    scale = max(expected.equity)
+    np.testing.assert_allclose(trial.equity.values, expected.equity, rtol=1e-9, atol=1e-9 * scale)
+    np.testing.assert_allclose(trial.returns.values, expected.returns, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(trial.position.values, expected.position, rtol=1e-8, atol=1e-9)
 
 
-def assert_same_trades(trades: Any, expected: naive.Result, time: np.ndarray, cash: float) -> None:
+def assert_same_trades(trades: Any, expected: naive.Result, time: np.ndarray) -> None:
     """The list of trades: sides, bars, prices, shares, gains, reasons."""
     theirs = expected.trades
     assert list(trades["side"]) == [trade.side for trade in theirs]
     assert list(trades["reason"]) == [trade.reason for trade in theirs]
     assert list(trades["entry_time"].to_numpy()) == [time[trade.entry_bar] for trade in theirs]
     assert list(trades["exit_time"].to_numpy()) == [time[trade.exit_bar] for trade in theirs]
-    assert list(trades["bars"]) == [trade.bars for trade in theirs]
-    for name, values in {
-        "entry_price": [trade.entry_price for trade in theirs],
-        "exit_price": [trade.exit_price for trade in theirs],
-        "shares": [trade.shares / cash for trade in theirs],
-    }.items():
+    assert list(trades["bars"]) == [trade.exit_bar - trade.entry_bar for trade in theirs]
+    for name in ("entry_price", "exit_price", "shares"):
+        values = [getattr(trade, name) for trade in theirs]
         np.testing.assert_allclose(trades[name].to_numpy(dtype=float), values, rtol=1e-9, err_msg=name)
     gains = [trade.gain for trade in theirs]
     np.testing.assert_allclose(trades["gain"].to_numpy(dtype=float), gains, rtol=1e-9, atol=1e-11)
+
+
+def assert_same_blocks(blocks: np.ndarray, expected: naive.Result) -> None:
+    """The record per block, (block, statistic), in the order of both."""
+    theirs = np.array(list(expected.blocks.values())).T
+    assert blocks.shape == theirs.shape
+    for k, name in enumerate(expected.blocks):
+        scale = np.abs(theirs[:, k]).max()
+        np.testing.assert_allclose(blocks[:, k], theirs[:, k], rtol=1e-9, atol=1e-11 + 1e-9 * scale, err_msg=name)
 
 
 def assert_same_metrics(metrics: Mapping[str, float], expected: naive.Result) -> None:
