@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from mrtoolkit.search.dimensions import Categorical, nearest_codes
 from mrtoolkit.search.level import Level, refuse_absurd
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
+
+Known: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 _DEFAULT_LABELS = 5
 _SPARSE = 64  # a grid is tried up to so many times its budget, as constraints may leave that little of it
@@ -36,15 +39,21 @@ class Filling:
     axes: tuple[tuple[np.ndarray, ...], ...]
 
 
-def fill(space: Space, level: Level, regions: Sequence[Region], rng: np.random.Generator) -> Filling:
-    """Return the points that a level asks for in its regions."""
+def fill(
+    space: Space, level: Level, regions: Sequence[Region], rng: np.random.Generator, is_known: Known | None = None
+) -> Filling:
+    """Return the points that a level asks for in its regions.
+
+    A budget is of new points: those whose keys `is_known` knows are not counted.
+    """
+    known: Known = is_known or (lambda keys: np.zeros(len(keys), dtype=bool))
     share = None if level.budget is None else max(1, level.budget // len(regions))
     all_codes, all_axes = [], []
     for region in regions:
         lower, upper = region.codes(space)
-        axes = _axes(space, level, lower, upper, share)
+        axes = _axes(space, level, (lower, upper), share, known)
         if axes is None:
-            codes, axes = _design(space, level, (lower, upper), share or 1, rng)
+            codes, axes = _design(space, level, (lower, upper), share or 1, rng, known)
         else:
             refuse_absurd(level.name, math.prod(len(axis) for axis in axes) * len(regions))
             codes = _product(space, axes)
@@ -65,20 +74,18 @@ def region_of_grid(space: Space, level: Level, index: int, best: np.ndarray | No
 
 
 def _axes(
-    space: Space, level: Level, lower: np.ndarray, upper: np.ndarray, budget: int | None
+    space: Space, level: Level, box: tuple[np.ndarray, np.ndarray], budget: int | None, is_known: Known
 ) -> list[np.ndarray] | None:
     """Return the labels of each dimension; None where the budget is too small for a grid."""
-    fixed = {
-        j: axis
-        for j, name in enumerate(space)
-        if (axis := _fixed_axis(space, level, name, lower[j], upper[j])) is not None
-    }
+    lower, upper = box
+    found = {j: _fixed_axis(space, level, name, lower[j], upper[j]) for j, name in enumerate(space)}
+    fixed = {j: axis for j, axis in found.items() if axis is not None}
     free = [j for j in range(len(space)) if j not in fixed]
     if not free:
         return [fixed[j] for j in range(len(space))]
     if budget is None:
         return [fixed[j] if j in fixed else _spread(space, j, lower, upper, _DEFAULT_LABELS) for j in range(len(space))]
-    return _fit_budget(space, fixed, (lower, upper), budget)
+    return _fit_budget(space, fixed, box, budget, is_known)
 
 
 def _fixed_axis(space: Space, level: Level, name: str, lower: int, upper: int) -> np.ndarray | None:
@@ -102,7 +109,7 @@ def _fixed_axis(space: Space, level: Level, name: str, lower: int, upper: int) -
 
 
 def _fit_budget(
-    space: Space, fixed: Mapping[int, np.ndarray], box: tuple[np.ndarray, np.ndarray], budget: int
+    space: Space, fixed: Mapping[int, np.ndarray], box: tuple[np.ndarray, np.ndarray], budget: int, is_known: Known
 ) -> list[np.ndarray] | None:
     """Return the grid of most labels a dimension whose points fit the budget, None where three a dimension do not."""
     lower, upper = box
@@ -113,7 +120,10 @@ def _fit_budget(
 
     def fits(counts: Mapping[int, int]) -> bool:
         n_points = math.prod([len(axis) for axis in fixed.values()] + list(counts.values()))
-        return n_points <= _SPARSE * budget and 0 < len(_product(space, grid(counts))) <= budget
+        if n_points > _SPARSE * budget:
+            return False
+        codes = _product(space, grid(counts))
+        return 0 < len(codes) and np.count_nonzero(~is_known(space.keys(codes))) <= budget
 
     if fits(widths):
         return grid(widths)
@@ -131,9 +141,14 @@ def _fit_budget(
 
 
 def _design(
-    space: Space, level: Level, box: tuple[np.ndarray, np.ndarray], budget: int, rng: np.random.Generator
+    space: Space,
+    level: Level,
+    box: tuple[np.ndarray, np.ndarray],
+    budget: int,
+    rng: np.random.Generator,
+    is_known: Known,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return up to `budget` points of a shifted Sobol sequence in a box, and the grid that is as fine as they are."""
+    """Return up to `budget` new points of a shifted Sobol sequence in a box, and the grid that is as fine as they are."""
     from scipy.stats import qmc  # heavy, and only large spaces need it
 
     lower, upper = box
@@ -147,6 +162,7 @@ def _design(
             [_place(space, level, name, unit[:, j], (lower[j], upper[j])) for j, name in enumerate(space)], axis=1
         )
         codes = codes[space.satisfies(codes)]
+        codes = codes[~is_known(space.keys(codes))]
         found = codes[np.sort(np.unique(space.keys(codes), return_index=True)[1])][:budget]
         if len(found) == budget:
             break

@@ -38,8 +38,9 @@ class Level:
     pad : int
         A region reaches so many labels of the level before it to each side of its centre.
     budget : int, optional
-        At most so many points, shared equally by the regions: as many labels a dimension as fit; where not even
-        three do, points of a Sobol sequence.
+        At most so many new points, shared equally by the regions: as many labels a dimension as fit; where not even
+        three do, points of a Sobol sequence. The textbook's zoom takes fewer regions where a share would be less
+        than five labels a dimension.
     """
 
     name: str

@@ -127,7 +127,8 @@ class LevelWalk:
         n_new = 0
         if regions:
             rng = np.random.default_rng([settings.seed, run.index, run.round])
-            n_new = run.add(regions, fill(self._space, run.level, regions, rng), limit, rng)
+            filling = fill(self._space, run.level, regions, rng, lambda keys: study.log.find(keys) >= 0)
+            n_new = run.add(regions, filling, limit, rng)
             self._looked += run.looked[-len(regions) :]
             study.regions += regions
         if run.round == 0:

@@ -32,7 +32,7 @@ class SearchOptions(TypedDict, total=False):
     tolerance : float
         A level that raises the best objective by no more than this (in the objective's units) brings no improvement; 0.
     patience : int, optional
-        Levels in a row without improvement after which the search stops. Default: 1 for the preset levels; levels
+        Levels in a row without improvement after which the search stops. Default: 2 for the preset levels; levels
         that you list are all run.
     transition : str or Transition
         From a level to the regions of the next; "peak".
@@ -78,7 +78,7 @@ class Settings:
         _check_number("tolerance", tolerance, above=False)
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise StudyError(f"seed={seed!r} was asked for; it must be a whole number of 0 or more.")
-        patience = options.get("patience", 1 if levels is None else None)
+        patience = options.get("patience", 2 if levels is None else None)
         if levels is None and trials is None:
             trials = _PRESET_TRIALS
         return cls(

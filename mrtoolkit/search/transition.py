@@ -15,6 +15,8 @@ from mrtoolkit.search.objective import ranking
 from mrtoolkit.search.region import Region, whole_space
 from mrtoolkit.search.space import Space
 
+_LABELS_TO_SEE_NEW = 5  # a box of one label to each side has three old ones, and five with those between
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
@@ -80,13 +82,14 @@ class PeakTransition:
         order = ranking(history.scores, history.space.keys(history.codes))
         if index == 0 or len(order) == 0:
             return [whole_space(history.space, index)]
+        n_regions = _affordable(history.space, level)
         boxes: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for trial in order:
             centre = history.codes[trial]
             if any((lower <= centre).all() and (centre <= upper).all() for _, lower, upper in boxes):
                 continue
             boxes.append((centre, *_box(history, centre, level.pad)))
-            if len(boxes) == level.regions:
+            if len(boxes) == n_regions:
                 break
         merged = _merge(boxes)
         return [
@@ -111,6 +114,14 @@ def as_transition(value: Any) -> Transition:
         return value
     msg = f"transition={value!r} has no method `regions`; give 'peak', or an object with one (see Transition)."
     raise StudyError(msg)
+
+
+def _affordable(space: Space, level: Level) -> int:
+    """Return how many regions a level's budget can look into at five labels a dimension: fewer would see little new."""
+    if level.budget is None:
+        return level.regions
+    n_numeric = sum(not isinstance(space[name], Categorical) and space[name].size > 1 for name in space)
+    return max(1, min(level.regions, level.budget // _LABELS_TO_SEE_NEW**n_numeric))
 
 
 def _box(history: History, centre: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
