@@ -346,7 +346,7 @@ def metrics(result, rf, ppy, cash):
     mean = sum(r) / n
     deviation = math.sqrt(sum((x - mean) ** 2 for x in r) / (n - 1)) if n > 1 else NAN
     size = math.sqrt(sum(x * x for x in r) / n)
-    is_flat = deviation == 0.0 or deviation < 1e-9 * size
+    is_flat = deviation == 0.0 or deviation < 1e-7 * size
     downside = math.sqrt(sum(min(x - rf, 0.0) ** 2 for x in r) / n)
     top, fall = cash, 0.0
     for equity in result.equity:

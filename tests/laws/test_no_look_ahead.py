@@ -11,9 +11,21 @@ from oracles.random_bars import as_dataset, random_prices
 from oracles.random_rules import random_condition, random_number, random_point, random_strategy
 
 import mrtoolkit as mrt
+from mrtoolkit import P
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.indicators.composite import Composite
 from mrtoolkit.indicators.registry import get, names
+
+X, Y = mrt.ema(4), mrt.close.shift(1)
+NUMBERS = [
+    X + Y, X - Y, X * Y, X / Y, (X / Y) ** 2, -X, abs(X - Y), mrt.log(X), mrt.sqrt(X), mrt.minimum(X, Y),
+    mrt.maximum(X, Y), X.shift(3), mrt.choose(P.kind, {"a": X, "b": Y}), mrt.ema(3, of=X - Y), mrt.rsi(3, of=X + Y),
+]  # fmt: skip
+CONDITIONS = [
+    X > Y, X >= Y, X < Y, X <= Y, X == Y, X != Y, (X > Y) & (mrt.high > X), (X > Y) | (mrt.low < X), ~(X > Y),
+    (X > Y).shift(2), X.crosses_above(Y), X.crosses_below(Y), mrt.when(P.use, X > Y),
+    mrt.choose(P.kind, {"a": X > Y, "b": X < Y}),
+]  # fmt: skip
 
 SOME = settings(max_examples=1_000 if IS_LONG else 20, deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 2**32 - 1)
@@ -21,15 +33,21 @@ seeds = st.integers(0, 2**32 - 1)
 
 def bars_and_changed(rng, kind):
     """Bars, the same with one bar (or that and all later ones) made anew, and the number of that bar."""
-    n_bars = int(rng.integers(30, 150))
-    columns = random_prices(rng, n_bars, kind)
+    columns = random_prices(rng, int(rng.integers(30, 150)), kind)
+    changed, bar = changed_from(rng, columns, kind)
+    return as_dataset(columns), changed, bar
+
+
+def changed_from(rng, columns, kind):
+    """These columns with one bar (or that and all later ones) made anew, and the number of that bar."""
+    n_bars = len(columns["close"])
     bar = int(rng.integers(1, n_bars))
     last = bar + 1 if rng.random() < 0.5 else n_bars
-    anew = random_prices(rng, n_bars, kind)
+    anew, factor = random_prices(rng, n_bars, kind), rng.choice([0.4, 2.5])
     changed = {name: column.copy() for name, column in columns.items()}
     for name, column in changed.items():
-        column[bar:last] = anew[name][bar:last] * 1.37
-    return as_dataset(columns), as_dataset(changed), bar
+        column[bar:last] = anew[name][bar:last] * factor
+    return as_dataset(changed), bar
 
 
 def values_of(bars, node):
@@ -65,6 +83,22 @@ def test_future_bar_changes_no_past_feature_of_a_registered_indicator(name, kind
     assert isinstance(entry, Composite) or entry.warmup is not None
 
 
+@pytest.mark.parametrize("node", NUMBERS, ids=lambda node: node.key)
+def test_future_bar_changes_no_past_value_of_this_operator(node):
+    rng = np.random.default_rng(1)
+    for kind in ("quiet", "holes") * 3:
+        bars, changed, bar = bars_and_changed(rng, kind)
+        concrete = bind(node, random_point(rng))
+        assert_past_stands(values_of(bars, concrete), values_of(changed, concrete), bar)
+
+
+@pytest.mark.parametrize("node", CONDITIONS, ids=lambda node: node.key)
+def test_future_bar_changes_no_past_truth_of_this_operator(node):
+    for seed, kind in enumerate(("quiet", "holes", "quiet")):
+        words = {"entry": node, "exit": ~node, "side": "both"}
+        assert_no_look_ahead(np.random.default_rng(seed), kind, words, fill="close")
+
+
 @SOME
 @given(seeds)
 def test_future_bar_changes_no_past_value_of_any_operator(seed):
@@ -74,21 +108,31 @@ def test_future_bar_changes_no_past_value_of_any_operator(seed):
     assert_past_stands(values_of(bars, node), values_of(changed, node), bar)
 
 
-def assert_same_past(bars, changed, bar, words, point, **settings):
-    """Signals, fills, returns and trades before a bar are the same to the last bit."""
-    time = bars["time"].values
-    trials = []
-    for each in (bars, changed):
-        backtest = mrt.Backtest(each, mrt.Strategy(**words), store=mrt.FeatureStore(), **settings)
-        trials.append(backtest.trial({name: point[name] for name in backtest.params}))
+def trial_of(bars, words, point, **settings):
+    """One trial with a store of its own."""
+    backtest = mrt.Backtest(bars, mrt.Strategy(**words), store=mrt.FeatureStore(), **settings)
+    return backtest.trial({name: point[name] for name in backtest.params})
+
+
+def assert_same_past(trials, time):
+    """Signals, fills, returns and trades before a bar's time are the same to the last bit."""
+    n_before = int((trials[0].equity["time"].values < time).sum())
     for name in ("equity", "returns", "position"):
-        before, after = (getattr(trial, name).values for trial in trials)
-        assert_past_stands(before, after, bar)
-    done = [trial.trades[trial.trades["exit_time"].to_numpy() < time[bar]] for trial in trials]
+        assert_past_stands(*(getattr(trial, name).values for trial in trials), n_before)
+    done = [trial.trades[trial.trades["exit_time"].to_numpy() < time] for trial in trials]
     assert done[0].reset_index(drop=True).equals(done[1].reset_index(drop=True))
-    begun = [trial.trades[trial.trades["entry_time"].to_numpy() < time[bar]] for trial in trials]
+    begun = [trial.trades[trial.trades["entry_time"].to_numpy() < time] for trial in trials]
     entries = ["side", "entry_time", "entry_price", "shares"]
     assert begun[0][entries].reset_index(drop=True).equals(begun[1][entries].reset_index(drop=True))
+
+
+def assert_no_look_ahead(rng, kind, words, **settings):
+    """Change eight bars, one after the other; the past of each must stand."""
+    columns, point = random_prices(rng, 60, kind), random_point(rng)
+    before = trial_of(as_dataset(columns), words, point, **settings)
+    for _ in range(8):
+        changed, bar = changed_from(rng, columns, kind)
+        assert_same_past([before, trial_of(changed, words, point, **settings)], changed["time"].values[bar])
 
 
 @SOME
@@ -96,15 +140,15 @@ def assert_same_past(bars, changed, bar, words, point, **settings):
 def test_future_bar_changes_no_past_signal(seed):
     # filled at the close itself, the position shows the signal of that very bar
     rng = np.random.default_rng(seed)
-    bars, changed, bar = bars_and_changed(rng, ["quiet", "holes"][rng.integers(0, 2)])
-    words = {"entry": random_condition(rng, 3), "exit": random_condition(rng, 2), "side": "both"}
-    assert_same_past(bars, changed, bar, words, random_point(rng), fill="close")
+    kind, depth = ["quiet", "holes"][rng.integers(0, 2)], int(rng.integers(0, 3))
+    words = {"entry": random_condition(rng, depth), "exit": random_condition(rng, depth), "side": "both"}
+    assert_no_look_ahead(rng, kind, words, fill="close")
 
 
 @SOME
 @given(seeds, st.sampled_from(["next_open", "close"]))
 def test_future_bar_changes_no_past_trade(seed, fill):
     rng = np.random.default_rng(seed)
-    bars, changed, bar = bars_and_changed(rng, ["quiet", "wild", "holes"][rng.integers(0, 3)])
-    costs = mrt.Costs(fee=0.001, slippage=0.0005, minimum=1e-4, borrow=0.05, financing=0.05)
-    assert_same_past(bars, changed, bar, random_strategy(rng), random_point(rng), fill=fill, costs=costs)
+    kind, words = ["quiet", "wild", "holes"][rng.integers(0, 3)], random_strategy(rng)
+    costs = mrt.Costs(fee=0.001, slippage=0.0005, minimum=10.0, borrow=0.05, financing=0.05)
+    assert_no_look_ahead(rng, kind, words, fill=fill, costs=costs)
