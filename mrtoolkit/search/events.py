@@ -99,7 +99,9 @@ Listener: TypeAlias = Callable[[Event], Any]
 
 def as_listeners(value: Listener | Iterable[Listener] | None) -> tuple[Listener, ...]:
     """Return one callable, several, or none, as a tuple."""
-    found = () if value is None else (value,) if callable(value) else tuple(value)
+    if value is None:
+        return ()
+    found = (value,) if callable(value) else tuple(value) if isinstance(value, Iterable) else (value,)
     for listener in found:
         if not callable(listener):
             raise StudyError(f"on_event holds {listener!r}, which cannot be called; give functions of one event.")

@@ -123,7 +123,7 @@ def _fit_budget(
         if n_points > _SPARSE * budget:
             return False
         codes = _product(space, grid(counts))
-        return 0 < len(codes) and np.count_nonzero(~is_known(space.keys(codes))) <= budget
+        return len(codes) > 0 and int(np.count_nonzero(~is_known(space.keys(codes)))) <= budget
 
     if fits(widths):
         return grid(widths)
@@ -148,7 +148,7 @@ def _design(
     rng: np.random.Generator,
     is_known: Known,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return up to `budget` new points of a shifted Sobol sequence in a box, and the grid that is as fine as they are."""
+    """Return up to `budget` new points of a shifted Sobol sequence in a box, and a grid that is as fine as they are."""
     from scipy.stats import qmc  # heavy, and only large spaces need it
 
     lower, upper = box

@@ -65,13 +65,17 @@ class LevelRun:
 
     def next_points(self, count: int | None) -> np.ndarray:
         """Return up to `count` places of points still to be evaluated, in order; none when the round is done."""
-        while self._cursor < len(self._queue):
-            window = self._queue[self._cursor :][:count]
+        size = max(1, len(self._queue) if count is None else count)
+        found, n_found, place = [self._queue[:0]], 0, self._cursor
+        while place < len(self._queue) and n_found < size:
+            window = self._queue[place : place + size]
             waiting = window[self._log.find(self.keys[window]) < 0]
-            if len(waiting):
-                return waiting
-            self._cursor += len(window)
-        return self._queue[:0]
+            place += len(window)
+            if n_found == 0 and len(waiting) == 0:
+                self._cursor = place
+            found.append(waiting)
+            n_found += len(waiting)
+        return np.concatenate(found)[:size]
 
     def region_of(self, keys: np.ndarray) -> np.ndarray:
         """Return the region of each point, -1 for one that this level did not ask for."""

@@ -6,7 +6,7 @@ Plain arrays and JSON: opening one runs no code.
 
     study.zarr/
         zarr.json            the commit record: what was searched, the tables of levels and regions, and which of the
-                             folders below count; replaced atomically, last
+                             folders below count, with a digest of their content; replaced atomically, last
         trials-000007/       an array a column over (trial): parameters (categories as codes), level, region, value,
                              feasible, metrics, and statistics per block over (trial, block)
         bars-1f0e.../        the prices, up to 20 MB, named by their content
@@ -14,6 +14,7 @@ Plain arrays and JSON: opening one runs no code.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -121,13 +122,18 @@ def read_study(path: str | Path) -> StudyFile:
         root: Any = zarr.open_group(store, mode="r")
         arrays = {name: np.asarray(array[...]) for name, array in root[attributes["trials"]].arrays()}
         bars = _read_bars(root[attributes["bars"]]) if attributes["bars"] else None
+        if _digest(arrays) != attributes["digest"]:
+            raise ValueError("its trials are not those that were written")  # a missing chunk reads as zeros
+        return _as_file(attributes["study"], arrays, bars)
     except (KeyError, ValueError, OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise StudyError(
             f"the study at {found} is damaged ({error}); restore it from a copy, or search again."
         ) from error
     finally:
         store.close()
-    described = attributes["study"]
+
+
+def _as_file(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray], bars: xr.Dataset | None) -> StudyFile:
     metrics = {name: arrays[_METRIC_VALUE if name == "value" else name] for name in described["metrics"]}
     blocks = {name.removeprefix("block_"): values for name, values in arrays.items() if name.startswith("block_")}
     columns = {name: arrays[name] for name in ("level", "region", "value", "feasible")}
@@ -183,9 +189,9 @@ def _write_folder(file: StudyFile, folder: Path) -> None:
 
 def _write_zip(file: StudyFile, path: Path) -> None:
     path.unlink(missing_ok=True)
+    attributes = _attributes(file, "trials-000000")
     store = ZipStore(path, mode="w")
     try:
-        attributes = _attributes(file, "trials-000000")
         root = zarr.create_group(store, attributes=attributes)
         _write_arrays(root.create_group(attributes["trials"]), _trial_arrays(file))
         if attributes["bars"]:
@@ -198,7 +204,18 @@ def _write_zip(file: StudyFile, path: Path) -> None:
 def _attributes(file: StudyFile, trials: str) -> dict[str, Any]:
     is_small = file.bars is not None and file.bars.nbytes <= LARGEST_BARS
     bars = f"bars-{fingerprint(file.bars)}" if file.bars is not None and is_small else None
-    return {"format": FORMAT, "version": VERSION, "trials": trials, "bars": bars, "study": plain_json(file.described)}
+    digest = _digest({name: values for name, (_, values) in _trial_arrays(file).items()})
+    described = plain_json(file.described)
+    return {"format": FORMAT, "version": VERSION, "trials": trials, "digest": digest, "bars": bars, "study": described}
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        state.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        state.update(values.tobytes())
+    return state.hexdigest()
 
 
 def _trial_arrays(file: StudyFile) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:

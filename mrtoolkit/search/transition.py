@@ -121,7 +121,7 @@ def _affordable(space: Space, level: Level) -> int:
     if level.budget is None:
         return level.regions
     n_numeric = sum(not isinstance(space[name], Categorical) and space[name].size > 1 for name in space)
-    return max(1, min(level.regions, level.budget // _LABELS_TO_SEE_NEW**n_numeric))
+    return max(1, min(level.regions, level.budget // int(_LABELS_TO_SEE_NEW**n_numeric)))
 
 
 def _box(history: History, centre: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:

@@ -43,7 +43,9 @@ def test_a_step_that_does_not_meet_the_end_stays_below_it():
 def test_every_label_is_the_nearest_float_to_its_decimal(low, step, count, beyond):
     high = low + step * count + step * beyond
     dimension = Real(float(low), float(high), step=float(step))
-    expected = [float(Decimal(low) + i * Decimal(step)) for i in range(count + 1)]  # Decimal is exact, float() rounds once
+    expected = [
+        float(Decimal(low) + i * Decimal(step)) for i in range(count + 1)
+    ]  # Decimal is exact, float() rounds once
     assert list(dimension.labels)[: count + 1] == expected
     assert dimension.size == len(dimension.labels)
     assert dimension.encode(dimension.labels).tolist() == list(range(dimension.size))
@@ -53,9 +55,10 @@ def test_every_label_is_the_nearest_float_to_its_decimal(low, step, count, beyon
 def test_an_integer_encodes_its_labels_alone(low, step, count, value):
     dimension = Integer(low, low + step * count, step=step)
     labels = range(low, low + step * count + 1, step)
-    assert dimension.encode([value, float(value), np.int64(value)]).tolist() == [
-        labels.index(value) if value in labels else -1
-    ] * 3
+    assert (
+        dimension.encode([value, float(value), np.int64(value)]).tolist()
+        == [labels.index(value) if value in labels else -1] * 3
+    )
 
 
 def test_ten_is_one_label_however_it_is_written():
@@ -115,7 +118,13 @@ def test_categories_of_one_kind_keep_it():
 
 @pytest.mark.parametrize(
     "dimension",
-    [Integer(1, 9, step=2), Integer(1, 9, log=True), Real(0, 1), Real(1, 2, step=0.1, log=True), Categorical(["a", None, 2.5, True])],
+    [
+        Integer(1, 9, step=2),
+        Integer(1, 9, log=True),
+        Real(0, 1),
+        Real(1, 2, step=0.1, log=True),
+        Categorical(["a", None, 2.5, True]),
+    ],
 )
 def test_a_dimension_comes_back_from_its_dict(dimension):
     assert dimension_from_dict(dimension.to_dict()) == dimension

@@ -18,9 +18,13 @@ def history(points, scores, space=SPACE, axes=(TENS, TENS)):
     looked = Looked(region=whole_space(space, 0), axes=axes)
     codes = np.array(points).reshape(len(points), len(space))
     return History(
-        space=space, codes=codes, scores=np.array(scores, dtype=float), levels=np.zeros(len(codes), dtype=int),
-        looked=(looked,), seed=0,
-    )  # fmt: skip
+        space=space,
+        codes=codes,
+        scores=np.array(scores, dtype=float),
+        levels=np.zeros(len(codes), dtype=int),
+        looked=(looked,),
+        seed=0,
+    )
 
 
 def bounds(points, scores, level, **more):
@@ -46,9 +50,13 @@ def test_a_best_trial_at_the_edge_of_its_region_widens_beyond_it():
     region = Region(level=0, index=0, bounds={"x": (20, 40), "y": (20, 40)}, centre={"x": 30, "y": 30})
     axes = (np.array([20, 30, 40]), np.array([20, 30, 40]))
     past = History(
-        space=SPACE, codes=np.array([[40, 30]]), scores=np.array([1.0]), levels=np.array([0]),
-        looked=(Looked(region=region, axes=axes),), seed=0,
-    )  # fmt: skip
+        space=SPACE,
+        codes=np.array([[40, 30]]),
+        scores=np.array([1.0]),
+        levels=np.array([0]),
+        looked=(Looked(region=region, axes=axes),),
+        seed=0,
+    )
     (found,) = PeakTransition().regions(past, Level("m"), index=1, round=0)
     assert found.bounds == {"x": (30, 50), "y": (20, 40)}
     assert found.centre == {"x": 40, "y": 30}
@@ -58,8 +66,10 @@ def test_several_regions_lie_apart_best_first():
     points = [[50, 50], [60, 50], [10, 90], [90, 10], [50, 60]]
     scores = [5, 4.9, 3, 4, 4.8]
     assert bounds(points, scores, Level("m", regions=3)) == [
-        ((40, 60), (40, 60)), ((80, 100), (0, 20)), ((0, 20), (80, 100)),
-    ]  # fmt: skip
+        ((40, 60), (40, 60)),
+        ((80, 100), (0, 20)),
+        ((0, 20), (80, 100)),
+    ]
 
 
 def test_boxes_that_overlap_become_one():

@@ -10,7 +10,11 @@ from mrtoolkit.expressions import M, P, close
 from mrtoolkit.search.objective import Goal, best_index, ranking, scores
 
 METRICS = ("sharpe", "turnover", "trades")
-COLUMNS = {"sharpe": np.array([1.0, 2.0, np.nan]), "turnover": np.array([5.0, 20.0, 1.0]), "trades": np.array([30.0, 10.0, 50.0])}
+COLUMNS = {
+    "sharpe": np.array([1.0, 2.0, np.nan]),
+    "turnover": np.array([5.0, 20.0, 1.0]),
+    "trades": np.array([30.0, 10.0, 50.0]),
+}
 
 
 def goal(objective=None, constraints=(), direction="maximize", metrics=METRICS):

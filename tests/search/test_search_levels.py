@@ -86,7 +86,12 @@ def test_a_budget_that_holds_the_whole_region_takes_all_of_it():
 
 def test_a_budget_is_shared_by_the_regions():
     regions = [
-        Region(level=1, index=i, bounds={"fast": (low, low + 10), "slow": (100, 140)}, centre={"fast": low + 5, "slow": 120})
+        Region(
+            level=1,
+            index=i,
+            bounds={"fast": (low, low + 10), "slow": (100, 140)},
+            centre={"fast": low + 5, "slow": 120},
+        )
         for i, low in enumerate((5, 20, 35))
     ]
     filling = filled(SPACE, Level("medium", budget=60, regions=3), regions)
@@ -167,7 +172,7 @@ def test_a_region_comes_back_from_its_dict():
         (lambda: Level("x", pad=1.5), "pad=1.5"),
         (lambda: Level(""), "give it a name"),
         (lambda: [Level("x"), Level("x")], "two levels are named 'x'"),
-        (lambda: [], "leaves nothing to search"),
+        (list, "leaves nothing to search"),
         (lambda: ["coarse"], "which is no Level"),
         (lambda: 7, "which is no Level"),
     ],

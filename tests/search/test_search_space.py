@@ -14,9 +14,14 @@ from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.space import Space
 
 SPACE = Space(
-    fast=Real(5, 50, step=0.5), slow=Integer(20, 200), n=Integer(5, 30), overbought=Integer(60, 90, step=5),
-    k=Categorical([1.5, 3.0, None]), a=Integer(5, 30), where=P.fast < P.slow,
-)  # fmt: skip
+    fast=Real(5, 50, step=0.5),
+    slow=Integer(20, 200),
+    n=Integer(5, 30),
+    overbought=Integer(60, 90, step=5),
+    k=Categorical([1.5, 3.0, None]),
+    a=Integer(5, 30),
+    where=P.fast < P.slow,
+)
 
 
 def test_the_size_is_the_product_of_the_labels():
@@ -89,10 +94,16 @@ def test_keys_of_a_huge_lattice_are_exact():
 @pytest.mark.parametrize(
     "where",
     [
-        P.x < P.y, P.x * 2 == P.y, (P.x > 2) & (P.y <= 7) | (P.x == 1), ~(P.x >= P.y), [P.x < P.y, P.y < 9],
-        [P.x < P.y, P.kind == "b"], [P.kind != None, P.x > 1], "P.x + 1 < P.y",  # noqa: E711
+        P.x < P.y,
+        P.x * 2 == P.y,
+        (P.x > 2) & (P.y <= 7) | (P.x == 1),
+        ~(P.x >= P.y),
+        [P.x < P.y, P.y < 9],
+        [P.x < P.y, P.kind == "b"],
+        ["P.kind != None", P.x > 1],
+        "P.x + 1 < P.y",
     ],
-)  # fmt: skip
+)
 def test_the_count_of_points_is_that_of_a_plain_loop(where):
     space = Space(x=Integer(0, 9), y=Integer(0, 12), kind=Categorical(["a", "b", None]), z=Integer(1, 4), where=where)
 
@@ -135,7 +146,25 @@ def test_a_space_comes_back_from_its_dict():
     assert [node.key for node in again.where] == ["P.fast < P.slow"]
 
 
-@pytest.mark.parametrize("name", ["mean", "dims", "close", "stack", "time", "asset", "trial", "level", "region", "block", "point", "value", "feasible", "_x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mean",
+        "dims",
+        "close",
+        "stack",
+        "time",
+        "asset",
+        "trial",
+        "level",
+        "region",
+        "block",
+        "point",
+        "value",
+        "feasible",
+        "_x",
+    ],
+)
 def test_a_name_that_is_taken_is_refused(name):
     with pytest.raises(SpaceError, match=name):
         Space(**{name: Integer(1, 5)})
@@ -151,20 +180,35 @@ def test_a_name_that_is_taken_is_refused(name):
             lambda: Space(fast=Integer(10, 50), slow=Integer(1, 5), where=P.fast < P.slow),
             "'slow' ends at 5 but 'fast' starts at 10, so no trial satisfies P.fast < P.slow",
         ),
-        (lambda: Space(fast=Integer(10, 50), slow=Integer(1, 5), where=P.slow > P.fast), "'slow' ends at 5 but 'fast' starts at 10"),
-        (lambda: Space(a=Integer(0, 9), b=Integer(0, 9), where=P.a + P.b > 18), "no point of the space satisfies where=P.a . P.b > 18"),
+        (
+            lambda: Space(fast=Integer(10, 50), slow=Integer(1, 5), where=P.slow > P.fast),
+            "'slow' ends at 5 but 'fast' starts at 10",
+        ),
+        (
+            lambda: Space(a=Integer(0, 9), b=Integer(0, 9), where=P.a + P.b > 18),
+            "no point of the space satisfies where=P.a . P.b > 18",
+        ),
         (lambda: Space(a=Integer(0, 9), where=P.a * 2 == 7), "no point of the space"),
         (lambda: Space(k=Categorical(["a", "b"]), where=P.k == "c"), "no point of the space.*'a', 'b'"),
-        (lambda: Space(a=Integer(0, 10**9), b=Integer(-(10**9), -1), where=P.a < P.b), "'b' ends at -1 but 'a' starts at 0"),
-        (lambda: Space(a=Integer(0, 9), b=Integer(0, 9), where=[P.a < P.b, P.b < P.a]), "no point of the space satisfies all of"),
-        (lambda: Space(fast=Integer(1, 5), where=P.fats < 3), "names the parameter 'fats', which the space lacks; did you mean 'fast'"),
+        (
+            lambda: Space(a=Integer(0, 10**9), b=Integer(-(10**9), -1), where=P.a < P.b),
+            "'b' ends at -1 but 'a' starts at 0",
+        ),
+        (
+            lambda: Space(a=Integer(0, 9), b=Integer(0, 9), where=[P.a < P.b, P.b < P.a]),
+            "no point of the space satisfies all of",
+        ),
+        (
+            lambda: Space(fast=Integer(1, 5), where=P.fats < 3),
+            "names the parameter 'fats', which the space lacks; did you mean 'fast'",
+        ),
         (lambda: Space(fast=Integer(1, 5), where=P.fast + 1), "is no condition"),
         (lambda: Space(fast=Integer(1, 5), where=True), "is no condition"),
         (lambda: Space(fast=Integer(1, 5), where=P.fast < close), "asks for close, which is prices"),
         (lambda: Space(fast=Integer(1, 5), where=P.fast < M.trades), "M.trades, which is a metric"),
         (lambda: Space(fast=Integer(1, 5), where="ema(P.fast) < 3"), "computed from prices"),
     ],
-)  # fmt: skip
+)
 def test_a_space_that_means_nothing_is_refused(make, message):
     with pytest.raises(SpaceError, match=message):
         make()

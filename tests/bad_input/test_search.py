@@ -1,0 +1,104 @@
+"""A search that cannot mean anything is refused by one clear error, before anything is evaluated or written."""
+
+import pytest
+
+import mrtoolkit as mrt
+from mrtoolkit import M, P
+from mrtoolkit.errors import MrtoolkitError, SpaceError, StudyError
+
+SPACE = mrt.Space(fast=mrt.Integer(3, 9), slow=mrt.Integer(10, 30))
+
+
+class Evaluates(Exception):
+    pass
+
+
+def never(params):
+    raise Evaluates
+
+
+never.params = ("fast", "slow")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"objective": "sharpe"}, StudyError, "'sharpe', which is not measured.*there are value"),
+        ({"objective": "valeu"}, StudyError, "did you mean 'value'"),
+        ({"constraints": [M.trades >= 30]}, StudyError, "'trades', which is not measured"),
+        ({"direction": "up"}, StudyError, "allowed are 'maximize' and 'minimize'"),
+        ({"trials": 0}, StudyError, "trials=0"),
+        ({"trials": 1.5}, StudyError, "trials=1.5"),
+        ({"seconds": -1}, StudyError, "seconds=-1"),
+        ({"seconds": float("nan")}, StudyError, "seconds=nan"),
+        ({"seed": -1}, StudyError, "seed=-1"),
+        ({"seed": "a"}, StudyError, "seed='a'"),
+        ({"tolerance": -0.1}, StudyError, "tolerance=-0.1"),
+        ({"patience": 0}, StudyError, "patience=0"),
+        ({"transition": "paek"}, StudyError, "did you mean 'peak'"),
+        ({"on_event": 5}, StudyError, "on_event holds 5"),
+        ({"on_event": [5]}, StudyError, "on_event holds 5"),
+        ({"budget": 5}, StudyError, "was given budget=, which it does not know"),
+        ({"patiense": 5}, StudyError, "did you mean 'patience'"),
+        ({"levels": []}, SpaceError, "leaves nothing to search"),
+        ({"levels": [mrt.Level("x", grid={"fast": [2]})]}, SpaceError, "fast=2, but the space has it from 3 to 9"),
+        ({"levels": [mrt.Level("x", grid={"fast": [3.5]})]}, SpaceError, "fast=3.5"),
+        ({"levels": [mrt.Level("x", grid={"fats": [3]})]}, SpaceError, "did you mean 'fast'"),
+    ],
+)
+def test_a_search_that_means_nothing_is_refused(tmp_path, arguments, error, message):
+    with pytest.raises(error, match=message):
+        mrt.optimize(never, SPACE, study=tmp_path / "s.zarr", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (mrt.Space(fast=mrt.Integer(3, 9)), "uses the parameter 'slow', which the space lacks"),
+        (mrt.Space(fast=mrt.Integer(3, 9), slo=mrt.Integer(3, 9)), "'slow', which the space lacks; did you mean 'slo'"),
+        (
+            mrt.Space(fast=mrt.Integer(3, 9), slow=mrt.Integer(10, 30), n=mrt.Integer(1, 2)),
+            "the parameter 'n', which the strategy does not use.*it uses fast, slow",
+        ),
+        ({"fast": [1, 2]}, r"write mrt.Space\("),
+        (None, r"write mrt.Space\("),
+    ],
+)
+def test_parameters_must_be_those_of_the_strategy(space, message):
+    with pytest.raises(SpaceError, match=message):
+        mrt.optimize(never, space)
+
+
+def test_a_parameter_named_like_a_metric_is_refused():
+    bars = mrt.data.simulate(bars=200, seed=0)
+    backtest = mrt.Backtest(bars, mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow)))
+    with pytest.raises(MrtoolkitError, match="sharpe"):
+        mrt.optimize(backtest, mrt.Space(fast=mrt.Integer(3, 9), sharpe=mrt.Integer(10, 30)))
+
+
+def test_a_strategy_without_parameters_is_not_searched(tmp_path):
+    bars = mrt.data.simulate(bars=200, seed=0)
+    backtest = mrt.Backtest(bars, mrt.Strategy(entry=mrt.ema(5) > mrt.ema(10)))
+    with pytest.raises(MrtoolkitError, match="no parameter"):
+        mrt.optimize(backtest, SPACE, study=tmp_path / "s.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("evaluator", [7, "sharpe", mrt.Space, [1, 2]])
+def test_what_cannot_be_called_is_not_searched(evaluator):
+    with pytest.raises(StudyError, match="a Backtest, or a callable"):
+        mrt.optimize(evaluator, SPACE)
+
+
+def test_a_first_level_that_where_forbids_whole_is_refused(tmp_path):
+    space = mrt.Space(fast=mrt.Integer(3, 9), slow=mrt.Integer(3, 30), where=P.fast < P.slow)
+    level = mrt.Level("coarse", grid={"fast": [5, 6], "slow": [3, 4]})
+    with pytest.raises(SpaceError, match="no point of level 'coarse' satisfies where=P.fast < P.slow"):
+        mrt.optimize(never, space, levels=[level], study=tmp_path / "s.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ask_wants_a_number_of_points():
+    with pytest.raises(StudyError, match="1 point or more"):
+        mrt.MultiResOptimizer(never, SPACE).ask(0)

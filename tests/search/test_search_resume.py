@@ -1,0 +1,308 @@
+"""A study on disk: interrupted, gone on with, refused where it is another one; nothing finished is lost."""
+
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.expressions import M, P
+from mrtoolkit.search import loop, storage
+from mrtoolkit.search.dimensions import Categorical, Integer, Real
+from mrtoolkit.search.level import Level
+from mrtoolkit.search.loading import load_study
+from mrtoolkit.search.optimizer import MultiResOptimizer, optimize
+from mrtoolkit.search.space import Space
+
+CROSS = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)
+
+
+def log_of(study):
+    return study.to_pandas().to_dict("records")
+
+
+def interrupt_after(monkeypatch, evaluator, n_batches):
+    """Let the evaluator be interrupted, as Ctrl-C does, when it begins batch number n_batches."""
+    evaluate, count = evaluator.evaluate, [0]
+
+    def interrupted(points):
+        count[0] += 1
+        if count[0] > n_batches:
+            raise KeyboardInterrupt
+        return evaluate(points)
+
+    monkeypatch.setattr(evaluator, "evaluate", interrupted)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(loop, "_FIRST_BATCH", 10)
+    monkeypatch.setattr(loop, "next_size", lambda *_: 10)
+
+
+@pytest.mark.parametrize("name", ["s.zarr", "s.zarr.zip"])
+def test_ctrl_c_leaves_the_study_so_far_saved_and_usable(cross, make_cross, monkeypatch, tmp_path, name):
+    interrupt_after(monkeypatch, cross, 5)
+    events = []
+    study = optimize(cross, CROSS, trials=100, study=tmp_path / name, on_event=events.append)
+    assert len(study) == sum(cross.batches) > 40
+    assert study.stopped == f"interrupted by the user after {len(study)} trials."
+    assert events[-1].reason == study.stopped
+    assert study.levels["run"].sum() == len(study)
+    assert cross.persisted == 1
+    loaded = load_study(tmp_path / name)
+    assert loaded.trials.identical(study.trials)
+    assert loaded.best == study.best
+    assert loaded.stopped == study.stopped
+
+
+def test_ctrl_c_before_the_first_batch_writes_nothing(cross, monkeypatch, tmp_path):
+    interrupt_after(monkeypatch, cross, 0)
+    study = optimize(cross, CROSS, trials=100, study=tmp_path / "s.zarr")
+    assert len(study) == 0
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StudyError, match="0 trials"):
+        _ = study.best
+    assert "0 trials" in repr(study)
+
+
+@pytest.mark.parametrize("n_batches", range(1, 12))
+def test_a_search_interrupted_and_gone_on_with_makes_the_same_trials(make_cross, monkeypatch, tmp_path, n_batches):
+    whole = optimize(make_cross(), CROSS, trials=100)
+    first, second = make_cross(), make_cross()
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, first, n_batches)
+        partial = optimize(first, CROSS, trials=100, study=tmp_path / "s.zarr")
+    study = optimize(second, CROSS, trials=100, study=tmp_path / "s.zarr")
+    assert log_of(study) == log_of(whole)
+    assert log_of(partial) == log_of(whole)[: len(partial)]
+    assert sum(second.batches) == len(whole) - len(partial)  # nothing was evaluated again
+    assert study.regions == whole.regions
+    assert study.stopped == whole.stopped
+    assert log_of(load_study(tmp_path / "s.zarr")) == log_of(whole)
+    for column in ("points", "reused", "run", "features used", "best"):
+        assert study.levels[column].equals(whole.levels[column])
+
+
+def test_killed_without_a_last_word_what_was_saved_is_gone_on_with(make_cross, monkeypatch, tmp_path):
+    whole = optimize(make_cross(), CROSS, trials=100)
+    optimizer = MultiResOptimizer(make_cross(), CROSS, trials=100, study=tmp_path / "s.zarr")
+    for _ in range(4):
+        points = optimizer.ask(10)
+        optimizer.tell(points, optimizer.evaluator.evaluate(points))
+    saved = load_study(tmp_path / "s.zarr")  # as a kill would leave it
+    assert 10 <= len(saved) <= 40
+    assert saved.stopped == ""
+    study = optimize(make_cross(), CROSS, trials=100, study=tmp_path / "s.zarr")
+    assert log_of(study) == log_of(whole)
+
+
+def test_a_finished_study_is_not_searched_again(make_cross, tmp_path):
+    first = optimize(make_cross(), CROSS, trials=100, study=tmp_path / "s.zarr")
+    before = (tmp_path / "s.zarr" / "zarr.json").stat().st_mtime_ns
+    second = make_cross()
+    again = optimize(second, CROSS, trials=100, study=tmp_path / "s.zarr")
+    assert second.batches == []
+    assert again.trials.identical(first.trials)
+    assert (tmp_path / "s.zarr" / "zarr.json").stat().st_mtime_ns == before
+
+
+def test_listed_levels_go_on_with_a_larger_budget_and_a_smaller_one_loses_nothing(make_cross, tmp_path):
+    level = [Level("all", grid={"fast": range(5, 15), "slow": range(20, 40)})]
+    path = tmp_path / "s.zarr"
+    assert len(optimize(make_cross(), CROSS, levels=level, trials=60, study=path)) == 60
+    second = make_cross()
+    study = optimize(second, CROSS, levels=level, study=path)
+    assert len(study) == 200
+    assert sum(second.batches) == 140
+    assert len(optimize(make_cross(), CROSS, levels=level, trials=30, study=path)) == 30
+    assert len(load_study(path)) == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "seed: 0 there, 1 here"),
+        ({"objective": "trades"}, "objective: 'sharpe' there, 'trades' here"),
+        ({"constraints": [M.trades > 5]}, "constraints"),
+        ({"direction": "minimize"}, "direction"),
+        ({"levels": [Level("one", labels=3)]}, r"levels\[0\].labels: 2 there, 3 here"),
+        (
+            {"space": Space(fast=Real(5, 60, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)},
+            "space.dimensions.fast.high: 50.0 there, 60.0 here",
+        ),
+    ],
+)
+def test_a_study_of_another_search_is_refused_by_what_differs(make_cross, tmp_path, change, message):
+    path = tmp_path / "s.zarr"
+    same = {"space": CROSS, "levels": [Level("one", labels=2)]}
+    optimize(make_cross(), study=path, **same)
+    content = (path / "zarr.json").read_bytes()
+    with pytest.raises(StudyError, match=message):
+        MultiResOptimizer(make_cross(), study=path, **(same | change))
+    with pytest.raises(StudyError, match=r"evaluator.costs.fee: 0.001 there, 0.002 here"):
+        MultiResOptimizer(make_cross(fee=0.002), study=path, **same)
+    assert (path / "zarr.json").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["s.zarr", "s.zarr.zip"])
+def test_a_saved_study_says_all_that_it_said(cross, tmp_path, name):
+    space = Space(
+        x=Real(0, 1, step=0.1),
+        n=Integer(1, 3),
+        kind=Categorical(["a", None, "b"]),
+        flag=Categorical([True, False]),
+        k=Categorical([1.5, 3.0, None]),
+    )
+
+    def value(p):
+        return float("nan") if p["kind"] == "b" else p["x"] + p["n"] + (p["k"] or 0) + p["flag"]
+
+    study = optimize(value, space, trials=60)
+    assert study.save(tmp_path / name) == tmp_path / name
+    loaded = load_study(tmp_path / name)
+    assert loaded.trials.identical(study.trials)
+    assert loaded.levels.equals(study.levels)
+    assert loaded.regions == study.regions
+    assert loaded.space == space
+    assert (loaded.objective, loaded.direction, loaded.seed, loaded.stopped) == ("value", "maximize", 0, study.stopped)
+    assert loaded.best == study.best
+    assert loaded.plateau == study.plateau
+    assert repr(loaded) == repr(study)
+    assert loaded.evaluator is None
+    with pytest.raises(StudyError, match=r"load_study\(path, backtest=...\)"):
+        loaded.verify()
+    assert load_study(tmp_path / name, backtest=value).verify(5).is_ok
+
+
+def test_blocks_and_the_benchmark_are_kept(cross, tmp_path):
+    study = optimize(cross, CROSS, trials=40)
+    study.save(tmp_path / "s.zip")
+    loaded = load_study(tmp_path / "s.zip", backtest=cross)
+    np.testing.assert_array_equal(loaded.log.blocks["sum"], study.log.blocks["sum"])
+    assert loaded.log.blocks["sum_sq"].shape == (len(study), 2)
+    assert loaded.benchmark == {"sharpe": 0.5, "trades": 1.0}
+    assert load_study(tmp_path / "s.zip").benchmark == {"sharpe": 0.5, "trades": 1.0}
+    with pytest.raises(StudyError, match="fee: 0.001 there, 0.5 here"):
+        load_study(tmp_path / "s.zip", backtest=type(cross)(fee=0.5))
+
+
+def test_what_is_on_disk_is_plain_arrays_and_json(cross, tmp_path):
+    import zarr
+
+    space = Space(x=Integer(0, 3), kind=Categorical(["a", None]))
+    optimize(lambda p: p["x"], space).save(tmp_path / "s.zarr")
+    record = json.loads((tmp_path / "s.zarr" / "zarr.json").read_text())["attributes"]
+    assert record["study"]["space"]["dimensions"]["kind"]["values"] == ["a", None]
+    group = zarr.open_group(tmp_path / "s.zarr" / record["trials"], mode="r")
+    assert group["kind"][...].tolist() == [0, 1] * 4
+    assert group["x"][...].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert all(array.dtype.kind in "iufb" for _, array in group.arrays())
+
+
+def test_saving_again_replaces_the_study_and_leaves_nothing_behind(make_cross, tmp_path):
+    path = tmp_path / "s.zarr"
+    for trials in (20, 40):
+        optimize(make_cross(), CROSS, trials=trials).save(path)
+    assert len(load_study(path)) > 20
+    assert sorted(entry.name[:6] for entry in path.iterdir()) == ["trials", "zarr.j"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["s.zarr"]
+
+
+@pytest.mark.parametrize("name", ["s.zarr", "s.zarr.zip"])
+def test_a_write_that_breaks_off_leaves_the_old_study(make_cross, tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    first = optimize(make_cross(), CROSS, trials=20)
+    first.save(path)
+
+    write = storage._write_arrays
+
+    def breaks(group, arrays):
+        write(group, dict(list(arrays.items())[:3]))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "_write_arrays", breaks)
+        with pytest.raises(KeyboardInterrupt):
+            optimize(make_cross(), CROSS, trials=40).save(path)
+    assert load_study(path).trials.identical(first.trials)
+    second = optimize(make_cross(), CROSS, trials=40)
+    second.save(path)
+    assert load_study(path).trials.identical(second.trials)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_a_first_write_that_breaks_off_leaves_nothing(cross, tmp_path, monkeypatch):
+    def breaks(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(storage, "_write_arrays", breaks)
+    with pytest.raises(OSError, match="disk full"):
+        optimize(cross, CROSS, trials=20).save(tmp_path / "s.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_study_is_named(cross, tmp_path):
+    path = tmp_path / "s.zarr"
+    optimize(cross, CROSS, trials=20).save(path)
+    broken = tmp_path / "broken.zarr"
+    shutil.copytree(path, broken)
+    shutil.rmtree(next(broken.glob("trials-*")) / "value")
+    with pytest.raises(StudyError, match="broken.zarr is damaged"):
+        load_study(broken)
+    lost = tmp_path / "lost.zarr"
+    shutil.copytree(path, lost)
+    (next(lost.glob("trials-*")) / "value" / "c" / "0").unlink()
+    with pytest.raises(StudyError, match="lost.zarr is damaged .its trials are not those that were written"):
+        load_study(lost)
+    record = json.loads((path / "zarr.json").read_text())
+    record["attributes"]["version"] = 99
+    (path / "zarr.json").write_text(json.dumps(record))
+    with pytest.raises(StudyError, match="version 99 of the format"):
+        load_study(path)
+    torn = tmp_path / "torn.zip"
+    optimize(cross, CROSS, trials=20).save(torn)
+    torn.write_bytes(torn.read_bytes()[:500])
+    with pytest.raises(StudyError, match="not a study"):
+        load_study(torn)
+
+
+def test_a_file_or_folder_that_is_no_study_is_left_alone(cross, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    (tmp_path / "prices.csv").write_text("time,close")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("a.txt", "mine")
+    (tmp_path / "other.zarr").mkdir()
+    (tmp_path / "other.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    for name in ("notes", "prices.csv", "other.zip", "other.zarr"):
+        with pytest.raises(StudyError, match="choose another path|not a study"):
+            optimize(cross, CROSS, trials=20, study=tmp_path / name)
+        with pytest.raises(StudyError, match="choose another path|not a study"):
+            optimize(cross, CROSS, trials=20).save(tmp_path / name)
+        with pytest.raises(StudyError):
+            load_study(tmp_path / name)
+    with pytest.raises(StudyError, match="there is no study at"):
+        load_study(tmp_path / "nowhere.zarr")
+    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
+    assert not (tmp_path / "nowhere.zarr").exists()
+
+
+def test_an_empty_folder_may_become_a_study(cross, tmp_path):
+    (tmp_path / "s.zarr").mkdir()
+    study = optimize(cross, CROSS, trials=20, study=tmp_path / "s.zarr")
+    assert len(load_study(tmp_path / "s.zarr")) == len(study)
+
+
+def test_a_callable_objective_comes_back_as_its_text(cross, tmp_path):
+    def half(metrics):
+        return metrics.sharpe / 2
+
+    study = optimize(cross, CROSS, trials=20, objective=half)
+    study.save(tmp_path / "s.zarr")
+    loaded = load_study(tmp_path / "s.zarr", backtest=cross)
+    assert loaded.objective.endswith("half")
+    assert loaded.best == study.best
+    assert "buy and hold" not in repr(loaded)
