@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest.dense import evaluate, record
 from mrtoolkit.backtest.market import Market, block_edges, cost_rates, read_prices
-from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, METRICS, UNITS, as_metrics, compute_metrics
+from mrtoolkit.backtest.metrics import METRICS, UNITS, as_metrics, compute_metrics
 from mrtoolkit.backtest.model import Costs
 from mrtoolkit.backtest.objective import ObjectiveFunction
 from mrtoolkit.backtest.points import as_request, frame_of
+from mrtoolkit.backtest.running import block_statistics, mean_of_assets, measure
 from mrtoolkit.backtest.settings import check_settings, resolve_start, start_text
 from mrtoolkit.backtest.trial import Trial, make_trial
 from mrtoolkit.data.bars import as_bars
@@ -165,7 +167,7 @@ class Backtest:
         """
         names = as_metrics(metrics)
         request = as_request(points)
-        values = self._measure(request.frame, names)
+        values = measure(self._plan, self._market, self._points(request.frame), names)
         assets = {"asset": self.bars["asset"].values} if "asset" in self.bars.dims else {}
         if request.dims is None:
             dims: tuple[str, ...] = ("trial",)
@@ -185,6 +187,28 @@ class Backtest:
         }
         return xr.Dataset(data, coords=coords | assets, attrs=self._provenance())
 
+    def blocks(self, points: Mapping[str, Any] | pd.DataFrame | Sequence[Mapping[str, Any]]) -> xr.Dataset:
+        """Run points and return their sufficient statistics per block of time, from which every metric follows.
+
+        Returns
+        -------
+        xr.Dataset
+            Over (trial, block), and asset where the bars have assets: bars; sum, sum_sq and downside_sq of returns;
+            growth, highest, lowest and worst (drawdown); trades, wins, gains, losses; held, turnover, position. The
+            parameters are coordinates of trial, and start (the opening time of its first bar) of block.
+        """
+        frame = as_request(points).frame
+        values = block_statistics(self._plan, self._market, self._points(frame))
+        assets = {"asset": self.bars["asset"].values} if "asset" in self.bars.dims else {}
+        coords: dict[str, Any] = {name: ("trial", frame[name].to_numpy()) for name in frame.columns}
+        coords["start"] = ("block", self.bars["time"].values[self._market.edges[:-1]])
+        dims = ("trial", *assets, "block")
+        return xr.Dataset(
+            {name: (dims, values[..., k] if assets else values[:, 0, :, k]) for k, name in enumerate(STATISTICS)},
+            coords=coords | assets,
+            attrs=self._provenance(),
+        )
+
     def trial(self, params: Mapping[str, Any]) -> Trial:
         """Run one point and return all of it: metrics, trades, equity, returns, position.
 
@@ -196,7 +220,7 @@ class Backtest:
         points = self._points(frame_of([dict(params)]))
         (signals,) = self._plan.signals(points)
         blocks = evaluate(self._market, signals)[0]
-        numbers = self._compute(blocks, self.metrics)
+        numbers = compute_metrics(blocks, self.metrics, self._market)
         metrics: dict[str, float | xr.DataArray] = {name: float(array[0]) for name, array in numbers.items()}
         if "asset" in self.bars.dims:
             coords = {"asset": self.bars["asset"]}
@@ -213,12 +237,13 @@ class Backtest:
     def evaluate(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate a table of points; over several assets each metric is the mean of those assets that have one."""
         before = self.store.counters.computed
-        blocks = self._blocks(points)
+        blocks = block_statistics(self._plan, self._market, self._points(points))
         return self._evaluation(blocks, computed=self.store.counters.computed - before)
 
     def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate points one by one with the dense engine, each with a store of its own: nothing is shared or read."""
-        blocks = [self._blocks(points.iloc[[k]], FeatureStore()) for k in range(len(points))]
+        rows = [self._points(points.iloc[[k]]) for k in range(len(points))]
+        blocks = [block_statistics(replace(self._plan, store=FeatureStore()), self._market, row) for row in rows]
         return self._evaluation(np.concatenate(blocks), computed=0)
 
     def features(self, points: pd.DataFrame) -> frozenset[str]:
@@ -291,30 +316,9 @@ class Backtest:
     def _points(self, frame: pd.DataFrame) -> Points:
         return Points.from_frame(frame, self.params)
 
-    def _blocks(self, frame: pd.DataFrame, store: FeatureStore | None = None) -> np.ndarray:
-        """Block statistics of all points, (point, asset, block, statistic)."""
-        plan = self._plan if store is None else replace(self._plan, store=store)
-        slices = [(s.points, evaluate(self._market, s)) for s in plan.signals(self._points(frame))]
-        result = np.empty((len(frame), *slices[0][1].shape[1:])) if slices else np.empty((0, 1, 1, 15))
-        for positions, blocks in slices:
-            result[positions] = blocks
-        return result
-
-    def _measure(self, frame: pd.DataFrame, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Metrics (point, asset), holding the block statistics of one slice at a time."""
-        result = {name: np.full((len(frame), len(self._market.prices)), np.nan) for name in names}
-        with_drawdown = bool(DRAWDOWN_METRICS.intersection(names))
-        for signals in self._plan.signals(self._points(frame)):
-            blocks = evaluate(self._market, signals, with_drawdown=with_drawdown)
-            for name, values in self._compute(blocks, names).items():
-                result[name][signals.points] = values
-        return result
-
-    def _compute(self, blocks: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:
-        return compute_metrics(blocks, names, periods_per_year=self.periods_per_year, risk_free=self.risk_free)
-
     def _evaluation(self, blocks: np.ndarray, *, computed: int) -> Evaluation:
-        metrics = {name: mean_of_assets(values) for name, values in self._compute(blocks, self.metrics).items()}
+        numbers = compute_metrics(blocks, self.metrics, self._market)
+        metrics = {name: mean_of_assets(values) for name, values in numbers.items()}
         sums = {"sum": blocks[..., 1].mean(axis=1), "sum_sq": blocks[..., 2].mean(axis=1)}
         return Evaluation(metrics=metrics, blocks=sums, features_computed=computed)
 
@@ -324,12 +328,3 @@ class Backtest:
             "periods_per_year": self.periods_per_year, "risk_free": self.risk_free, "start": str(self.start),
             "bars": fingerprint(self.bars),
         }  # fmt: skip
-
-
-def mean_of_assets(values: np.ndarray) -> np.ndarray:
-    """Mean over assets of (point, asset) values that are not missing; NaN where all are."""
-    if values.shape[1] == 1:
-        return np.asarray(values[:, 0])
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1))

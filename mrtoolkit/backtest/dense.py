@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +12,6 @@ from mrtoolkit.backtest._kernels.dense import Settings, combine, simulate
 from mrtoolkit.backtest._kernels.trials import run_trials
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.strategy.plan import Signals
-
-_WORTH_A_THREAD = 1_000_000  # bars times trials: some milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,24 +36,13 @@ def evaluate(market: Market, signals: Signals, *, with_drawdown: bool = True) ->
     n_trials, n_assets, n_blocks = len(signals.points), len(market.prices), len(market.edges) - 1
     stats = np.zeros((n_assets, n_trials, n_blocks, len(STATISTICS)))
     measured = (market.risk_free_bar, market.edges, with_drawdown)
-
-    def run(asset: int, part: slice) -> None:
+    for asset in range(n_assets):
         masks = tuple(mask[asset] for mask in signals.masks)
         settings = tuple(values[asset] for values in signals.settings)
         run_trials(
-            market.prices[asset], masks, settings, signals.index[part], signals.warm[asset, part],
-            market.setup(asset), market.costs, measured, stats[asset, part],
+            market.prices[asset], masks, settings, signals.index, signals.warm[asset],
+            market.setup(asset), market.costs, measured, stats[asset],
         )  # fmt: skip
-
-    cores = os.cpu_count() or 1
-    n_parts = min(n_trials, cores) if n_trials * market.n_bars >= _WORTH_A_THREAD else 1
-    borders = np.linspace(0, n_trials, n_parts + 1).astype(int)
-    work = [(asset, slice(a, b)) for asset in range(n_assets) for a, b in itertools.pairwise(borders)]
-    if len(work) == 1:
-        run(*work[0])
-    else:
-        with ThreadPoolExecutor(cores) as pool:  # the kernels hold no GIL; each trial has its own place in `stats`
-            list(pool.map(lambda each: run(*each), work))
     return stats.swapaxes(0, 1)
 
 

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest.market import Market
 from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.statistics.blocks import Array, deviation, drawdown
 
@@ -154,10 +155,8 @@ def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
     return wanted
 
 
-def compute_metrics(
-    blocks: Array, names: Iterable[str], *, periods_per_year: float, risk_free: float
-) -> dict[str, Array]:
+def compute_metrics(blocks: Array, names: Iterable[str], market: Market) -> dict[str, Array]:
     """Metrics (...) of block statistics (..., block, statistic)."""
-    window = WindowStatistics.from_blocks(blocks, periods_per_year, risk_free)
+    window = WindowStatistics.from_blocks(blocks, market.periods_per_year, market.risk_free)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {name: np.asarray(METRICS[name](window), dtype=float) for name in names}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -18,6 +19,7 @@ from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, structural_pa
 
 _SLICE_BYTES = 64 * 2**20
 _SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
+_WORTH_A_SLICE = 1_000_000  # bars times points: some milliseconds
 _NEVER = Constant(False)
 
 
@@ -56,10 +58,21 @@ class Plan:
 
     def signals(self, points: Points) -> Iterator[Signals]:
         """Yield the signals of all points, in slices that are small in memory and time."""
+        for part in self.slices(points):
+            yield part()
+
+    def slices(self, points: Points, at_least: int = 1) -> list[Callable[[], Signals]]:
+        """The signals of all points as functions that compute a slice each, in any order and from any thread.
+
+        `at_least` slices are made of each group of points that is large enough to be worth it.
+        """
+        result: list[Callable[[], Signals]] = []
         for positions, nodes in self._groups(points):
-            step = self._slice_length(nodes)
+            worth = len(positions) * self.bars.sizes["time"] >= _WORTH_A_SLICE
+            step = min(self._slice_length(nodes), -(-len(positions) // (at_least if worth else 1)))
             for start in range(0, len(positions), step):
-                yield self._slice(points, positions[start : start + step], nodes)
+                result.append(partial(self._slice, points, positions[start : start + step], nodes))
+        return result
 
     def calls(self, points: Points) -> list[Call]:
         """The distinct indicator calls that the points use, with their values; computes nothing."""
