@@ -100,7 +100,7 @@ class Backtest:
         )  # fmt: skip
         self.bars = as_bars(bars)
         self.strategy = strategy
-        self.fill, self.engine, self.blocks, self.cash = fill, engine, int(blocks), float(cash)
+        self.fill, self.engine, self.n_blocks, self.cash = fill, engine, int(blocks), float(cash)
         self.store = session_store() if store is None else store
         self.risk_free = float(risk_free)
         self.periods_per_year = bars_per_year(self.bars) if periods_per_year is None else float(periods_per_year)
@@ -113,7 +113,7 @@ class Backtest:
         return Market(
             prices=prices,
             ends=ends,
-            edges=block_edges(self._start, self.bars.sizes["time"], self.blocks),
+            edges=block_edges(self._start, self.bars.sizes["time"], self.n_blocks),
             at_close=self.fill == "close",
             waiting=self.strategy.reentry == "signal",
             cash=self.cash,
@@ -269,7 +269,7 @@ class Backtest:
         """The same metrics for buying at the first measured bar's signal and holding, with the same costs."""
         hold = Backtest(
             self.bars, _HOLD, costs=self.costs, fill=self.fill, store=self.store, start=self._start,
-            periods_per_year=self.periods_per_year, risk_free=self.risk_free, blocks=self.blocks, cash=self.cash,
+            periods_per_year=self.periods_per_year, risk_free=self.risk_free, blocks=self.n_blocks, cash=self.cash,
         )  # fmt: skip
         return {name: float(values[0]) for name, values in hold.evaluate(frame_of([{}])).metrics.items()}
 
@@ -288,7 +288,7 @@ class Backtest:
             "start": start_text(self.bars, self._start),
             "periods_per_year": self.periods_per_year,
             "risk_free": self.risk_free,
-            "blocks": self.blocks,
+            "blocks": self.n_blocks,
             "cash": self.cash,
             "bars": fingerprint(self.bars),
         }

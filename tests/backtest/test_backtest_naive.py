@@ -94,6 +94,7 @@ def assert_agrees(bars, words, points, costs, choices, start=0):
     )  # fmt: skip
     rows = [{name: point[name] for name in backtest.params} for point in points]
     run = backtest.run(rows) if backtest.params else None
+    blocks = None if run is None else blocks_of(backtest, rows)
     for k, (point, row) in enumerate(zip(points, rows, strict=True)):
         expected = naive_trial(
             bars, words, point, fill=choices["fill"], costs=costs, start=start, rf=choices["risk_free"],
@@ -105,7 +106,13 @@ def assert_agrees(bars, words, points, costs, choices, start=0):
         assert_same_metrics(trial.metrics, expected)
         if run is not None:
             assert_same_metrics({name: float(run[name][k]) for name in backtest.metrics}, expected)
-            assert_same_blocks(backtest._blocks(pd.DataFrame(rows, dtype=object))[k, 0], expected)
+            assert_same_blocks(blocks[k], expected)
+
+
+def blocks_of(backtest, rows):
+    """The record of some points, (point, block, statistic)."""
+    record = backtest.blocks(pd.DataFrame(rows, dtype=object)).to_array()
+    return record.transpose("trial", "block", "variable").values
 
 
 def block_edges(backtest):
