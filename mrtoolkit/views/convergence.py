@@ -1,0 +1,189 @@
+"""How a search went: the value of every trial, the best so far, and the level that each belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from bokeh.models import ColumnDataSource, FixedTicker, LinearAxis, Range1d
+from bokeh.models.annotations import BoxAnnotation
+from bokeh.plotting import figure
+
+from mrtoolkit.views.theme import (
+    GREY,
+    VERMILLION,
+    add_hover,
+    label,
+    level_colours,
+    number,
+    style_axis,
+    style_legend,
+    themed_figure,
+)
+from mrtoolkit.views.thinning import thinned_places
+from mrtoolkit.views.trial_table import (
+    is_feasible,
+    level_names,
+    level_numbers,
+    objective_values,
+    parameter_names,
+    trials_of,
+)
+
+_POINTS = 5_000
+_NAMED = 12  # bands up to which each is named above the picture
+
+
+def convergence_data(study: Any) -> xr.Dataset:
+    """Return each trial's value and the best until then, in the order in which the trials were run.
+
+    Returns
+    -------
+    xr.Dataset (trial)
+        `number` from 1; `value` (NaN where there is none); `best`, the best value so far of a trial that satisfies the
+        constraints (NaN before the first); `improved`; `feasible`; `level`, counted from 0.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials.
+    """
+    trials = trials_of(study)
+    allowed = objective_values(study)
+    sign = 1.0 if study.direction == "maximize" else -1.0
+    best = sign * np.fmax.accumulate(sign * allowed)
+    before = np.concatenate([[np.nan], best[:-1]])
+    improved = np.isfinite(best) & (~np.isfinite(before) | (sign * best > sign * before))
+    return xr.Dataset(
+        {
+            "number": ("trial", np.arange(1, trials.sizes["trial"] + 1)),
+            "value": ("trial", trials["value"].to_numpy().astype(float)),
+            "best": ("trial", best),
+            "improved": ("trial", improved),
+            "feasible": ("trial", is_feasible(study)),
+            "level": ("trial", level_numbers(study)),
+        },
+        attrs={"objective": str(study.objective), "direction": str(study.direction)},
+    )
+
+
+def level_bands(study: Any) -> pd.DataFrame:
+    """Return the stretches of trials that belong to one level: `level`, `name`, `first`, `last` (numbers from 1)."""
+    levels = level_numbers(study)
+    names = level_names(study)
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(levels) != 0]))
+    ends = np.concatenate([starts[1:], [levels.size]])
+    return pd.DataFrame(
+        {"level": levels[starts], "name": [names[i] for i in levels[starts]], "first": starts + 1, "last": ends}
+    )
+
+
+def convergence(study: Any, *, height: int = 340) -> figure:
+    """Return the picture of a search: a point a trial, the best so far as a step line, the levels as bands.
+
+    Parameters
+    ----------
+    study : Study
+        With at least one trial.
+    height : int
+        Pixels.
+
+    Returns
+    -------
+    bokeh.plotting.figure
+        Above 5,000 trials, the points are thinned to the highest and lowest of each stretch; the line stays exact.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials.
+    """
+    data = convergence_data(study)
+    count = data.sizes["trial"]
+    plot = themed_figure(
+        title="Convergence", x_label="Trial", y_label=str(study.objective), height=height,
+        x_range=Range1d(0.5, count + 0.5),
+    )  # fmt: skip
+    plot.xaxis.ticker.min_interval = 1
+    if not np.isfinite(data["value"].to_numpy()).any():
+        plot.y_range = Range1d(0.0, 1.0)  # nothing to draw, but axes all the same
+    bands = level_bands(study)
+    _draw_bands(plot, bands)
+    points = _draw_points(plot, study, data, named=len(bands) <= _NAMED)
+    line = _draw_best(plot, data)
+    add_hover(plot, [line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
+    add_hover(
+        plot, points, [("Trial", "@number{0,0}"), (str(study.objective), "@value{0.0000}"), ("Parameters", "@params")]
+    )
+    final = data["best"].to_numpy()[-1]
+    plot.title.text = _title(data, float(final))
+    style_legend(plot)
+    return plot
+
+
+def _title(data: xr.Dataset, final: float) -> str:
+    count = data.sizes["trial"]
+    trials = f"{count:,} trial{'s' if count != 1 else ''}"
+    missing = int((~np.isfinite(data["value"].to_numpy())).sum())
+    gaps = f"; {missing:,} without a value" if missing else ""
+    if not np.isfinite(final):
+        return f"{trials}, none with a value that counts"
+    return f"Best {data.attrs['objective']} {number(final)} after {trials}{gaps}"
+
+
+def _draw_bands(plot: figure, bands: pd.DataFrame) -> None:
+    first, last = bands["first"].to_numpy().astype(float), bands["last"].to_numpy().astype(float)
+    for i, (left, right) in enumerate(zip(first - 0.5, last + 0.5, strict=True)):
+        shade = 0.10 if i % 2 == 0 else 0.0
+        plot.add_layout(BoxAnnotation(left=left, right=right, fill_color=GREY, fill_alpha=shade, line_color=None))
+    if len(bands) > _NAMED:  # regions that take turns: the colours say it, names would overlap
+        return
+    middles = ((first + last) / 2).tolist()
+    names = dict(zip(middles, bands["name"].astype(str), strict=True))
+    axis = LinearAxis(ticker=FixedTicker(ticks=middles), major_label_overrides=names)
+    style_axis(axis)
+    axis.axis_line_color = None
+    axis.major_tick_line_color = None
+    plot.add_layout(axis, "above")
+
+
+def _draw_points(plot: figure, study: Any, data: xr.Dataset, *, named: bool) -> list[Any]:
+    frame = data.to_dataframe().reset_index(drop=True)
+    shown = frame.iloc[thinned_places(frame["value"].to_numpy(), _POINTS)]
+    shown = shown.assign(params=_parameter_texts(study, shown.index.to_numpy()))
+    colours = level_colours(len(level_names(study)))
+    look = {"size": 6, "alpha": 0.75}
+    renderers = []
+    for level, name in enumerate(level_names(study)):
+        part = shown[(shown["level"] == level) & shown["feasible"]]
+        legend = {} if named else {"legend_label": name}
+        if len(part):
+            renderers.append(
+                plot.scatter("number", "value", source=_source(part), color=colours[level], **look, **legend)
+            )
+    broken = shown[~shown["feasible"]]
+    if len(broken):
+        cross = {"marker": "x", "color": GREY, "legend_label": "breaks a constraint"}
+        renderers.append(plot.scatter("number", "value", source=_source(broken), **look, **cross))
+    return renderers
+
+
+def _source(part: pd.DataFrame) -> ColumnDataSource:
+    return ColumnDataSource({name: part[name].to_numpy() for name in ("number", "value", "params")})
+
+
+def _draw_best(plot: figure, data: xr.Dataset) -> Any:
+    kept = data["improved"].to_numpy().copy()
+    kept[-1] = True
+    source = ColumnDataSource({name: data[name].to_numpy()[kept] for name in ("number", "best")})
+    return plot.step(
+        "number", "best", source=source, mode="after", color=VERMILLION, line_width=2.5, legend_label="best so far"
+    )
+
+
+def _parameter_texts(study: Any, rows: np.ndarray) -> list[str]:
+    trials = trials_of(study).isel(trial=rows)
+    columns = {name: trials[name].to_numpy() for name in parameter_names(study)}
+    return [", ".join(f"{name} {label(column[i])}" for name, column in columns.items()) for i in range(rows.size)]

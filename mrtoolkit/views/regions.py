@@ -1,0 +1,252 @@
+"""The picture of zooming in: every trial on the map of two parameters, and the boxes that each level searched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bokeh.layouts import row
+from bokeh.models import ColumnDataSource, Range1d
+from bokeh.models.layouts import Row
+from bokeh.plotting import figure
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.views.cells import heatmap_data
+from mrtoolkit.views.surface import draw_cells, draw_colour_bar, map_figure, mark_candidates
+from mrtoolkit.views.theme import add_hover, label, level_colours, style_legend, value_colours
+from mrtoolkit.views.trial_table import (
+    ParameterAxis,
+    level_names,
+    level_numbers,
+    objective_values,
+    parameter_names,
+    trials_of,
+    two_axes,
+)
+
+_POINTS = 5_000
+_PANELS = 6
+_ROOM = 0.04  # of a panel, between its border and the outer trials: half a mark
+
+
+def points_data(study: Any, x: str | None = None, y: str | None = None) -> pd.DataFrame:
+    """Return where each trial stands on the map: `x`, `y` (positions), `value` (NaN where none), `level`.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials, a parameter is unknown, or there is only one parameter.
+    """
+    x_axis, y_axis = _two(study, x, y)
+    columns = {"x": x_axis.positions, "y": y_axis.positions, "value": objective_values(study)}
+    return pd.DataFrame({**columns, "level": level_numbers(study)})
+
+
+def regions_data(study: Any, x: str | None = None, y: str | None = None) -> pd.DataFrame:
+    """Return the box of every region that was searched, a row a region.
+
+    A level for which the study names no region gives the box round its trials.
+
+    Returns
+    -------
+    pd.DataFrame
+        `level` (counted from 0), `name`, `region`, and the borders `left`, `right`, `bottom`, `top`, as far outside the
+        outer labels as half a step of the level, so that no trial stands on a border.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials, a parameter is unknown, or there is only one parameter.
+    """
+    x_axis, y_axis = _two(study, x, y)
+    points = points_data(study, x, y)
+    names = level_names(study)
+    rows = []
+    for level in sorted(points["level"].unique()):
+        part = points[points["level"] == level]
+        found = [r for r in getattr(study, "regions", ()) if int(r.level) == level] or [None]
+        for region in found:
+            left, right = _edges(region, x_axis, part["x"].to_numpy())
+            bottom, top = _edges(region, y_axis, part["y"].to_numpy())
+            edges = {"left": left, "right": right, "bottom": bottom, "top": top}
+            rows.append({"level": level, "name": names[level], "region": getattr(region, "index", 0), **edges})
+    return pd.DataFrame(rows)
+
+
+def regions(study: Any, x: str | None = None, y: str | None = None, *, height: int = 420) -> figure:
+    """Return every trial on the map of two parameters, coloured by value, with the boxes of each level.
+
+    Parameters
+    ----------
+    study : Study
+        With at least one trial and two parameters.
+    x, y : str, optional
+        Parameters; those that vary first where not given.
+    height : int
+        Pixels.
+
+    Returns
+    -------
+    bokeh.plotting.figure
+        Above 5,000 trials the best thousand and an even choice of the others are drawn, and the title says so.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials, a parameter is unknown, or there is only one parameter.
+    """
+    x_axis, y_axis = _two(study, x, y)
+    points = points_data(study, x, y)
+    shown = _shown(points, study.direction)
+    plot = map_figure(_title(study, len(points), len(shown)), x_axis, y_axis, height=height)
+    colours = value_colours(points["value"].to_numpy(), direction=study.direction)
+    circles = _draw_points(plot, study, shown, colours)
+    _draw_boxes(plot, regions_data(study, x, y), len(level_names(study)))
+    rows = [(x_axis.name, "@x_label"), (y_axis.name, "@y_label"), (str(study.objective), "@value{0.0000}")]
+    add_hover(plot, [circles], [*rows, ("Level", "@level"), ("Other", "@others")])
+    draw_colour_bar(plot, colours)
+    mark_candidates(plot, study, x_axis, y_axis)
+    style_legend(plot, glyph=28)
+    return plot
+
+
+def zooms(study: Any, x: str | None = None, y: str | None = None, *, height: int = 300) -> Row:
+    """Return the zoom as a row of panels, a panel a level: its map, and the box that the next level looks into.
+
+    Parameters
+    ----------
+    study : Study
+        With at least one trial and two parameters.
+    x, y : str, optional
+        Parameters; those that vary first where not given.
+    height : int
+        Pixels.
+
+    Returns
+    -------
+    bokeh.layouts.Row
+        Of the first six levels at most; one colour scale for all.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials, a parameter is unknown, or there is only one parameter.
+    """
+    x_axis, y_axis = _two(study, x, y)
+    cells = heatmap_data(study, x, y)
+    boxes = regions_data(study, x, y)
+    colours = value_colours(cells["value"].to_numpy(), direction=study.direction)
+    names = level_names(study)
+    plots: list[figure] = []
+    for level in sorted(boxes["level"].unique())[:_PANELS]:
+        here, following = boxes[boxes["level"] == level], boxes[boxes["level"] == level + 1]
+        ranges = _panel_ranges(here, x_axis, y_axis)
+        plot = map_figure(names[level], x_axis, y_axis, height=height, **ranges)
+        draw_cells(plot, study, cells[cells["level"] <= level], (x_axis, y_axis), colours)
+        _draw_boxes(plot, following, len(names))
+        if following.empty:
+            mark_candidates(plot, study, x_axis, y_axis)
+        plot.toolbar_location = None
+        if plots:
+            plot.yaxis.axis_label = None
+        if plot.legend:
+            plot.legend.visible = False
+        plots.append(plot)
+    panels: Row = row(plots, sizing_mode="stretch_width", spacing=8, styles={"flex-wrap": "wrap"})
+    return panels
+
+
+def _two(study: Any, x: str | None, y: str | None) -> tuple[ParameterAxis, ParameterAxis]:
+    x_axis, y_axis = two_axes(study, x, y)
+    if y_axis is None:
+        cure = "draw mrt.views.heatmap(study), which gives a line"
+        msg = f"a map of regions needs two parameters, but this study has one, {x_axis.name!r}; {cure}."
+        raise StudyError(msg)
+    return x_axis, y_axis
+
+
+def _edges(region: Any, axis: ParameterAxis, positions: np.ndarray) -> tuple[float, float]:
+    """Return the borders of a box on one axis: half a step outside the outer labels that were tried in it.
+
+    A level without regions has its trials' extent; a box with one label in it a 50th of the map.
+    """
+    bounds = [axis.position(value) for value in region.bounds.get(axis.name, ())] if region is not None else []
+    known = [bound for bound in bounds if np.isfinite(bound)] or [float(positions.min()), float(positions.max())]
+    low, high = min(known), max(known)
+    inside = np.unique(positions[(positions >= low) & (positions <= high)])
+    if axis.categories:
+        return low - 0.4, high + 0.4
+    if inside.size > 1:
+        return low - float(inside[1] - inside[0]) / 2, high + float(inside[-1] - inside[-2]) / 2
+    margin = float(np.ptp(axis.positions)) / 50 or 0.5
+    return low - margin, high + margin
+
+
+def _shown(points: pd.DataFrame, direction: str) -> pd.DataFrame:
+    """Return the points to draw, the good ones last and so on top."""
+    ordered = points.sort_values("value", ascending=direction == "maximize", na_position="first", kind="stable")
+    if len(ordered) <= _POINTS:
+        return ordered
+    rest = ordered.iloc[:-1_000]
+    even = np.unique(np.linspace(0, len(rest) - 1, _POINTS - 1_000).round().astype(int))
+    return pd.concat([rest.iloc[even], ordered.iloc[-1_000:]])
+
+
+def _title(study: Any, count: int, drawn: int) -> str:
+    thinned = f", {drawn:,} of them drawn" if drawn < count else ""
+    return f"{count:,} trials{thinned}, coloured by {study.objective}"
+
+
+def _draw_points(plot: figure, study: Any, shown: pd.DataFrame, colours: Any) -> Any:
+    names = level_names(study)
+    rows = shown.index.to_numpy()
+    trials = trials_of(study).isel(trial=rows)
+    x_name, y_name = plot.xaxis[0].axis_label, plot.yaxis[0].axis_label
+    others = [n for n in parameter_names(study) if n not in {x_name, y_name}]
+    columns = {n: trials[n].to_numpy() for n in {x_name, y_name, *others}}
+    sizes = np.linspace(11, 6, len(names)) if len(names) > 1 else np.array([8.0])
+    source = ColumnDataSource(
+        {
+            "x": shown["x"],
+            "y": shown["y"],
+            "value": shown["value"],
+            "size": sizes[shown["level"].to_numpy()],
+            "level": [names[i] for i in shown["level"]],
+            "x_label": [label(v) for v in columns[x_name]],
+            "y_label": [label(v) for v in columns[y_name]],
+            "others": [", ".join(f"{n} {label(columns[n][i])}" for n in others) or "–" for i in range(len(shown))],
+        }
+    )
+    return plot.scatter(
+        "x", "y", source=source, size="size", line_color="#ffffff", line_alpha=0.4, line_width=0.5,
+        fill_color={"field": "value", "transform": colours},
+    )  # fmt: skip
+
+
+def _draw_boxes(plot: figure, boxes: pd.DataFrame, count: int) -> None:
+    """Draw the boxes of each level, coarse ones in wider lines, so that equal boxes show one round the other."""
+    colours = level_colours(count)
+    for _, part in boxes.groupby("level"):
+        level = int(part["level"].iloc[0])
+        plot.quad(
+            left=part["left"], right=part["right"], bottom=part["bottom"], top=part["top"], level="overlay",
+            fill_alpha=0.0, line_color=colours[level], line_width=min(2.0 + (count - 1 - level), 5.0),
+            legend_label=str(part["name"].iloc[0]),
+        )  # fmt: skip
+
+
+def _panel_ranges(here: pd.DataFrame, x_axis: ParameterAxis, y_axis: ParameterAxis) -> dict[str, Range1d]:
+    """Return the ranges of a panel: its level's boxes, and a little more where trials stand close to their border."""
+    ranges = {}
+    for name, axis, low, high in (("x_range", x_axis, "left", "right"), ("y_range", y_axis, "bottom", "top")):
+        ends = np.array([here[low].min(), here[high].max()], dtype=float)
+        inside = axis.positions[(axis.positions >= ends[0]) & (axis.positions <= ends[1])]
+        outer = np.array([inside.min(), inside.max()])
+        if axis.is_log:
+            ends, outer = np.log(np.maximum(ends, axis.positions.min() / 1.2)), np.log(outer)
+        room = _ROOM * (ends[1] - ends[0])
+        ends = np.array([min(ends[0], outer[0] - room), max(ends[1], outer[1] + room)])
+        start, end = np.exp(ends) if axis.is_log else ends
+        ranges[name] = Range1d(float(start), float(end))
+    return ranges

@@ -1,0 +1,114 @@
+"""The report of a study: one HTML file with its figures in it, that opens without a network."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.views.page import embed, section, whole_page
+from mrtoolkit.views.provenance import provenance_part
+from mrtoolkit.views.report_figures import Picture, search_pictures, trial_pictures
+from mrtoolkit.views.report_text import (
+    candidates_part,
+    cost_part,
+    header_part,
+    levels_part,
+    overfitting_part,
+    title_of,
+    top_part,
+)
+from mrtoolkit.views.trial_table import trials_of
+
+
+def report(study: Any, path: str | Path, *, cost: Any = None, title: str | None = None) -> Path:
+    """Write the report of a study as one HTML file that opens offline, and return where it is.
+
+    Parameters
+    ----------
+    study : Study
+        With at least one trial. Where it has its backtest, the best trial is run again and drawn on the price.
+    path : path
+        The file, written whole or not at all; one that is there is replaced. Its folder must exist.
+    cost : CostComparison, optional
+        What recomputing every trial and the exhaustive grid would have cost (`compare_cost`).
+    title : str, optional
+        Heading of the page; made of the data's name and the objective where not given.
+
+    Returns
+    -------
+    Path
+        The absolute path of the file, about 1.5 MB.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials, or the path is a folder or in a folder that is not there.
+
+    Examples
+    --------
+    >>> import mrtoolkit as mrt
+    >>> mrt.report(study, "study.html")  # doctest: +SKIP
+    """
+    target = _checked(path)
+    trials_of(study)
+    heading = title or title_of(study)
+    _write(target, _html(study, heading, cost))
+    return target
+
+
+def _html(study: Any, heading: str, cost: Any) -> str:
+    searched, traded = search_pictures(study), trial_pictures(study)
+    script, divisions = embed({p.name: p.figure for p in (*searched, *traded)})
+    parts = [
+        header_part(study, heading),
+        section("Best, plateau, and doing nothing", candidates_part(study)),
+        section("Level by level", levels_part(study)),
+        section("How the search went", *(_drawn(p, divisions) for p in searched), top_part(study)),
+    ]
+    if traded:
+        parts.append(section("The best trial on the price", *(_drawn(p, divisions) for p in traded)))
+    if cost is not None:
+        parts.append(section("What it cost", cost_part(cost)))
+    parts += [
+        section("A word on over-fitting", overfitting_part(study)),
+        section("Where this comes from", provenance_part(study)),
+    ]
+    return whole_page(heading, "\n".join(parts), script)
+
+
+def _drawn(picture: Picture, divisions: dict[str, str]) -> str:
+    return picture.html(divisions[picture.name])
+
+
+def _checked(path: str | Path) -> Path:
+    target = Path(path).expanduser().absolute()
+    asked = f"the report was to be written to {str(path)!r}"
+    if target.is_dir():
+        msg = f"{asked}, but that is a folder; name a file in it, such as {str(Path(path) / 'study.html')!r}."
+        raise StudyError(msg)
+    if not target.parent.is_dir():
+        msg = f"{asked}, but there is no folder {str(target.parent)!r}; make it first or choose another."
+        raise StudyError(msg)
+    return target
+
+
+def _write(target: Path, html: str) -> None:
+    """Write the file under another name beside its place and then move it there, so that no half of it is ever seen."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    except OSError as fault:
+        refused = f"its folder refuses new files ({fault.strerror})"
+        msg = f"the report was to be written to {str(target)!r}, but {refused}; choose another."
+        raise StudyError(msg) from fault
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(html)
+        draft.chmod(0o644)  # mkstemp makes files that only their owner reads
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,146 @@
+"""The figures of the report, each with what it shows in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.models.ui import UIElement
+
+from mrtoolkit.views.bar_table import asset_name
+from mrtoolkit.views.convergence import convergence, convergence_data
+from mrtoolkit.views.equity import buy_and_hold, equity, equity_data
+from mrtoolkit.views.overlays import rule_features
+from mrtoolkit.views.page import drawing
+from mrtoolkit.views.price import price, trades_data
+from mrtoolkit.views.regions import regions, zooms
+from mrtoolkit.views.surface import heatmap
+from mrtoolkit.views.theme import zone_of
+from mrtoolkit.views.trial_table import candidate, level_names, parameter_names, trials_of, two_axes
+from mrtoolkit.views.words import metric_text, params_text, percent, plural
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A figure, its caption, and what a reader who cannot see it is told."""
+
+    name: str
+    figure: UIElement
+    caption: str
+    description: str
+
+    def html(self, division: str) -> str:
+        """Return the figure on a page, drawn in bokeh's `division`."""
+        return drawing(division, self.caption, self.description)
+
+
+def search_pictures(study: Any) -> list[Picture]:
+    """Return the figures of the search: convergence, and where there are two parameters the zoom and the maps."""
+    _, y_axis = two_axes(study, None, None)
+    if y_axis is None:
+        return [_convergence(study), _heatmap(study)]
+    return [_convergence(study), _zooms(study), _regions(study), _heatmap(study)]
+
+
+def trial_pictures(study: Any) -> list[Picture]:
+    """Return the figures of the best trial, run again: none where the study has no backtest or no best."""
+    best, backtest = candidate(study, "best"), study.backtest
+    if best is None or backtest is None:
+        return []
+    trial = backtest.trial(best.params)
+    chart = price(trial, backtest.bars, overlays=rule_features(backtest, best.params))
+    return [_price(backtest.bars, trial, best, chart), _equity(backtest, trial, chart)]
+
+
+def _convergence(study: Any) -> Picture:
+    data = convergence_data(study)
+    steps, final = int(data["improved"].sum()), metric_text(str(study.objective), float(data["best"][-1]))
+    made = f"{plural(trials_of(study).sizes['trial'], 'trial')} over the levels {', '.join(level_names(study))}"
+    return Picture(
+        name="convergence",
+        figure=convergence(study),
+        caption="A point a trial, in the order in which they were run; the line is the best so far.",
+        description=f"{made}; the best {study.objective} changed {plural(steps, 'time')}, to {final} in the end.",
+    )
+
+
+def _zooms(study: Any) -> Picture:
+    caption = (
+        "The zoom, a panel a level. A box is where the next level looks; brighter is better, grey has no value "
+        "or breaks a constraint. A star is the best, a diamond the plateau."
+    )
+    shown = f"Maps of {study.objective} over {_over(study)}, one a level ({', '.join(level_names(study)[:6])}), "
+    return Picture(
+        name="zooms",
+        figure=zooms(study),
+        caption=caption,
+        description=f"{shown}each inside a box of the one before.{_found(study)}",
+    )
+
+
+def _regions(study: Any) -> Picture:
+    return Picture(
+        name="regions",
+        figure=regions(study),
+        caption="Every trial of the search, and the boxes that each level searched.",
+        description=f"All trials as points over {_over(study)}, coloured by {study.objective}, and the searched boxes."
+        f"{_found(study)}",
+    )
+
+
+def _heatmap(study: Any) -> Picture:
+    more = len(parameter_names(study)) > 2
+    caption = "All levels in one map: the finer lie on the coarser."
+    if len(parameter_names(study)) == 1:
+        caption = "The objective over the one parameter, the levels in their colours."
+    return Picture(
+        name="heatmap",
+        figure=heatmap(study),
+        caption=caption + (" Where trials differ in further parameters, a cell shows their best." if more else ""),
+        description=f"{study.objective} over {_over(study)}, every label that was tried.{_found(study)}",
+    )
+
+
+def _price(bars: Any, trial: Any, best: Any, chart: UIElement) -> Picture:
+    name = asset_name(bars, None)
+    caption = (
+        f"What the best trial ({params_text(best.params)}) did. Triangles up buy, those down sell; filled ones open "
+        f"a position, hollow ones close it; shaded while held. Zoom in for candles.{_several(bars)}"
+    )
+    made = plural(len(trades_data(trial, bars)), "trade")
+    of = f" of {name}" if name else ""
+    return Picture(
+        name="price", figure=chart, caption=caption, description=f"The price{of} with {made} of the best trial."
+    )
+
+
+def _equity(backtest: Any, trial: Any, chart: Any) -> Picture:
+    bars, holding = backtest.bars, buy_and_hold(backtest)
+    curve = equity_data(trial, holding)
+    ends = (float(curve[n][-1] - 1.0) for n in ("equity", "hold"))
+    falls = (float(curve[n].max()) for n in ("drawdown", "hold_drawdown"))
+    made, held = (percent(v) for v in ends)
+    fall, held_fall = (percent(v) for v in falls)
+    caption = "Growth of 1 in the best trial, after costs, beside buying at the start and holding, with the same costs."
+    return Picture(
+        name="equity",
+        figure=equity(trial, holding, timezone=zone_of(bars), x_range=chart.x_range),
+        caption=caption + _several(bars),
+        description=f"The best trial returned {made}, holding {held}; the largest falls were {fall} and {held_fall}.",
+    )
+
+
+def _over(study: Any) -> str:
+    x_axis, y_axis = two_axes(study, None, None)
+    return x_axis.name if y_axis is None else f"{x_axis.name} and {y_axis.name}"
+
+
+def _found(study: Any) -> str:
+    best = candidate(study, "best")
+    if best is None:
+        return ""
+    return f" The best is {params_text(best.params)} with {metric_text(str(study.objective), best.value)}."
+
+
+def _several(bars: Any) -> str:
+    return " The first asset is drawn; the objective is the mean over all." if "asset" in bars.dims else ""

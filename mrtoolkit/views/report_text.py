@@ -1,0 +1,205 @@
+"""What the report says in words and tables."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mrtoolkit.views.page import cards, paragraph, table, text
+from mrtoolkit.views.provenance import bars_words, periods_per_year
+from mrtoolkit.views.theme import label, number
+from mrtoolkit.views.trial_table import candidate, level_names, objective_values, parameter_names, trials_of
+from mrtoolkit.views.words import metric_name, metric_text, params_text, plural, seconds
+
+_TOP = 10
+
+
+def title_of(study: Any) -> str:
+    """Return a heading: the name of the data where it is known, and the objective."""
+    name = str(study.backtest.bars.attrs.get("name", "")) if study.backtest is not None else ""
+    return f"{name}: a search for {study.objective}" if name else f"A search for {study.objective}"
+
+
+def header_part(study: Any, heading: str) -> str:
+    """Return the heading, the summary in one paragraph, and the numbers to be seen first."""
+    best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), _held_value(study)
+    count = trials_of(study).sizes["trial"]
+    items = [("Trials", f"{count:,}", f"in {plural(len(level_names(study)), 'level')}")]
+    if best is not None:
+        items.append((f"Best {study.objective}", _value(study, best.value), params_text(best.params)))
+    if plateau is not None:
+        items.append(("Plateau, recommended", _value(study, plateau.value), params_text(plateau.params)))
+    if math.isfinite(held):
+        items.append(("Buy and hold", _value(study, held), f"the same {study.objective}"))
+    return f"<header><h1>{text(heading)}</h1>\n{paragraph(_summary(study), kind='lead')}\n{cards(items)}</header>"
+
+
+def candidates_part(study: Any) -> str:
+    """Return parameters and metrics of the best and the plateau, buy and hold beside them."""
+    best, plateau = candidate(study, "best"), candidate(study, "plateau")
+    if best is None or plateau is None:
+        return paragraph("No trial has a value and satisfies the constraints, so there is nothing to recommend.")
+    held, per_year = study.benchmark, periods_per_year(study)
+    rows: list[list[str]] = [[n, label(best.params[n]), label(plateau.params[n]), ""] for n in best.params]
+    if study.objective not in best.metrics:
+        values = (best.value, plateau.value, _held_value(study))
+        rows.append([str(study.objective), *(_value(study, v) for v in values)])
+    for name in best.metrics:
+        if name != "value":
+            values = (best.metrics[name], plateau.metrics[name], (held or {}).get(name, math.nan))
+            rows.append([metric_name(name, per_year), *(metric_text(name, float(v)) for v in values)])
+    header = ["", "best", "plateau", "buy and hold"]
+    if held is None:
+        header, rows = header[:3], [row[:3] for row in rows]
+    words = (
+        "The plateau is the trial whose neighbours are good as well, not only itself; it is what this report "
+        "recommends. All numbers are after costs, over the same history that the search saw."
+    )
+    return paragraph(words) + table("Parameters and metrics", header, rows)
+
+
+def levels_part(study: Any) -> str:
+    """Return the table of levels with its sums."""
+    frame: pd.DataFrame = study.levels
+    if frame.empty:
+        return paragraph("The study keeps no table of levels.")
+    rows = [[_level_cell(study, c, row[c]) for c in frame.columns] for _, row in frame.iterrows()]
+    best = candidate(study, "best")
+    total = {"level": "all", "best": "–" if best is None else _value(study, best.value)}
+    total["seconds"] = seconds(float(frame["seconds"].sum()))
+    rows.append([total[c] if c in total else number(int(frame[c].sum())) for c in frame.columns])
+    words = "Points are what a level looks at; those that an earlier level had run are reused, the others are run."
+    if float(frame["features used"].sum()) > 0:
+        words += " Features are the indicators' values over all bars; each is computed once and then looked up."
+    reason = str(study.stopped).strip().rstrip(".")
+    ending = paragraph(f"Why it ended: {reason}.") if reason else ""
+    return paragraph(words) + table("Levels", [str(c) for c in frame.columns], rows) + ending
+
+
+def top_part(study: Any) -> str:
+    """Return the ten best trials as a table: the figures in numbers, for those who cannot see them."""
+    values = objective_values(study)
+    sign = -1.0 if study.direction == "maximize" else 1.0
+    order = np.argsort(np.where(np.isfinite(values), sign * values, np.inf), kind="stable")[:_TOP]
+    rows_shown = [int(i) for i in order if np.isfinite(values[i])]
+    if not rows_shown:
+        return ""
+    trials, names, levels = trials_of(study), parameter_names(study), level_names(study)
+    columns = {n: trials[n].to_numpy() for n in names}
+    at = trials["level"].to_numpy()
+    rows = [
+        [str(i + 1), levels[int(at[i])], *(label(columns[n][i]) for n in names), _value(study, float(values[i]))]
+        for i in rows_shown
+    ]
+    header = ["trial", "level", *names, str(study.objective)]
+    lines = table(f"The best {plural(len(rows), 'trial')}", header, rows, words=2)
+    return f"<details><summary>The best trials as a table</summary>{lines}</details>"
+
+
+def overfitting_part(study: Any) -> str:
+    """Return the honest word: how many tries the best was chosen from, and what follows."""
+    count = trials_of(study).sizes["trial"]
+    warning = (
+        f"This study made {plural(count, 'trial')} on one history and shows the best of them. The best of many tries "
+        "is biased upward: a part of its value is luck that will not come again, and the more trials, the larger that "
+        "part. Read the best value as the upper end of what to expect, not as a forecast."
+    )
+    parts = [paragraph(warning, kind="warn"), _spread(study), _advice(study)]
+    parts.append(paragraph("Past prices are no promise, and nothing here is advice.", kind="note"))
+    return "\n".join(p for p in parts if p)
+
+
+def _spread(study: Any) -> str:
+    values, held = objective_values(study), _held_value(study)
+    known = values[np.isfinite(values)]
+    best = candidate(study, "best")
+    if best is None or known.size < 2:
+        return ""
+    middle = _value(study, float(np.median(known)))
+    words = f"The best trial has {_value(study, best.value)}, the median of the {known.size:,} that count {middle}."
+    if math.isfinite(held):
+        better = int((known > held).sum() if study.direction == "maximize" else (known < held).sum())
+        share = f"{better:,} ({100 * better / known.size:.0f}\u00a0%)"
+        words += f" Of these, {share} did better than buy and hold with {_value(study, held)}."
+    words += " Trials that lie close together resemble each other, so there are fewer independent tries than trials."
+    return paragraph(words)
+
+
+def _advice(study: Any) -> str:
+    best, plateau = candidate(study, "best"), candidate(study, "plateau")
+    if best is None or plateau is None:
+        return ""
+    if dict(plateau.params) == dict(best.params):
+        words = "Here the best trial is the plateau too: its neighbours are good as well."
+    else:
+        words = (
+            f"Recommended is the plateau, {params_text(plateau.params)}, with {_value(study, plateau.value)}: it "
+            f"gives up {_value(study, abs(best.value - plateau.value))} of {study.objective} for good neighbours "
+            "and so rests less on one lucky choice of parameters."
+        )
+    words += " It was still chosen on the data that it is shown on: only data that the search has not seen can test it."
+    return paragraph(words)
+
+
+def _summary(study: Any) -> str:
+    best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), _held_value(study)
+    count, names, levels = trials_of(study).sizes["trial"], list(parameter_names(study)), len(level_names(study))
+    word = "highest" if study.direction == "maximize" else "lowest"
+    where = f" on {bars_words(study.backtest.bars)}" if study.backtest is not None else ""
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    words = f"{plural(count, 'trial')} in {plural(levels, 'level')} searched {listed} "
+    words += f"for the {word} {study.objective}{where}."
+    if best is None or plateau is None:
+        return f"{words} No trial has a value and satisfies the constraints."
+    words += f" The best, {params_text(best.params)}, reached {_value(study, best.value)}"
+    if dict(plateau.params) != dict(best.params):
+        near = "whose neighbours are good as well"
+        words += f"; the plateau, {params_text(plateau.params)}, {near}, has {_value(study, plateau.value)}"
+    words += f"; buy and hold has {_value(study, held)}." if math.isfinite(held) else "."
+    per_year = periods_per_year(study)
+    if per_year is not None and "sharpe" in str(study.objective):
+        words += f" The Sharpe ratio is annualised by {number(per_year)} bars a year."
+    return words
+
+
+def _value(study: Any, value: float) -> str:
+    """Return a value of the objective in its unit."""
+    return metric_text(str(study.objective), value)
+
+
+def _held_value(study: Any) -> float:
+    value = getattr(study, "benchmark_value", None)
+    return float(value) if value is not None else float((study.benchmark or {}).get(study.objective, math.nan))
+
+
+def _level_cell(study: Any, column: str, value: Any) -> str:
+    if column == "seconds":
+        return seconds(float(value))
+    if column == "best":
+        return _value(study, float(value))
+    return str(value) if isinstance(value, str) else number(value)
+
+
+def cost_part(cost: Any) -> str:
+    """Return what the search cost beside what the plain ways would have (a `CostComparison`)."""
+    points = f"{'' if cost.is_exact else 'about '}{cost.lattice_points:,}"
+    rows = [
+        ["this search", f"{cost.trials:,}", seconds(cost.search_seconds), "1"],
+        [
+            "the same trials, each computing its indicators anew",
+            f"{cost.trials:,}",
+            seconds(cost.recompute_seconds),
+            f"{cost.times_faster_than_recomputing:,.3g}",
+        ],
+        [
+            "every point of the lattice, with the features kept",
+            points,
+            seconds(cost.exhaustive_seconds),
+            f"{cost.times_faster_than_exhaustive:,.3g}",
+        ],
+    ]
+    words = f"Measured here: {plural(cost.sample, 'trial')} of each way were timed, the rest in proportion."
+    return paragraph(words) + table("Cost of the search and of the plain ways", ["", "trials", "time", "times"], rows)

@@ -1,0 +1,236 @@
+"""One restrained look for every figure: colours, type, grid, numbers, and times in the bars' own zone.
+
+Nothing here is opaque: fills are transparent and text a middle grey, so that a figure sits in a light notebook and in a
+dark one. The report, which knows its page, darkens or lightens the text from there (`report.js`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from bokeh.models import (
+    BasicTickFormatter,
+    BoxZoomTool,
+    DatetimeTickFormatter,
+    HoverTool,
+    LinearColorMapper,
+    LogTicker,
+    NumeralTickFormatter,
+    PanTool,
+    ResetTool,
+    SaveTool,
+    WheelZoomTool,
+)
+from bokeh.models.annotations import Legend
+from bokeh.palettes import Viridis256
+from bokeh.plotting import figure
+
+# Okabe and Ito's eight, without the black and the yellow that vanish on one of the two backgrounds.
+BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
+LONG, SHORT = BLUE, VERMILLION
+LINES = (GREEN, PURPLE, ORANGE, SKY)
+_LEVELS = (SKY, ORANGE, GREEN, PURPLE, VERMILLION, BLUE)
+
+GREY = "#767676"  # 4.5:1 on white, 4.2:1 on #111111: readable on both
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
+SIZE = "12px"
+_LEGEND = 48  # characters of a legend that fit one line of a telephone
+
+_DATES = {
+    "minutes": "%H:%M",
+    "hourmin": "%H:%M",
+    "hours": "%d %b %H:%M",
+    "days": "%d %b %Y",
+    "months": "%b %Y",
+    "years": "%Y",
+}
+
+
+def themed_figure(
+    *, title: str, x_label: str, y_label: str, height: int = 320, along: str = "both", **options: Any
+) -> figure:
+    """Return an empty figure in the toolkit's look, as wide as its page.
+
+    Parameters
+    ----------
+    title, x_label, y_label : str
+        Text as it is; nothing in it is read as markup.
+    height : int
+        Pixels.
+    along : {"both", "width"}
+        What pan and zoom move.
+    **options
+        Passed to `bokeh.plotting.figure`: ranges, axis types.
+    """
+    moving = [tool(dimensions=along) for tool in (PanTool, BoxZoomTool, WheelZoomTool)]
+    tools = [*moving, ResetTool(), SaveTool()]
+    plot = figure(
+        title=title, x_axis_label=x_label, y_axis_label=y_label, height=height, min_width=280,
+        sizing_mode="stretch_width", tools=tools, toolbar_location="right", **options,
+    )  # fmt: skip
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
+    plot.toolbar.active_scroll = None  # a page with figures in it must still scroll
+    plot.background_fill_alpha = 0.0
+    plot.border_fill_alpha = 0.0
+    plot.outline_line_color = None
+    plot.min_border_right = 12
+    plot.title.text_font = FONT
+    plot.title.text_font_size = "14px"
+    plot.title.text_color = GREY
+    for axis in (*plot.xaxis, *plot.yaxis):
+        style_axis(axis)
+    plot.grid.grid_line_color = GREY
+    plot.grid.grid_line_alpha = 0.18
+    return plot
+
+
+def style_axis(axis: Any) -> None:
+    """Give one axis, or a colour bar, the look's type and lines."""
+    axis.major_label_text_font = FONT
+    axis.major_label_text_font_size = SIZE
+    axis.major_label_text_color = GREY
+    for name, value in (
+        ("axis_label_text_font", FONT),
+        ("axis_label_text_font_size", SIZE),
+        ("axis_label_text_font_style", "normal"),
+        ("axis_label_text_color", GREY),
+        ("axis_line_color", GREY),
+        ("axis_line_alpha", 0.5),
+        ("minor_tick_line_color", None),
+    ):
+        if hasattr(axis, name):
+            setattr(axis, name, value)
+    axis.major_tick_line_color = GREY
+
+
+def style_legend(plot: figure, *, glyph: int = 20) -> None:
+    """Lay the legend in a line above the picture, where it hides nothing; a click hides a line."""
+    for legend in plot.legend:
+        legend.background_fill_alpha = 0.0
+        legend.border_line_color = None
+        legend.label_text_font = FONT
+        legend.label_text_font_size = SIZE
+        legend.label_text_color = GREY
+        legend.orientation = "horizontal"
+        legend.ncols = _columns([str(item.label.value) for item in legend.items])
+        legend.padding = 2
+        legend.margin = 2
+        legend.spacing = 12
+        legend.click_policy = "hide"
+        legend.glyph_width = legend.glyph_height = glyph  # markers are drawn at 0.4 of it
+        if isinstance(legend, Legend) and legend in plot.center:
+            plot.center.remove(legend)
+            plot.add_layout(legend, "above")
+
+
+def _columns(labels: list[str]) -> int:
+    """Return over how many columns a legend fits a telephone: all in one line, or two lines of them."""
+    one_line = sum(len(label) + 4 for label in labels) <= _LEGEND
+    return len(labels) if one_line else math.ceil(len(labels) / 2)
+
+
+def add_hover(plot: figure, renderers: list[Any], rows: list[tuple[str, str]], **options: Any) -> None:
+    """Show `rows` of (label, bokeh field) beside the pointer over `renderers`; values are escaped by bokeh."""
+    plot.add_tools(HoverTool(renderers=renderers, tooltips=rows, **options))
+
+
+def value_colours(values: np.ndarray, *, direction: str) -> LinearColorMapper:
+    """Return a colour mapper over the finite values, bright where it is good; grey where there is no value."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    palette = list(Viridis256) if direction == "maximize" else list(reversed(Viridis256))
+    return LinearColorMapper(palette=palette, low=low, high=high, nan_color="#9a9a9a")
+
+
+def level_colours(count: int) -> list[str]:
+    """Return a colour a level, told apart by any eye; they repeat after six levels."""
+    return [_LEVELS[i % len(_LEVELS)] for i in range(count)]
+
+
+def number(value: object, digits: int = 4) -> str:
+    """Return a number as a person writes it: `digits` significant, thousands separated, a dash for NaN.
+
+    Examples
+    --------
+    >>> number(12345.678), number(0.123456), number(float("nan")), number(True), number("ema"), number(40.0)
+    ('12,346', '0.1235', '–', 'True', 'ema', '40')
+    """
+    if isinstance(value, bool | np.bool_ | str) or value is None:
+        return str(value)
+    if not isinstance(value, int | float | np.integer | np.floating):
+        return str(value)
+    amount = float(value)
+    if math.isnan(amount):
+        return "–"
+    if math.isinf(amount):
+        return "∞" if amount > 0 else "−∞"
+    if amount.is_integer() and abs(amount) < 1e15:
+        return f"{amount:,.0f}".replace("-", "−")
+    whole = len(str(int(abs(amount)))) if abs(amount) >= 1 else 0
+    if abs(amount) < 1e-4:
+        return f"{amount:.{digits - 1}g}".replace("-", "−")
+    places = max(digits - whole, 0) if whole else digits
+    text = f"{amount:,.{places}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def fixed(value: float) -> str:
+    """Return a number with four decimals, so that a column of them lines up; thousands with one, a dash for NaN."""
+    amount = float(value)
+    if not math.isfinite(amount):
+        return number(amount)
+    return f"{amount:,.{4 if abs(amount) < 1e3 else 1}f}".replace("-", "−")
+
+
+def label(value: object) -> str:
+    """Return a parameter's value as it would be typed: 12.5, 40, ema, True, None (also for NaN)."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | float | np.integer | np.floating):
+        return "None" if math.isnan(value) else f"{float(value):.12g}"
+    return str(value)
+
+
+def zone_of(bars: xr.Dataset | None) -> str:
+    """Return the bars' own time zone, UTC where they have none."""
+    return str(bars.attrs.get("timezone", "UTC")) if bars is not None else "UTC"
+
+
+def wall_times(times: object, zone: str) -> np.ndarray:
+    """Return UTC instants as the clock on the wall showed them in `zone`, datetime64[ns] without a zone.
+
+    At the end of summer time an hour of the wall clock comes twice; two bars then share a place on the axis.
+    """
+    index = pd.DatetimeIndex(np.asarray(times, dtype="datetime64[ns]"))
+    return index.tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy(dtype="datetime64[ns]")
+
+
+def time_axis(plot: figure) -> None:
+    """Write dates on the x axis, as short as the zoom allows."""
+    plot.xaxis.formatter = DatetimeTickFormatter(**_DATES)
+    plot.xaxis.ticker.desired_num_ticks = 5
+
+
+def value_axis(axis: Any) -> None:
+    """Write prices as they are read; where the axis steps by ratios, its small ticks show that."""
+    plain_numbers(axis)
+    if isinstance(axis.ticker, LogTicker):
+        axis.minor_tick_line_color = GREY
+
+
+def percent_axis(axis: Any) -> None:
+    """Write fractions as percentages."""
+    axis.formatter = NumeralTickFormatter(format="0%")
+
+
+def plain_numbers(axis: Any) -> None:
+    """Write numbers without powers of ten, as prices and lookbacks are read."""
+    axis.formatter = BasicTickFormatter(use_scientific=False)

@@ -1,0 +1,64 @@
+"""Numbers and parameters as the report and its figures write them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mrtoolkit.backtest.metrics import UNITS
+from mrtoolkit.views.theme import fixed, label, number
+
+_ANNUALISED = ("volatility", "sharpe", "sortino")
+
+
+def params_text(params: Mapping[str, Any]) -> str:
+    """Return parameters as a person would say them.
+
+    Examples
+    --------
+    >>> params_text({"fast": 12.5, "kind": "ema"})
+    'fast 12.5, kind ema'
+    """
+    return ", ".join(f"{name} {label(value)}" for name, value in params.items())
+
+
+def percent(value: float) -> str:
+    """Return a fraction as percent, a dash for NaN."""
+    return "–" if math.isnan(value) else f"{100 * value:,.1f}\u00a0%".replace("-", "−")
+
+
+def metric_text(name: str, value: float) -> str:
+    """Return a metric's value in its unit: fractions as percent, counts whole, others with four decimals."""
+    unit = UNITS.get(name, "")
+    if unit.startswith("fraction"):
+        return percent(value)
+    return number(float(value)) if unit == "count" else fixed(value)
+
+
+def metric_name(name: str, per_year: float | None) -> str:
+    """Return a metric's name, with the bars a year that annualise it where they do.
+
+    Examples
+    --------
+    >>> metric_name("sharpe", 252.0), metric_name("max_drawdown", 252.0)
+    ('sharpe (252 bars a year)', 'max drawdown')
+    """
+    words = name.replace("_", " ")
+    return f"{words} ({number(per_year)} bars a year)" if name in _ANNUALISED and per_year is not None else words
+
+
+def seconds(value: float) -> str:
+    """Return a time in the unit that a person would say."""
+    if math.isnan(value):
+        return "–"
+    if value < 1:
+        return f"{1000 * value:,.0f} ms"
+    if value < 120:
+        return f"{value:,.1f} s"
+    return f"{value / 60:,.1f} min" if value < 7200 else f"{value / 3600:,.1f} h"
+
+
+def plural(count: int, word: str) -> str:
+    """Return a count with its noun: 1 trial, 2,000 trials."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.views.cells import heatmap_data
+from mrtoolkit.views.surface import heatmap
+
+
+def test_cells_reach_half_way_to_the_next_labels_of_an_irregular_grid(study_of):
+    fast, slow = np.meshgrid([1.0, 2.0, 5.0], [10.0, 20.0])
+    cells = heatmap_data(study_of({"fast": fast.ravel(), "slow": slow.ravel()}, np.arange(6.0), np.zeros(6)))
+    borders = {at: (left, right) for at, left, right in zip(cells["x"], cells["left"], cells["right"], strict=True)}
+    assert borders == {1.0: (0.5, 1.5), 2.0: (1.5, 3.5), 5.0: (3.5, 6.5)}
+    assert set(zip(cells["bottom"], cells["top"], strict=True)) == {(5.0, 15.0), (15.0, 25.0)}
+
+
+def test_a_cell_shows_the_best_or_the_mean_over_the_other_parameters(study_of):
+    points = {"a": [1, 1, 1, 2], "b": [5, 5, 5, 5], "c": [1, 2, 3, 1]}
+    study = study_of(points, [0.1, 0.7, np.nan, 0.2], np.zeros(4))
+    best, mean = heatmap_data(study, "a", "b"), heatmap_data(study, "a", "b", reduce="mean")
+    assert best["value"].tolist() == [0.7, 0.2]
+    assert mean["value"].tolist() == pytest.approx([0.4, 0.2])
+    assert best["trials"].tolist() == [3, 1]
+
+
+def test_the_best_of_a_minimised_objective_is_the_lowest(study_of):
+    study = study_of({"a": [1, 1], "b": [5, 5]}, [0.1, 0.7], [0, 0], direction="minimize")
+    assert heatmap_data(study)["value"].tolist() == [0.1]
+
+
+def test_the_textbook_gives_a_cell_a_trial_coarse_levels_first(study):
+    cells = heatmap_data(study)
+    assert cells["level"].tolist() == [0] * 16 + [1] * 86 + [2] * 8
+    assert cells["value"].notna().all()
+    widths = (cells["right"] - cells["left"]).groupby(cells["level"]).median()
+    assert widths.tolist() == [5.0, 1.0, 0.5]
+
+
+def test_trials_that_break_a_constraint_have_no_colour(study_of):
+    cells = heatmap_data(study_of({"a": [1, 2], "b": [5, 5]}, [9.0, 0.2], [0, 0], feasible=[False, True]))
+    assert np.isnan(cells["value"].to_numpy()[0])
+
+
+def test_scattered_points_are_gathered_into_about_as_many_cells(study_of):
+    rng = np.random.default_rng(0)
+    x, y = rng.random(200), rng.random(200)
+    cells = heatmap_data(study_of({"x": x, "y": y}, x + y, np.zeros(200)))
+    assert 80 < len(cells) <= 15 * 15
+    assert cells["trials"].sum() == 200
+    assert cells["value"].max() == (x + y).max()
+    inside = (cells["x"] > cells["left"]) & (cells["x"] < cells["right"])
+    assert inside.all()
+
+
+def test_categories_stand_at_whole_places_one_wide(study_of):
+    kinds = ["ema", "sma", None, "ema"]
+    cells = heatmap_data(study_of({"kind": kinds, "n": [5, 5, 5, 6]}, [1, 2, 3, 4], np.zeros(4)), "kind", "n")
+    assert sorted(set(zip(cells["x"], cells["left"], cells["right"], strict=True))) == [
+        (0.0, -0.5, 0.5),
+        (1.0, 0.5, 1.5),
+        (2.0, 1.5, 2.5),
+    ]
+    axis = heatmap(study_of({"kind": kinds, "n": [5, 5, 5, 6]}, [1, 2, 3, 4], np.zeros(4)), "kind", "n").xaxis[0]
+    assert axis.major_label_overrides == {0.0: "ema", 1.0: "sma", 2.0: "None"}
+
+
+def test_numbers_are_drawn_before_categories_where_no_axis_is_named(study_of):
+    study = study_of({"kind": ["a", "b"], "n": [1, 2], "m": [3, 4]}, [1, 2], [0, 0])
+    plot = heatmap(study)
+    assert (plot.xaxis[0].axis_label, plot.yaxis[0].axis_label) == ("n", "m")
+
+
+def test_one_parameter_is_a_line(study_of):
+    plot = heatmap(study_of({"n": [3, 1, 2]}, [0.3, 0.1, 0.2], [0, 0, 0]))
+    line = next(r for r in plot.renderers if type(r.glyph).__name__ == "Line")
+    assert list(line.data_source.data["x"]) == [1, 2, 3]
+    assert list(line.data_source.data["y"]) == [0.1, 0.2, 0.3]
+
+
+def test_an_unknown_parameter_is_named_with_the_nearest(study):
+    with pytest.raises(StudyError, match="'fats' was asked for.*fast, slow; did you mean 'fast'"):
+        heatmap(study, "fats")
+
+
+def test_one_parameter_twice_and_an_unknown_word_are_refused(study):
+    with pytest.raises(StudyError, match="x and y are both 'fast'"):
+        heatmap(study, "fast", "fast")
+    with pytest.raises(StudyError, match="reduce='avg'"):
+        heatmap(study, reduce="avg")
+
+
+def test_missing_values_and_one_trial_are_pictures(study_of):
+    assert heatmap(study_of({"a": [1, 2], "b": [1, 2]}, [np.nan, np.nan], [0, 0])).renderers
+    assert heatmap(study_of({"a": [1], "b": [2]}, [0.5], [0])).renderers
