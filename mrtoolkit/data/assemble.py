@@ -50,6 +50,8 @@ def build_bars(
     """
     check_choice("missing", missing, MISSING)
     check_choice("stamp", stamp, STAMPS)
+    if assets is not None and (not assets or len(set(assets)) < len(assets)):
+        raise BarsError(f"the assets are {list(assets)[:8]}; give at least one, and each a label of its own.")
     check_time(time, zone)
     timeframe = infer_timeframe(time, wall_clock(time, zone))
     if stamp == "close":

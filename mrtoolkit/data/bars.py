@@ -10,7 +10,7 @@ import xarray as xr
 from mrtoolkit.data.assemble import MISSING, RESERVED, build_bars, check_choice
 from mrtoolkit.data.checks import PRICES, Axes, check_count, check_gaps, check_prices, check_time
 from mrtoolkit.data.pandas_frames import from_pandas
-from mrtoolkit.data.stamps import check_zone, wall_clock
+from mrtoolkit.data.stamps import as_nanoseconds, check_zone, wall_clock
 from mrtoolkit.data.timeframe import infer_timeframe, parse_timeframe
 from mrtoolkit.errors import BarsError, nearest
 
@@ -134,7 +134,7 @@ def _times(named: xr.Dataset) -> np.ndarray:
         raise BarsError(
             f"'time' holds {kind}, and bars need time stamps; write bars.assign_coords(time=pd.to_datetime(...))."
         )
-    return np.asarray(named["time"].values, dtype="datetime64[ns]")
+    return as_nanoseconds(named["time"].values)
 
 
 def _values(named: xr.Dataset, name: str) -> np.ndarray:

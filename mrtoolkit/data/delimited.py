@@ -18,7 +18,7 @@ from mrtoolkit.errors import BarsError
 _SEPARATORS = (",", ";", "\t", "|")
 _HEAD_BYTES = 65_536
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
-_STARTS_AS_TIME = re.compile(r"\d{4,}([-./]\d|$)|\d{1,2}[-./]\d{1,2}[-./]\d{4}|\d{9,}")
+_STARTS_AS_TIME = re.compile(r"\d{4,}([-./]\d|$)|\d{8} \d{4,6}$|\d{1,2}[-./]\d{1,2}[-./]\d{4}|\d{9,}")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?")
 _BINANCE = [
     "open_time",

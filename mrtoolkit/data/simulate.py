@@ -138,7 +138,7 @@ def _labels(assets: int | Sequence[str] | None) -> list[str]:
 def _times(bars: int, freq: str) -> np.ndarray:
     start = np.datetime64("2000-01-03", "ns")
     frame = parse_timeframe(freq)
-    if frame.nanoseconds * (bars + 1) * 1.5 > _LAST_YEAR_NS - start.astype(np.int64):
+    if frame.nanoseconds * (bars + 1) * (1.4 if _is_weekdays(freq) else 1.0) > _LAST_YEAR_NS - start.astype(np.int64):
         raise BarsError(f"{bars:,} bars of {freq} end after the year 2262; take fewer bars or a shorter freq.")
     if not _is_weekdays(freq) and not frame.months:
         return start + np.arange(bars) * np.timedelta64(frame.nanoseconds, "ns")

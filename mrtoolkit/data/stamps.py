@@ -14,6 +14,7 @@ from mrtoolkit.errors import BarsError, nearest
 UTC = "UTC"
 # Under the first bound a number is seconds since 1970, then milliseconds, microseconds, nanoseconds.
 _EPOCH_BOUNDS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
+_EARLIEST_EPOCH = 10**8  # March 1973 in seconds: what is smaller are row numbers
 _NAT = np.iinfo(np.int64).min
 
 
@@ -38,6 +39,27 @@ def check_zone(tz: str | tzinfo | None) -> str:
     return UTC if name in {"Z", "Etc/UTC", "UTC+00:00", "GMT", "utc"} else name
 
 
+def as_nanoseconds(time: np.ndarray) -> np.ndarray:
+    """Return time stamps as datetime64[ns], or say that they lie outside of the years that nanoseconds can count.
+
+    Raises
+    ------
+    BarsError
+        For a time before 1678 or after 2261.
+    """
+    stamps = np.asarray(time)
+    if stamps.dtype != np.dtype("datetime64[ns]"):
+        years = stamps[~np.isnat(stamps)].astype("datetime64[Y]")
+        outside = (years < np.datetime64("1678")) | (years > np.datetime64("2261"))
+        if outside.any():
+            raise BarsError(
+                f"{int(outside.sum()):,} of {stamps.size:,} time stamps lie outside of the years 1678 to 2261, first "
+                "in "
+                f"{years[outside][0]}; repair the source, or name another column with time=."
+            )
+    return stamps.astype("datetime64[ns]", copy=False)
+
+
 def wall_clock(time: np.ndarray, zone: str) -> np.ndarray:
     """Return int64 nanoseconds on the wall clock of `zone` for UTC instants, (time,) to (time,)."""
     instants = np.asarray(time, dtype="datetime64[ns]")
@@ -60,13 +82,31 @@ def from_epoch(values: np.ndarray) -> np.ndarray:
         dates = pd.to_datetime(pd.Series(whole.astype(np.int64)).astype(str), format="%Y%m%d", errors="coerce")
         return np.where(valid, dates.to_numpy(dtype="datetime64[ns]"), np.datetime64("NaT"))
     size = np.abs(whole)
+    if inside.size and size.max() < _EARLIEST_EPOCH:
+        raise BarsError(
+            f"the times are numbers up to {size.max():,}, and a time since 1970 is at least {_EARLIEST_EPOCH:,} "
+            "seconds; "
+            "name the column of times with time='...', or give time stamps."
+        )
     factor = np.select([size < bound for bound, _ in _EPOCH_BOUNDS], [f for _, f in _EPOCH_BOUNDS], default=1)
     if whole.dtype.kind == "f":
         split = np.floor(whole)
+        _check_epoch(split, factor)
         nanoseconds = split.astype(np.int64) * factor + np.round((whole - split) * factor).astype(np.int64)
     else:
+        _check_epoch(whole, factor)
         nanoseconds = whole.astype(np.int64) * factor
     return np.where(valid, nanoseconds, _NAT).view("datetime64[ns]")
+
+
+def _check_epoch(whole: np.ndarray, factor: np.ndarray) -> None:
+    outside = np.abs(whole.astype(np.float64)) * factor >= 2**63
+    if outside.any():
+        raise BarsError(
+            f"{int(outside.sum()):,} of {whole.size:,} time stamps lie after the year 2261, first "
+            f"{whole[outside][0]:.0f}; "
+            "repair the source, or name another column with time=."
+        )
 
 
 def to_utc(local: pd.DatetimeIndex, zone: str) -> np.ndarray:
@@ -78,7 +118,7 @@ def to_utc(local: pd.DatetimeIndex, zone: str) -> np.ndarray:
         If a time does not exist there, or happens twice when clocks go back and the order does not tell which is meant.
     """
     if zone == UTC:
-        return np.asarray(local.to_numpy(), dtype="datetime64[ns]")
+        return as_nanoseconds(local.to_numpy())
     known = np.asarray(local.notna())
     found = local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="NaT")
     absent: np.ndarray = np.asarray(found.isna()) & known
@@ -95,7 +135,7 @@ def to_utc(local: pd.DatetimeIndex, zone: str) -> np.ndarray:
                 local, twice, zone, "happen twice, as clocks go back, and their order does not say which is meant"
             )
         ) from None
-    return np.asarray(instants.tz_convert(UTC).tz_localize(None).to_numpy(), dtype="datetime64[ns]")
+    return as_nanoseconds(instants.tz_convert(UTC).tz_localize(None).to_numpy())
 
 
 def _clock_message(local: pd.DatetimeIndex, bad: np.ndarray, zone: str, what: str) -> str:

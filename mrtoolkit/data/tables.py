@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -22,9 +23,11 @@ from mrtoolkit.data.columns import (
     plain_name,
 )
 from mrtoolkit.data.pivot import pivot
-from mrtoolkit.data.stamps import UTC, check_zone, from_epoch, to_utc
+from mrtoolkit.data.stamps import UTC, as_nanoseconds, check_zone, from_epoch, to_utc
 from mrtoolkit.data.time_texts import parse_time_texts
 from mrtoolkit.errors import BarsError
+
+_CLOCK = re.compile(r"\s*(\d{1,2}:\d\d[:.\d]*|\d{4}|\d{6})\s*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,9 @@ def bars_from_table(table: pd.DataFrame, options: ReadOptions, attrs: Mapping[st
     )
     axes = Axes(time=time, zone=zone)
     values = column_values(table, chosen, axes)
+    if "volume" not in (options.columns or {}) and "volume" in values and np.isnan(values["volume"]).all():
+        # Exports of indices have the column and nothing in it: that is no volume, not a missing one.
+        del values["volume"]
     about = {**about_columns(chosen), **attrs}
     assets: list[str] | None = None
     if asset_place is not None:
@@ -127,11 +133,16 @@ def _with_index_as_column(table: pd.DataFrame, time: str | None) -> pd.DataFrame
     index = table.index
     if isinstance(index, pd.RangeIndex):
         return table
+    if isinstance(index, pd.MultiIndex):
+        return table.reset_index()
     name = str(index.name) if index.name is not None else "time"
     wanted = time is not None and plain_name(time) == plain_name(name)
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
-    unnamed = index.name is None and not any(plain_name(column) in TIME_NAMES for column in table.columns)
+    row_numbers = pd.api.types.is_numeric_dtype(index.dtype)
+    unnamed = (
+        index.name is None and not row_numbers and not any(plain_name(column) in TIME_NAMES for column in table.columns)
+    )
     if wanted or (
         time is None
         and (isinstance(index, pd.DatetimeIndex) or (plain_name(name) in TIME_NAMES and (index.name or unnamed)))
@@ -150,7 +161,7 @@ def _time_places(table: pd.DataFrame, names: Sequence[str], time: str | None) ->
         return [find_column(time, names, "time=")]
     if "date" in plain and "time" in plain:
         clock = table.iloc[:, plain.index("time")].dropna()
-        if len(clock) and not _is_numeric(clock) and len(str(clock.iloc[0])) <= 15 and ":" in str(clock.iloc[0]):
+        if len(clock) and not _is_numeric(clock) and _CLOCK.match(str(clock.iloc[0])):
             return [plain.index("date"), plain.index("time")]
     if (
         names
@@ -181,7 +192,7 @@ def _times(
         if tz is None:
             zone = check_zone(column.dtype.tz)
         naive = column.dt.tz_convert(UTC).dt.tz_localize(None)
-        return np.asarray(naive.to_numpy(), dtype="datetime64[ns]"), zone
+        return as_nanoseconds(naive.to_numpy()), zone
     return to_utc(pd.DatetimeIndex(column), zone), zone
 
 
@@ -208,12 +219,9 @@ def _numbers(column: pd.Series, name: str, axes: Axes) -> np.ndarray:
     bad = np.asarray(numbers.isna() & column.notna() & (texts != "").fillna(value=False))
     if bad.any() or pd.api.types.is_bool_dtype(column.dtype):
         first = str(column[bad].iloc[0]) if bad.any() else str(column.iloc[0])
-        comma = first.replace(",", "").replace("-", "").isdigit()
-        cure = (
-            "read it as a file with semicolons and decimal commas, or turn it into numbers"
-            if comma
-            else "repair the source, or name another column with columns="
-        )
+        cure = "repair the source, or name another column with columns="
+        if first[:1].isdigit() or first[1:2].isdigit():
+            cure = "write numbers with a decimal point and no other sign (decimal commas: separate by semicolons)"
         mask = bad.reshape(1, -1) if bad.any() else np.ones((1, len(column)), dtype=bool)
         check_stamps = not np.isnat(axes.time[int(mask.argmax())])
         where = axes.found(mask) if check_stamps else f"at {int(bad.sum()):,} of {len(bad):,} rows"

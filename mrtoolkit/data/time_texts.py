@@ -10,6 +10,7 @@ import pandas as pd
 from mrtoolkit.errors import BarsError
 
 _OFFSET = re.compile(r"\d\d?:\d\d.*?(Z|[+-]\d\d:?\d\d)\s*$")
+_COMPACT = re.compile(r"\d{8} +\d{4}(\d\d)?$")
 _YEAR_FIRST = r"^(\d{4})[./](\d{1,2})[./](\d{1,2})"
 _YEAR_LAST = re.compile(r"^\d{1,2}([./-])\d{1,2}[./-]\d{4}")
 _WRITTEN_MONTHS = ("%b %d, %Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%B %d, %Y")
@@ -37,6 +38,9 @@ def parse_time_texts(texts: pd.Series, column: str) -> pd.Series:
         return pd.to_numeric(stripped, errors="coerce")
     if _YEAR_LAST.match(first):
         return _year_last(stripped, column, separator=_YEAR_LAST.match(first)[1])  # type: ignore[index]  # matched above
+    if _COMPACT.match(first):
+        stripped = stripped.str.replace(r"^(\d{4})(\d\d)(\d\d) +(\d\d)(\d\d)", r"\1-\2-\3 \4:\5", regex=True)
+        stripped = stripped.str.replace(r":(\d\d)(\d\d)$", r":\1:\2", regex=True)
     aware = bool(_OFFSET.search(first))
     iso = pd.to_datetime(
         stripped.str.replace(_YEAR_FIRST, r"\1-\2-\3", regex=True).str.replace(r"-(\d)(?!\d)", r"-0\1", regex=True)

@@ -252,6 +252,9 @@ def test_missing_hours_around_the_clock_are_a_gap():
         "missing='allow'",
     )
     assert as_bars(holed, missing="allow").attrs["timeframe"] == "1h"
+    with pytest.raises(BarsError, match="bars are missing at 1 place"):
+        from_pandas(holed.to_dataframe())
+    assert from_pandas(holed.to_dataframe(), missing="allow").attrs["missing"] == "allow"
 
 
 def test_a_month_without_bars_is_a_gap_in_daily_prices():
@@ -321,6 +324,35 @@ def test_simulated_bars_that_would_end_after_the_calendar():
 def test_an_input_that_the_bars_lack_names_the_nearest():
     with pytest.raises(BarsError, match=re.escape("no column 'volum'; did you mean 'volume'?")):
         data.input_values(_bars(), "volum")
+
+
+def test_years_that_nanoseconds_cannot_count():
+    for years in (["1600-01-01", "1601-01-01"], ["9999-01-01", "9999-01-02"]):
+        frame = pd.DataFrame(
+            {"open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0}, index=np.array(years, "datetime64[s]")
+        )
+        with pytest.raises(BarsError) as error:
+            from_pandas(frame)
+        _says(error, "2 of 2 time stamps lie outside of the years 1678 to 2261", years[0][:4])
+    with pytest.raises(BarsError, match="after the year 2261"):
+        from_pandas([[9.9e10, 1, 1, 1, 1], [9.91e10, 1, 1, 1, 1]])
+
+
+def test_row_numbers_are_no_times():
+    rows = [[k, 1.0, 2.0, 1.0, 2.0] for k in range(5)]
+    with pytest.raises(BarsError) as error:
+        from_pandas(rows)
+    _says(error, "numbers up to 4", "time='...'")
+    frame = pd.DataFrame(rows).set_axis(["n", "open", "high", "low", "close"], axis=1).iloc[1:]
+    with pytest.raises(BarsError, match="no column of times"):
+        from_pandas(frame)
+
+
+@pytest.mark.parametrize("assets", [[], ["A", "A"], 0])
+def test_assets_without_labels_of_their_own(assets):
+    with pytest.raises(BarsError) as error:
+        simulate(bars=20, assets=assets)
+    _says(error, "assets")
 
 
 def test_bad_rows_in_memory():

@@ -196,6 +196,11 @@ def test_the_timeframe_is_inferred(index, expected):
     assert _infer(index) == expected
 
 
+def test_a_few_stray_bars_do_not_make_the_timeframe():
+    hours = pd.date_range("2024-01-01", periods=200, freq="h")
+    assert _infer(hours.append(hours[::20] + pd.Timedelta(minutes=1)).sort_values()) == "1h"
+
+
 def test_bars_without_a_rhythm_are_irregular():
     steps = np.random.default_rng(0).integers(1, 10**6, 300)
     index = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.cumsum(steps), unit="ms")
@@ -234,6 +239,11 @@ def test_nights_weekends_holidays_and_clock_changes_are_no_gaps():
         | ((forex.day_of_week == 6) & (forex.hour < 17))
     )
     assert _gaps(forex[~closed]) == []
+
+
+def test_a_weekend_of_friday_and_saturday_is_no_gap():
+    days = pd.date_range("2024-01-07", periods=300, tz="UTC")  # a Sunday; in Riyadh the week begins then
+    assert _gaps(days[~days.day_of_week.isin([4, 5])]) == []
 
 
 def test_a_lunch_break_is_no_gap_and_an_early_close_is_none():

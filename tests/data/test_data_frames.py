@@ -114,6 +114,24 @@ def test_further_columns_come_along_and_may_be_named():
     assert from_pandas(frame, columns={"vix": "VIX Close"})["vix"].values[5] == 5
 
 
+def test_bars_of_several_assets_go_to_a_frame_and_back():
+    bars = sample(["IBM", "FB"])
+    back = from_pandas(bars.to_dataframe(), asset="asset")
+    np.testing.assert_array_equal(back["close"].values, bars["close"].values)
+    assert list(back["asset"].values) == ["IBM", "FB"]
+
+
+def test_a_volume_column_with_nothing_in_it_is_no_volume():
+    assert "volume" not in from_pandas(_frame().assign(Volume=np.nan))
+    with pytest.raises(BarsError, match="'volume' is missing"):
+        from_pandas(_frame().assign(Volume=np.nan), columns={"volume": "Volume"})
+
+
+def test_rows_left_over_from_a_filter_keep_their_column_of_times():
+    held = _frame(periods=9).reset_index()
+    assert from_pandas(held[held.index > 2]).sizes["time"] == 6
+
+
 def test_the_frame_is_not_written_into():
     frame = _frame()
     before = frame.copy(deep=True)

@@ -90,6 +90,22 @@ def test_metatrader_4_without_header(tmp_path):
     assert bars["volume"].values[1] == 2250
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n"
+        "A.US,5,20240102,153000,1,2,1,2,5\nA.US,5,20240102,153500,1,2,1,2,5\n",  # Stooq
+        "20240102 153000;1;2;1;2;5\n20240102 153500;1;2;1;2;5\n",  # HistData
+        "Gmt time,Open,High,Low,Close,Volume\n"
+        "02.01.2024 15:30:00.000,1,2,1,2,5\n02.01.2024 15:35:00.000,1,2,1,2,5\n",  # Dukascopy
+    ],
+)
+def test_other_ways_to_write_a_moment(tmp_path, text):
+    bars = read_bars(_write(tmp_path / "a.csv", text))
+    assert _stamps(bars) == ["2024-01-02T15:30", "2024-01-02T15:35"]
+    assert bars["volume"].values[0] == 5
+
+
 def test_tradingview_epoch_seconds_and_its_plots_as_inputs():
     bars = read_bars(FILES / "tradingview.csv", tz="America/New_York")
     assert _stamps(bars)[0] == "2024-03-04T14:30"
@@ -146,6 +162,7 @@ def test_column_names_in_any_case(tmp_path, change):
             "2024-01-02",
         ),  # in January, a day apart? or in February, March, April?
         (["30/01/2024", "31/01/2024", "01/02/2024"], "2024-01-30"),
+        (["10/01/2024", "11/01/2024", "01/02/2024"], "2024-01-10"),  # months first would run backwards
         (["01/30/2024", "01/31/2024", "02/01/2024"], "2024-01-30"),
         (["30.01.2024", "31.01.2024", "01.02.2024"], "2024-01-30"),
         (["2024/01/30", "2024/01/31", "2024/02/01"], "2024-01-30"),
@@ -161,7 +178,7 @@ def test_dates_as_people_write_them(tmp_path, days, expected):
         with pytest.raises(BarsError, match="day or the month first"):
             read_bars(path)
     else:
-        assert _stamps(read_bars(path))[0] == f"{expected}T00:00"
+        assert _stamps(read_bars(path, missing="allow"))[0] == f"{expected}T00:00"
 
 
 def test_close_stamps_become_opening_times(tmp_path):

@@ -94,6 +94,9 @@ def test_a_session_that_reached_its_usual_end_is_a_complete_day():
     whole = _frame(_session_index(days=10))
     assert resample(from_pandas(whole), "1D").sizes["time"] == 10
     assert resample(from_pandas(whole.iloc[:-3]), "1D").sizes["time"] == 9
+    # Nor is a day over because another one once ended early.
+    early = whole.drop(whole.index[4 * 13 + 6 : 5 * 13])
+    assert resample(from_pandas(early.iloc[:-3]), "1D").sizes["time"] == 9
 
 
 def test_later_bars_change_no_completed_slow_bar():
