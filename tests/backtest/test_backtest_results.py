@@ -1,0 +1,137 @@
+"""What a backtest returns: labels, shapes, assets, one trial in full, and the same again from its text."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import mrtoolkit as mrt
+from mrtoolkit import M, P
+
+BARS = mrt.data.simulate(bars=600, seed=3)
+CROSS = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow), stop_loss=P.stop)
+
+
+def make(bars=BARS, strategy=CROSS, **words):
+    return mrt.Backtest(bars, strategy, costs=mrt.Costs(fee=0.001), store=mrt.FeatureStore(), **words)
+
+
+def test_grid_has_a_dimension_for_each_list_and_none_for_a_scalar():
+    grid = make().run({"fast": [5, 10], "slow": [30, 40, 50], "stop": None})
+    assert grid.sharpe.dims == ("fast", "slow")
+    assert grid.sizes == {"fast": 2, "slow": 3}
+    assert (
+        float(grid.sharpe.sel(fast=10, slow=40))
+        == make().trial({"fast": 10, "slow": 40, "stop": None}).metrics["sharpe"]
+    )
+    assert grid.total_return.attrs["units"] == "fraction"
+    assert "ema(P.fast) > ema(P.slow)" in grid.attrs["strategy"]
+
+
+def test_points_of_a_table_become_trials_with_their_parameters():
+    frame = pd.DataFrame({"slow": [30, 40], "fast": [5.5, 10], "stop": pd.Series([0.1, None], dtype=object)})
+    points = make().run(frame, metrics=["sharpe", "trades"])
+    assert points.sharpe.dims == ("trial",)
+    assert list(points.data_vars) == ["sharpe", "trades"]
+    assert points.stop.values.tolist() == [0.1, None]
+
+
+def test_each_metric_is_the_same_whichever_others_are_asked_for():
+    points = {"fast": [5, 10, 20], "slow": [30, 50], "stop": 0.05}
+    everything = make().run(points)
+    for name in everything.data_vars:
+        xr.testing.assert_identical(make().run(points, metrics=name)[name], everything[name])
+
+
+def test_assets_are_traded_each_by_itself_and_a_search_sees_their_mean():
+    bars = mrt.data.simulate(bars=400, assets=3, seed=1)
+    grid = make(bars).run({"fast": [5, 10], "slow": 30, "stop": None})
+    assert grid.sharpe.dims == ("fast", "asset")
+    for asset in bars["asset"].values:
+        alone = make(bars.sel(asset=asset, drop=True)).run({"fast": [5, 10], "slow": 30, "stop": None})
+        np.testing.assert_allclose(grid.sharpe.sel(asset=asset), alone.sharpe, rtol=1e-12)
+    frame = pd.DataFrame({"fast": [5, 10], "slow": 30, "stop": pd.Series([None, None], dtype=object)})
+    np.testing.assert_allclose(make(bars).evaluate(frame).metrics["sharpe"], grid.sharpe.mean("asset"), rtol=1e-12)
+    trial = make(bars).trial({"fast": 5, "slow": 30, "stop": None})
+    assert trial.equity.dims == ("time", "asset")
+    assert set(trial.trades["asset"]) == {str(asset) for asset in bars["asset"].values}
+
+
+def test_trial_adds_up():
+    trial = make(cash=1_000.0).trial({"fast": 5, "slow": 20, "stop": 0.03})
+    assert trial.equity.sizes["time"] == 600
+    growth = float((1 + trial.returns).prod())
+    assert growth == pytest.approx(float(trial.equity[-1]) / 1_000.0, rel=1e-12)
+    assert trial.metrics["total_return"] == pytest.approx(growth - 1, rel=1e-10)
+    assert trial.metrics["trades"] == len(trial.trades)
+    assert trial.metrics["win_rate"] == pytest.approx((trial.trades["gain"] > 0).mean())
+    assert growth == pytest.approx(float((1 + trial.trades["gain"]).prod()), rel=1e-10)
+    drawdown = 1 - trial.equity / np.maximum(trial.equity.cumulative("time").max(), 1_000.0)
+    assert trial.metrics["max_drawdown"] == pytest.approx(float(drawdown.max()), rel=1e-12)
+    assert trial.metrics["exposure"] == pytest.approx(float((trial.position != 0).mean()))
+    assert set(trial.trades["reason"]) <= {"exit", "stop_loss", "end"}
+
+
+def test_blocks_add_up_to_the_whole():
+    backtest = make(blocks=7)
+    blocks = backtest.blocks([{"fast": 5, "slow": 20, "stop": None}])
+    whole = backtest.trial({"fast": 5, "slow": 20, "stop": None}).metrics
+    assert blocks.sizes == {"trial": 1, "block": 7}
+    assert float(blocks.bars.sum()) == 600
+    assert float(blocks.trades.sum()) == whole["trades"]
+    assert float(blocks.growth.prod()) - 1 == pytest.approx(whole["total_return"])
+
+
+def test_start_of_a_space_is_where_its_slowest_point_is_warm():
+    space = mrt.Space(fast=mrt.Integer(5, 20), slow=mrt.Integer(30, 60), stop=mrt.Categorical([0.1, None]))
+    backtest = make(start=space)
+    assert backtest.start == pd.Timestamp(BARS["time"].values[59])
+    trial = backtest.trial({"fast": 5, "slow": 30, "stop": None})
+    assert trial.equity.sizes["time"] == 600 - 59
+    assert make(start=str(BARS["time"].values[59])).start == backtest.start
+
+
+def test_backtest_from_its_own_text_gives_the_same_numbers():
+    strategy = mrt.Strategy(
+        entry=mrt.choose(P.kind, {"ema": mrt.ema(P.n), "sma": mrt.sma(P.n)}) < mrt.close,
+        exit=mrt.rsi(14).crosses_above(70) | (mrt.close < mrt.lowest(P.n).shift(1)),
+        size=0.02 / (mrt.atr(20) / mrt.close),
+        trailing_stop=P.k * mrt.atr(20) / mrt.close,
+        max_bars=50,
+    )
+    backtest = make(strategy=strategy, fill="close", risk_free=0.02, start=100)
+    again = mrt.Backtest.from_dict(backtest.to_dict(), BARS, mrt.FeatureStore())
+    assert again.to_dict() == backtest.to_dict()
+    points = {"kind": ["ema", "sma"], "n": [10, 20], "k": [2.5, None]}
+    xr.testing.assert_identical(again.run(points), backtest.run(points))
+
+
+def test_evaluator_is_a_plain_function_of_parameters():
+    backtest = make()
+    point = {"fast": 5, "slow": 30, "stop": None}
+    metrics = backtest.trial(point).metrics
+    assert backtest.evaluator("sharpe")(point) == metrics["sharpe"]
+    mixed = backtest.evaluator(M.sharpe - 0.1 * M.turnover)(point)
+    assert mixed == pytest.approx(metrics["sharpe"] - 0.1 * metrics["turnover"])
+    assert backtest.evaluator(lambda m: m.sharpe * 2)(point) == metrics["sharpe"] * 2
+
+
+def test_buy_and_hold_is_the_market_between_its_fills():
+    closes, opens = BARS["close"].values, BARS["open"].values
+    expected = closes[-1] / opens[1] / 1.001 - 1
+    assert make().benchmark()["total_return"] == pytest.approx(expected, rel=1e-12)
+    assert make().benchmark()["trades"] == 1
+
+
+def test_fresh_evaluation_reads_no_cache_and_a_changed_feature_is_named():
+    backtest = make()
+    frame = pd.DataFrame({"fast": [5, 10], "slow": [30, 30], "stop": [0.1, 0.1]})
+    before = backtest.evaluate(frame).metrics["sharpe"]
+    assert backtest.stale_features(frame) == ()
+    row = backtest.store.peek(BARS, mrt.ema(10))
+    row.base.flags.writeable = True if row.base is not None else None
+    row.flags.writeable = True
+    row[0, 100:] += 1.0
+    assert backtest.stale_features(frame) == ("ema(10)",)
+    assert backtest.evaluate(frame).metrics["sharpe"][1] != before[1]
+    np.testing.assert_array_equal(backtest.evaluate_fresh(frame).metrics["sharpe"], before)
