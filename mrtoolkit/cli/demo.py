@@ -47,7 +47,7 @@ def command(*, asset: str, out: Path, others: bool, open_report: bool) -> None:
     typer.echo(f"20 trials and the best again, without any cache: {study.verify(20)!r}\n")
     if others:
         typer.echo(f"does it carry over? {study.objective} on the other shares\n{others_text(study, asset, width)}\n")
-    typer.echo(f"{warning_text(study)}\n")
+    typer.echo(f"{warning_text(study, width)}\n")
     typer.echo(f"study:  {(folder / STUDY_FILE).resolve()}")
     write_report(study, folder / REPORT_FILE, open_report=open_report)
 

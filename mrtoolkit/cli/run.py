@@ -30,7 +30,7 @@ def command(*, config: Path, out: Path, resume: bool, open_report: bool) -> None
     study = search(backtest, space, out=folder, **options)
     typer.echo(f"\nlevels\n{levels_text(study, width)}\n")
     if has_best(study):
-        typer.echo(f"by {study.objective}\n{candidates_text(study, width)}\n\n{warning_text(study)}\n")
+        typer.echo(f"by {study.objective}\n{candidates_text(study, width)}\n\n{warning_text(study, width)}\n")
     else:
         typer.echo(f"  {study.why_no_best()}\n")
     typer.echo(f"study:  {(folder / STUDY_FILE).resolve()}")

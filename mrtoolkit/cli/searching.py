@@ -77,7 +77,9 @@ def _compile(backtest: Backtest, space: Space) -> None:
     """
     if not is_compiled():
         typer.echo("compiling, once on this machine ...", err=True)
-    settings = {"costs": backtest.costs, "fill": backtest.fill, "engine": "auto"}
     point = space.decode(np.zeros((1, len(space)), dtype=np.int64))
     with suppress(MrtoolkitError):  # a point that cannot be run is the search's to report
-        Backtest(backtest.bars, backtest.strategy, store=FeatureStore(), **settings).evaluate(point)
+        tried = Backtest(
+            backtest.bars, backtest.strategy, costs=backtest.costs, fill=backtest.fill, store=FeatureStore()
+        )
+        tried.evaluate(point)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import fill
 from typing import Any
 
 import xarray as xr
@@ -57,12 +58,13 @@ def candidates_text(study: Study, width: int = 80) -> str:
     return table(rows, ["", *(name for name, _ in columns)], width=width)
 
 
-def warning_text(study: Study) -> str:
+def warning_text(study: Study, width: int = 80) -> str:
     """The honest word: how many trials the best was chosen from, and what that means."""
-    return (
-        f"  The best is the best of {len(study):,} trials on one history, so it looks better than it is: some of it\n"
-        "  is luck, and more trials find more luck. The plateau is what its neighbours share. Neither is advice."
+    text = (
+        f"The best is the best of {len(study):,} trials on one history, so it looks better than it is: some of it is "
+        "luck, and more trials find more luck. The plateau is what its neighbours share. Neither is advice."
     )
+    return fill(text, min(width, 100), initial_indent="  ", subsequent_indent="  ")
 
 
 def has_best(study: Study) -> bool:

@@ -14,7 +14,7 @@ from labdriver import Lab, browser, chromium_path, lab_server
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-FIGURES = ".jp-OutputArea-output [data-root-id]"
+FIGURES = ".jp-OutputArea-output [data-root-id] > *"
 IS_REQUIRED = bool(os.environ.get("MRTK_REQUIRE_BROWSER"))
 
 pytestmark = [

@@ -37,9 +37,8 @@ def test_a_notebook_was_run_once_from_top_to_bottom(path):
 def test_most_cells_that_show_something_are_compared(path):
     cells = [cell for cell in code_cells(json.loads(path.read_text(encoding="utf-8"))) if cell["outputs"]]
     compared = [cell for cell in cells if "NBVAL_IGNORE_OUTPUT" not in "".join(cell["source"])]
-    assert len(compared) >= 5
+    assert len([cell for cell in compared if re.search(r"\d\.\d", json.dumps(cell["outputs"]))]) >= 5
     for cell in compared:
-        assert re.search(r"\d", json.dumps(cell["outputs"]))
         assert all("text/html" not in out.get("data", {}) for out in cell["outputs"]), (
             "html is not compared reliably: print a table"
         )

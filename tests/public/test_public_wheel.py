@@ -29,7 +29,7 @@ def test_every_file_of_the_package_is_in_it(wheel):
     ours = {
         p.relative_to(ROOT).as_posix()
         for p in (ROOT / "mrtoolkit").rglob("*")
-        if p.is_file() and "__pycache__" not in p.parts
+        if p.is_file() and not any(part[0] == "." or part == "__pycache__" for part in p.parts[1:])
     }
     assert ours - names == set()
     assert "mrtoolkit/py.typed" in names
