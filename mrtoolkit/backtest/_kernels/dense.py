@@ -23,8 +23,8 @@ from mrtoolkit.backtest._kernels.columns import (
     SHORT_EXIT,
     STAYS,
 )
-from mrtoolkit.backtest._kernels.fills import close_position, end_trade, open_position
-from mrtoolkit.backtest._kernels.stops import watch_stops
+from mrtoolkit.backtest._kernels.fills import close_position, end_trade, fill_orders
+from mrtoolkit.backtest._kernels.stops import best_since, watch_stops
 
 
 class Prices(NamedTuple):
@@ -78,6 +78,28 @@ def combine(entry, exit_, short_entry, short_exit, signals):
 
 
 @kernel
+def decide(signal, position, overdue, waiting, long_waits, short_waits):
+    """The orders of one close (whether to leave, why, which side to enter), and which sides wait after it."""
+    long_waits = long_waits and signal & ENTRY != 0
+    short_waits = short_waits and signal & SHORT_ENTRY != 0
+    leaving, reason, side = False, BY_EXIT, 0.0
+    if position != 0.0:
+        leaving = signal & (EXIT if position > 0.0 else SHORT_EXIT) != 0
+        if overdue and not leaving:
+            leaving, reason = True, MAX_BARS
+            if position > 0.0:
+                long_waits = waiting and signal & ENTRY != 0
+            else:
+                short_waits = waiting and signal & SHORT_ENTRY != 0
+    if position == 0.0 or leaving:
+        go_long = signal & (ENTRY | EXIT) == ENTRY and not long_waits
+        go_short = signal & (SHORT_ENTRY | SHORT_EXIT) == SHORT_ENTRY and not short_waits
+        if go_long != go_short:
+            side = 1.0 if go_long else -1.0
+    return (leaving, reason, side), long_waits, short_waits
+
+
+@kernel
 def simulate(prices, signals, settings, warm, setup, costs, equity, value, trades):
     """Run one trial on one asset and return its number of trades; O(bars).
 
@@ -110,14 +132,10 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, value, trade
         # the open: orders given at the close before
         if (leaving or side != 0.0) and not at_close:
             if opens[t] == opens[t]:
-                if leaving:
-                    cash = close_position(cash, position, opens[t], t, reason, costs, trades[n_trades])
-                    position = 0.0
-                    n_trades += 1
+                orders, account = (leaving, reason, side, size), (cash, position, n_trades)
+                cash, position, n_trades = fill_orders(orders, account, opens[t], t, costs, trades)
                 if side != 0.0:
-                    cash, position = open_position(cash, side, size, opens[t], t, costs, trades[n_trades])
-                    fill, extreme, entry_bar = opens[t], opens[t], t
-                    limits, longest = next_limits, next_longest
+                    fill, extreme, entry_bar, limits, longest = opens[t], opens[t], t, next_limits, next_longest
                     watched = min(limits[0], limits[1], limits[2]) < np.inf
             leaving, side = False, 0.0
 
@@ -131,10 +149,8 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, value, trade
                 n_trades += 1
                 long_waits = waiting if direction > 0.0 else long_waits
                 short_waits = waiting if direction < 0.0 else short_waits
-            elif direction > 0.0 and highs[t] > extreme:
-                extreme = highs[t]
-            elif direction < 0.0 and lows[t] < extreme:
-                extreme = lows[t]
+            else:
+                extreme = best_since(direction, extreme, highs[t], lows[t])
 
         # the close: carry and value
         if position != 0.0:
@@ -146,34 +162,20 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, value, trade
 
         # signals, the held position's first
         if t >= warm and now > 0.0:
-            signal = signals[t]
-            long_waits = long_waits and signal & ENTRY != 0
-            short_waits = short_waits and signal & SHORT_ENTRY != 0
-            if position != 0.0:
-                leaving, reason = signal & (EXIT if position > 0.0 else SHORT_EXIT) != 0, BY_EXIT
-                if not leaving and t - entry_bar + (0 if at_close else 1) >= longest:
-                    leaving, reason = True, MAX_BARS
-                    long_waits = waiting and signal & ENTRY != 0 if position > 0.0 else long_waits
-                    short_waits = waiting and signal & SHORT_ENTRY != 0 if position < 0.0 else short_waits
-            if position == 0.0 or leaving:
-                go_long = signal & (ENTRY | EXIT) == ENTRY and not long_waits
-                go_short = signal & (SHORT_ENTRY | SHORT_EXIT) == SHORT_ENTRY and not short_waits
-                if go_long != go_short:
-                    size, next_limits, next_longest = read(settings, t)
-                    if size > 0.0:
-                        side = 1.0 if go_long else -1.0
+            overdue = t - entry_bar + (0 if at_close else 1) >= longest
+            orders, long_waits, short_waits = decide(signals[t], position, overdue, waiting, long_waits, short_waits)
+            leaving, reason, side = orders
+            if side != 0.0:
+                size, next_limits, next_longest = read(settings, t)
+                side = side if size > 0.0 else 0.0
 
             # orders that fill at this same close
             if at_close and (leaving or side != 0.0):
                 if close == close:
-                    if leaving:
-                        cash = close_position(cash, position, close, t, reason, costs, trades[n_trades])
-                        position = 0.0
-                        n_trades += 1
+                    orders, account = (leaving, reason, side, size), (cash, position, n_trades)
+                    cash, position, n_trades = fill_orders(orders, account, close, t, costs, trades)
                     if side != 0.0:
-                        cash, position = open_position(cash, side, size, close, t, costs, trades[n_trades])
-                        fill, extreme, entry_bar = close, close, t
-                        limits, longest = next_limits, next_longest
+                        fill, extreme, entry_bar, limits, longest = close, close, t, next_limits, next_longest
                         watched = min(limits[0], limits[1], limits[2]) < np.inf
                     now = cash + position * mark if position != 0.0 else cash
                 leaving, side = False, 0.0

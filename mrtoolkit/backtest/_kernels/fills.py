@@ -82,3 +82,21 @@ def end_trade(trade, equity, t, price, turnover, reason):
     trade[EXIT_TURNOVER] = turnover
     trade[GAIN] = max(equity / trade[ENTRY_EQUITY] - 1.0, -1.0)
     trade[REASON] = reason
+
+
+@kernel
+def fill_orders(orders, account, raw, t, costs, trades):
+    """Close, then open, at one raw price; return cash, position and number of trades as they then are.
+
+    orders : whether to close, why, which side to open (0: none), with which size
+    account : cash, position, number of trades
+    """
+    leaving, reason, side, size = orders
+    cash, position, n_trades = account
+    if leaving:
+        cash = close_position(cash, position, raw, t, reason, costs, trades[n_trades])
+        position = 0.0
+        n_trades += 1
+    if side != 0.0:
+        cash, position = open_position(cash, side, size, raw, t, costs, trades[n_trades])
+    return cash, position, n_trades

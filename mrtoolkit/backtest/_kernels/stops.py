@@ -32,3 +32,11 @@ def watch_stops(side, fill, extreme, limits, bar):
     if side * best >= side * target:
         return target, TAKE_PROFIT
     return np.nan, STAYS
+
+
+@kernel
+def best_since(side, extreme, high, low):
+    """The best price since the fill with this bar's; a missing price changes nothing."""
+    if side > 0.0 and high > extreme:
+        return high
+    return low if side < 0.0 and low < extreme else extreme
