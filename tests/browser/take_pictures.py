@@ -59,7 +59,8 @@ def _pictures(cell: Any) -> list[bytes]:
 def _output(image: bytes) -> Any:
     """A picture of 256 colours: half the size, and no different to the eye."""
     small = io.BytesIO()
-    Image.open(io.BytesIO(image)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    picture = Image.open(io.BytesIO(image)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture.save(small, "PNG", optimize=True)
     data = {"image/png": base64.b64encode(small.getvalue()).decode(), "text/plain": "<a figure>"}
     return nbformat.v4.new_output("display_data", data=data)
 
