@@ -19,4 +19,7 @@ from .region import Region as Region
 from .space import Space as Space
 from .study import Candidate as Candidate
 from .study import Study as Study
+from .transition import History as History
 from .transition import PeakTransition as PeakTransition
+from .transition import Transition as Transition
+from .verification import Verification as Verification

@@ -28,7 +28,7 @@ class Goal:
     objective : Metric, expression of metrics, or callable
         Gives the value of each trial.
     constraints : tuple of conditions
-        Each must be true for a trial to count; a metric without a value (NaN) makes it false.
+        Each must be true for a trial to count, whatever a metric without a value (NaN) would be.
     direction : {"maximize", "minimize"}
     """
 
@@ -110,9 +110,7 @@ class Goal:
         """Return which trials satisfy every constraint, (trial,) bool."""
         mask = np.ones(n_trials, dtype=bool)
         for node in self.constraints:
-            columns = {name: metrics[name] for name in _metric_names(node)}
-            known = np.logical_and.reduce([~np.isnan(column) for column in columns.values()])
-            mask &= np.asarray(evaluate(node, columns), dtype=bool) & known
+            mask &= np.asarray(evaluate(node, {name: metrics[name] for name in _metric_names(node)}), dtype=bool)
         return mask
 
     def value_of(self, metrics: Mapping[str, float] | None) -> float:

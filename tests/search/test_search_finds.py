@@ -252,6 +252,11 @@ def test_a_search_that_no_longer_improves_stops():
     assert patient.levels["level"].tolist() == ["coarse", "medium", "fine"]
 
 
+def test_the_first_level_never_ends_a_search():
+    study = optimize(lambda p: float("nan"), Space(x=Integer(1, 10_000)), trials=60, patience=1)
+    assert study.levels["level"].tolist() == ["coarse", "medium"]
+
+
 def test_tolerance_says_what_counts_as_improvement(cross):
     study = optimize(cross, CROSS, levels=TEXTBOOK, patience=1, tolerance=0.1)
     assert study.stopped.startswith("level 'medium' did not improve the best by more than 0.1, after 102 trials")

@@ -41,6 +41,8 @@ def test_constraints_hold_only_where_their_metrics_have_values():
     assert goal(constraints=[M.trades >= 30]).feasible(COLUMNS, 3).tolist() == [True, False, True]
     assert goal(constraints=M.sharpe < 5).feasible(COLUMNS, 3).tolist() == [True, True, False]
     assert goal(constraints=~(M.sharpe > 5)).feasible(COLUMNS, 3).tolist() == [True, True, False]
+    assert goal(constraints=M.sharpe != 1).feasible(COLUMNS, 3).tolist() == [False, True, False]
+    assert goal(constraints=(M.sharpe > 5) | (M.trades > 40)).feasible(COLUMNS, 3).tolist() == [False, False, True]
     assert goal(constraints=["M.trades >= 30", M.turnover > 2]).feasible(COLUMNS, 3).tolist() == [True, False, False]
 
 

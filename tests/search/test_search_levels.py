@@ -113,6 +113,21 @@ def test_many_dimensions_are_sampled_where_a_grid_would_not_fit():
     assert (filled(space, level, seed=1).codes != codes).any()
 
 
+def test_a_budget_is_of_new_points():
+    line = Space(x=Integer(0, 100))
+    known = line.keys(np.arange(0, 101, 10)[:, None])
+    level = Level("fine", budget=10)
+    grid = fill(line, level, [whole_space(line, 0)], np.random.default_rng(0), lambda keys: np.isin(keys, known))
+    assert np.count_nonzero(~np.isin(grid.codes[:, 0], known)) == 10
+    cube = Space(**{f"p{i}": Integer(0, 3) for i in range(6)})
+    seen = cube.keys(filled(cube, Level("first", budget=100)).codes)
+    more = fill(
+        cube, Level("x", budget=100), [whole_space(cube, 0)], np.random.default_rng(0), lambda k: np.isin(k, seen)
+    )
+    assert len(more.codes) == 100
+    assert not np.isin(cube.keys(more.codes), seen).any()
+
+
 def test_a_space_of_a_trillion_points_is_planned_without_listing_it():
     space = Space(x=Integer(1, 10**6), y=Integer(1, 10**6))
     assert 60 <= len(filled(space, Level("coarse", budget=100)).codes) <= 100
