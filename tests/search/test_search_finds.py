@@ -170,6 +170,32 @@ def test_a_point_told_before_it_is_asked_is_reused_and_one_told_twice_counts_onc
     assert study.best.params == {"fast": 12.0, "slow": 42}
 
 
+def test_a_point_told_twice_in_one_table_counts_once_with_its_first_value():
+    optimizer = MultiResOptimizer(None, Space(x=Integer(0, 9)))
+    optimizer.tell([{"x": 4}, {"x": 7}, {"x": 4.0}], [1.0, 2.0, 3.0])
+    assert optimizer.study.to_pandas()[["x", "value"]].to_numpy().tolist() == [[4, 1.0], [7, 2.0]]
+
+
+def test_a_batch_that_is_cut_off_while_it_is_recorded_is_not_there(cross, monkeypatch):
+    optimizer = MultiResOptimizer(cross, CROSS, levels=TEXTBOOK)
+    points = optimizer.ask()
+    log, keys = optimizer.study.log, optimizer.space.keys(optimizer.space.encode(points))
+
+    class CutOff(dict):
+        def update(self, *args):
+            super().update(*args)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "_places", CutOff())
+        with pytest.raises(KeyboardInterrupt):
+            optimizer.tell(points, cross.evaluate(points))
+        assert len(log) == 0
+        assert (log.find(keys) == -1).all()
+    assert optimizer.ask().equals(points)
+    assert optimizer.optimize().levels["run"].tolist() == [16, 86, 8]
+
+
 def test_points_that_nobody_may_try_are_not_told(cross):
     optimizer = MultiResOptimizer(cross, CROSS, levels=TEXTBOOK)
     with pytest.raises(SpaceError, match="not in the space"):
