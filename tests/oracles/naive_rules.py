@@ -115,13 +115,18 @@ class Rules:
         return [self.truth(node, t) is False for t in range(self.n_bars)]
 
     def warm(self, node: Any) -> int:
-        """The first bar by which every number that the node compares (or is) has had a value."""
+        """The first bar by which every number that is compared in effect (or is the node) has had a value.
+
+        What parameters alone settle, as `when(P.use, a > b) | (c > d)` with `use` off, compares nothing.
+        """
         kind = type(node).__name__
+        if node.is_condition and self.settled(node) is not None:
+            return 0
         if not node.is_condition:
             values = self.number(node)
             return next((t for t in range(self.n_bars) if values[t] == values[t]), self.n_bars)
         if kind == "Comparison":
-            return max(self.warm(node.left), self.warm(node.right)) if is_of_bars(node) else 0
+            return max(self.warm(node.left), self.warm(node.right))
         if kind == "Logic":
             return max(self.warm(node.left), self.warm(node.right))
         if kind == "Not":
@@ -131,10 +136,24 @@ class Rules:
         if kind == "Cross":
             return min(self.n_bars, 1 + max(self.warm(node.left), self.warm(node.right)))
         if kind == "When":
-            return self.warm(node.condition) if self.scalar(node.flag) else 0
+            return self.warm(node.condition)
+        return self.warm(dict(node.cases)[self.scalar(node.selector)])
+
+    def settled(self, node: Any) -> bool | None:
+        """The truth of a condition where parameters alone decide it, else None."""
+        kind = type(node).__name__
+        if kind == "Logic":
+            return either(node.op, self.settled(node.left), self.settled(node.right))
+        if kind == "Not":
+            inner = self.settled(node.operand)
+            return None if inner is None else not inner
+        if kind == "When":
+            return self.settled(node.condition) if self.scalar(node.flag) else node.otherwise
         if kind == "Choose":
-            return self.warm(dict(node.cases)[self.scalar(node.selector)])
-        return 0
+            return self.settled(dict(node.cases)[self.scalar(node.selector)])
+        if kind in ("Shift", "Cross") or is_of_bars(node):
+            return None
+        return bool(self.scalar(node))
 
 
 def trial_inputs(

@@ -32,9 +32,9 @@ def random_number(rng: np.random.Generator, depth: int) -> Any:
     return mrt.choose(P.kind, {"a": random_number(rng, depth - 1), "b": random_number(rng, depth - 1)})
 
 
-def random_condition(rng: np.random.Generator, depth: int) -> Any:
-    """A condition over random numbers."""
-    kind = rng.integers(0, 9 if depth > 0 else 4)
+def random_condition(rng: np.random.Generator, depth: int, flags: bool = True) -> Any:
+    """A condition over random numbers; `flags`: with parts that parameters switch off."""
+    kind = rng.integers(0, (9 if flags else 8) if depth > 0 else 4)
     left, right = random_number(rng, depth), random_number(rng, depth)
     if kind == 0:
         return left > right
@@ -45,13 +45,13 @@ def random_condition(rng: np.random.Generator, depth: int) -> Any:
     if kind == 3:
         return left <= right
     if kind == 4:
-        return random_condition(rng, depth - 1) & random_condition(rng, depth - 1)
+        return random_condition(rng, depth - 1, flags) & random_condition(rng, depth - 1, flags)
     if kind == 5:
-        return random_condition(rng, depth - 1) | random_condition(rng, depth - 1)
+        return random_condition(rng, depth - 1, flags) | random_condition(rng, depth - 1, flags)
     if kind == 6:
-        return ~random_condition(rng, depth - 1)
+        return ~random_condition(rng, depth - 1, flags)
     if kind == 7:
-        return random_condition(rng, depth - 1).shift(P.skip)
+        return random_condition(rng, depth - 1, flags=False).shift(P.skip)
     return mrt.when(P.use, random_condition(rng, depth - 1), otherwise=bool(rng.random() < 0.5))
 
 
