@@ -55,12 +55,12 @@ def choose(selector: Parameter, cases: Mapping[Any, object]) -> Node:
 
 
 def minimum(first: object, second: object, *more: object) -> Node:
-    """Return the smallest of its operands at each bar, without a value where any has none."""
+    """Return the smallest of its operands at each bar, without a value where any has none, as `mrt.minimum(a, b)`."""
     return _extreme("minimum", first, second, *more)
 
 
 def maximum(first: object, second: object, *more: object) -> Node:
-    """Return the largest of its operands at each bar, without a value where any has none."""
+    """Return the largest of its operands at each bar, without a value where any has none, as `mrt.maximum(a, b)`."""
     return _extreme("maximum", first, second, *more)
 
 
