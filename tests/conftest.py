@@ -10,7 +10,6 @@ full size.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ HERE = str(Path(__file__).parent)
 if HERE not in sys.path:
     sys.path.insert(0, HERE)
 
-IS_LONG = os.environ.get("MRTOOLKIT_LONG", "") not in ("", "0")
+from oracles.long_form import IS_LONG  # noqa: E402 (found by the line above)
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 settings.register_profile("short", max_examples=25, deadline=None, derandomize=True, suppress_health_check=_QUIET)

@@ -136,8 +136,9 @@ class MultiResOptimizer:
         """
         frame = as_frame(points)
         codes = self.space.encode(frame)
-        if not self.space.contains(frame).all():
-            bad = frame.iloc[int(np.argmin(self.space.contains(frame)))].to_dict()
+        holds = self.space.holds(codes)
+        if not holds.all():
+            bad = frame.iloc[int(np.argmin(holds))].to_dict()
             msg = (
                 f"tell was given the point {bad}, which is not in the space; tell points of its lattice "
                 "that satisfy where."

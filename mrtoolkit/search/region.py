@@ -59,7 +59,7 @@ class Region:
                 "every parameter."
             )
             raise SpaceError(msg)
-        corners = space.encode([{n: self.bounds[n][0] for n in space}, {n: self.bounds[n][1] for n in space}])
+        corners = np.stack([space[name].encode(list(self.bounds[name])) for name in space], axis=1)
         if (corners < 0).any() or (corners[0] > corners[1]).any():
             shown = ", ".join(f"{n} from {low!r} to {high!r}" for n, (low, high) in self.bounds.items())
             msg = (

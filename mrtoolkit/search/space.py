@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from mrtoolkit.errors import SpaceError, nearest
+from mrtoolkit.evaluation import RESERVED_NAMES
 from mrtoolkit.expressions.grammar import parse
 from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.search.constraints import check_constraints, count_satisfying, satisfied
@@ -19,7 +20,6 @@ from mrtoolkit.search.dimensions import Dimension, dimension_from_dict
 from mrtoolkit.search.dimensions import Integer as Integer
 from mrtoolkit.search.dimensions import Real as Real
 
-_RESERVED = frozenset({"time", "asset", "trial", "level", "region", "block", "point", "value", "feasible"})
 _KEY_LIMIT = 2**62  # lattices up to here are numbered by int64, larger ones by Python's integers
 
 
@@ -118,7 +118,10 @@ class Space:
 
     def contains(self, points: Any) -> np.ndarray:
         """Return which points lie on the lattice and satisfy the constraints, (point,) bool."""
-        codes = self.encode(points)
+        return self.holds(self.encode(points))
+
+    def holds(self, codes: np.ndarray) -> np.ndarray:
+        """Return which codes are on the lattice and satisfy the constraints, (point,) bool."""
         on_lattice = (codes >= 0).all(axis=1)
         mask = np.zeros(len(codes), dtype=bool)
         mask[on_lattice] = self.satisfies(codes[on_lattice])
@@ -144,7 +147,10 @@ class Space:
         """Return the points of codes, a row a point, a column a parameter."""
         labels = [d.decode(codes[:, j]) for j, d in enumerate(self._dimensions.values())]
         # with its dtype said, pandas leaves text and None as they are
-        columns = {name: pd.Series(column, dtype=column.dtype) for name, column in zip(self, labels, strict=True)}
+        columns = {
+            name: pd.Series(column, dtype=object) if column.dtype == object else column
+            for name, column in zip(self, labels, strict=True)
+        }
         return pd.DataFrame(columns, columns=list(self._dimensions))
 
     def point(self, codes: np.ndarray) -> dict[str, Any]:
@@ -204,7 +210,7 @@ def no_call(name: str, args: Sequence[Node], kwargs: Mapping[str, Node]) -> Node
 
 
 def _check_name(name: str) -> None:
-    if name in _RESERVED or hasattr(xr.Dataset, name):
+    if name in RESERVED_NAMES or hasattr(xr.Dataset, name):
         msg = (
             f"a parameter is named {name!r}, which is taken (a dimension, a column or an attribute of "
             "xr.Dataset); rename it."

@@ -39,12 +39,9 @@ def drawdown(growth: Array, highest: Array, lowest: Array, worst: Array) -> Arra
     (...)
         Exact: the lowest point of a later block under the highest of all earlier ones, or a fall inside one block.
     """
-    shape = growth.shape[:-1]
-    equity, peak, result = np.ones(shape), np.ones(shape), np.zeros(shape)
-    for b in range(growth.shape[-1]):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            below = 1.0 - lowest[..., b] * equity / peak
-        result = np.maximum(result, np.maximum(worst[..., b], below))
-        peak = np.maximum(peak, highest[..., b] * equity)
-        equity = equity * growth[..., b]
-    return result
+    before = np.concatenate([np.ones_like(growth[..., :1]), np.cumprod(growth, axis=-1)[..., :-1]], axis=-1)
+    highs = np.maximum.accumulate(highest * before, axis=-1)
+    peak = np.concatenate([np.ones_like(growth[..., :1]), np.maximum(highs[..., :-1], 1.0)], axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        below = 1.0 - lowest * before / peak
+    return np.asarray(np.maximum(np.maximum(worst, below).max(axis=-1), 0.0))

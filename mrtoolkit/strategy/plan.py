@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -55,6 +55,16 @@ class Plan:
     strategy: Strategy
     bars: xr.Dataset
     store: FeatureStore
+    nodes: Mapping[str, Node] = field(init=False, repr=False)
+    """The rules in normal form and the settings, by name; a rule that there is not is never true."""
+    structural: frozenset[str] = field(init=False, repr=False)
+    """Parameters that decide what the nodes are made of."""
+
+    def __post_init__(self) -> None:
+        rules = {name: _NEVER if rule is None else rule for name, rule in self.strategy.rules.items()}
+        nodes = {**rules, **self.strategy.settings}
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "structural", frozenset().union(*map(structural_params, nodes.values())))
 
     def signals(self, points: Points) -> Iterator[Signals]:
         """Yield the signals of all points, in slices that are small in memory and time."""
@@ -89,15 +99,12 @@ class Plan:
 
     def _groups(self, points: Points) -> Iterator[tuple[np.ndarray, dict[str, Node]]]:
         """Points that share flags, selectors and categories, and the rules and settings that these leave."""
-        rules = {name: _NEVER if rule is None else rule for name, rule in self.strategy.rules.items()}
-        nodes: dict[str, Node] = {**rules, **self.strategy.settings}
-        structural = {name for node in nodes.values() for name in structural_params(node)}
-        structural.update(name for name, labels in points.labels.items() if not all(map(_is_number, labels)))
-        names = tuple(sorted(structural))
+        categories = (name for name, labels in points.labels.items() if not all(map(_is_number, labels)))
+        names = tuple(sorted(self.structural.union(categories)))
         first, group = points.rows(names)
         for g, i in enumerate(first):
             values = points.values(int(i), names)
-            yield np.flatnonzero(group == g), {name: bind_some(node, values) for name, node in nodes.items()}
+            yield np.flatnonzero(group == g), {name: bind_some(node, values) for name, node in self.nodes.items()}
 
     def _slice_length(self, nodes: dict[str, Node]) -> int:
         n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)

@@ -18,7 +18,7 @@ _SIDES = ("long", "short", "both")
 _REENTRIES = ("signal", "state")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Strategy:
     """When to enter and leave, with which size and which stops; what it means stands in the trading model.
 
@@ -151,6 +151,14 @@ class Strategy:
             for key, value in content.items()
         }
         return cls(**words)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same text; their nodes make conditions of `==`."""
+        return isinstance(other, Strategy) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        """Hash of the text."""
+        return hash(repr(self))
 
     def __repr__(self) -> str:
         """Return the strategy as one would write it."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from conftest import IS_LONG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles.agreement import assert_same_bars, assert_same_blocks, assert_same_metrics, assert_same_trades, naive_trial
+from oracles.long_form import IS_LONG
 from oracles.random_bars import KINDS, as_dataset, random_prices
 from oracles.random_rules import random_point, random_strategy
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from conftest import IS_LONG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracles.long_form import IS_LONG
 from oracles.random_bars import as_dataset, random_prices
 from oracles.random_rules import random_point, random_strategy
 
