@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from mrtoolkit.backtest._kernels.dense import Settings, combine, simulate
 from mrtoolkit.backtest._kernels.trials import run_trials
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.strategy.plan import Signals
+
+_LOCAL = threading.local()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +38,14 @@ def evaluate(market: Market, signals: Signals, *, with_drawdown: bool = True) ->
     """Block statistics of some trials, (trial, asset, block, statistic); without drawdown its columns are idle."""
     n_trials, n_assets, n_blocks = len(signals.points), len(market.prices), len(market.edges) - 1
     stats = np.zeros((n_assets, n_trials, n_blocks, len(STATISTICS)))
+    scratch = _scratch(market.n_bars)
     measured = (market.risk_free_bar, market.edges, with_drawdown)
     for asset in range(n_assets):
         masks = tuple(mask[asset] for mask in signals.masks)
         settings = tuple(values[asset] for values in signals.settings)
         run_trials(
             market.prices[asset], masks, settings, signals.index, signals.warm[asset],
-            market.setup(asset), market.costs, measured, stats[asset],
+            market.setup(asset), market.costs, measured, scratch, stats[asset],
         )  # fmt: skip
     return stats.swapaxes(0, 1)
 
@@ -60,3 +64,14 @@ def record(market: Market, signals: Signals, asset: int) -> Recording:
         market.setup(asset), market.costs, equity, value, trades,
     )  # fmt: skip
     return Recording(equity=read_only(equity), value=read_only(value), trades=read_only(trades[:n].copy()))
+
+
+def _scratch(n_bars: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Signals, equity, value and trades that the next trial overwrites; kept by the thread, as fresh memory is slow."""
+    if getattr(_LOCAL, "n_bars", 0) != n_bars:
+        _LOCAL.n_bars = n_bars
+        _LOCAL.arrays = (
+            np.empty(n_bars, np.uint8), np.empty(n_bars), np.empty(n_bars), np.empty((n_bars + 1, len(TRADE))),
+        )  # fmt: skip
+    arrays: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] = _LOCAL.arrays
+    return arrays

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -53,8 +54,17 @@ def on_all_cores(function: Callable[[_T], None], work: Sequence[_T]) -> None:
         for each in work:
             function(each)
     else:
-        with ThreadPoolExecutor(_CORES) as pool:
-            list(pool.map(function, work))
+        list(_pool().map(function, work))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """The process's threads for trials: kept, as each keeps memory to work in."""
+    return ThreadPoolExecutor(_CORES, thread_name_prefix="mrtoolkit")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the pool but not its threads, and would wait for ever
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def mean_of_assets(values: np.ndarray) -> np.ndarray:

@@ -1,5 +1,8 @@
 """What a backtest returns: labels, shapes, assets, one trial in full, and the same again from its text."""
 
+import os
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,3 +138,17 @@ def test_fresh_evaluation_reads_no_cache_and_a_changed_feature_is_named():
     assert backtest.stale_features(frame) == ("ema(10)",)
     assert backtest.evaluate(frame).metrics["sharpe"][1] != before[1]
     np.testing.assert_array_equal(backtest.evaluate_fresh(frame).metrics["sharpe"], before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_child_runs_trials_of_its_own():
+    backtest = make(mrt.data.simulate(bars=50_000, freq="1h", seed=0))
+    points = {"fast": list(range(5, 25)), "slow": [30, 40], "stop": None}
+    backtest.run(points)  # the threads exist from here on
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        backtest.run(points)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0

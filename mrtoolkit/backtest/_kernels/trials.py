@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.columns import TRADE
 from mrtoolkit.backtest._kernels.dense import Settings, combine, simulate
 from mrtoolkit.backtest._kernels.measure import measure
 
-_N_COLUMNS = len(TRADE)
-
 
 @kernel
-def run_trials(prices, masks, settings, index, warm, setup, costs, measured, stats):
+def run_trials(prices, masks, settings, index, warm, setup, costs, measured, scratch, stats):
     """Simulate and measure trials on one asset.
 
     masks : entry, exit, short_entry, short_exit, each (row, time) bool
@@ -21,15 +16,13 @@ def run_trials(prices, masks, settings, index, warm, setup, costs, measured, sta
     index : (trial, 9), which row of each mask and setting is the trial's
     warm : (trial,), first bar whose signal counts
     measured : risk-free return a bar, block edges (block + 1,), whether drawdowns are wanted
+    scratch : signals (time,) uint8, equity and value (time,), trades (time + 1, column), overwritten
     stats : (trial, block, statistic), zeroed by the caller
     """
     entry, exit_, short_entry, short_exit = masks
     size, stop_loss, take_profit, trailing_stop, max_bars = settings
     risk_free, edges, with_drawdown = measured
-    n_bars = prices.close.size
-    equity, value = np.empty(n_bars), np.empty(n_bars)
-    signals = np.empty(n_bars, np.uint8)
-    trades = np.empty((n_bars + 1, _N_COLUMNS))
+    signals, equity, value, trades = scratch
     for i in range(index.shape[0]):
         row = index[i]
         combine(entry[row[0]], exit_[row[1]], short_entry[row[2]], short_exit[row[3]], signals)
