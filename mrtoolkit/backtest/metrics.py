@@ -22,6 +22,7 @@ turnover       per year       traded value as a fraction of equity, summed over 
 
 `risk_free` is a yearly rate, divided by periods_per_year for one bar. `sharpe` is NaN without a trade and where the
 deviation is under 1e-7 of the root mean square (sums of squares hold no more digits); NaN never wins a search.
+`sortino` is NaN without a trade or without a return under the risk-free one, `calmar` without a drawdown.
 """
 
 from __future__ import annotations
@@ -158,5 +159,5 @@ def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
 def compute_metrics(blocks: Array, names: Iterable[str], market: Market) -> dict[str, Array]:
     """Metrics (...) of block statistics (..., block, statistic)."""
     window = WindowStatistics.from_blocks(blocks, market.periods_per_year, market.risk_free)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         return {name: np.asarray(METRICS[name](window), dtype=float) for name in names}

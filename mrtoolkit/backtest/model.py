@@ -41,7 +41,11 @@ before the history does (a delisting), the account is flat from there on.
 
 **Trades** are booked at the bar of their exit; gain = equity after / equity before the entry - 1, not under -1. A trade
 wins where its gain is above 1e-12 (rounding is no win). Turnover of a fill is its traded value as a fraction of equity
-just before it.
+just before it, nothing where that is not positive.
+
+**Corners.** A position held before any close is known is valued at its raw fill price. A side that `max_bars` closes
+waits from that decision on, even if the fill then lapses. Operands that parameters switch off do not count for `warm`.
+A block that begins after a ruin has growth, highest and lowest of 1 and worst of 0.
 """
 
 from __future__ import annotations

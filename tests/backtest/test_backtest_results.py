@@ -152,3 +152,10 @@ def test_forked_child_runs_trials_of_its_own():
         backtest.run(points)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_return_too_large_to_be_annualised_is_infinite_without_a_warning():
+    time = pd.date_range("2020-01-01", periods=3, freq="h")
+    prices = {name: ("time", [100.0, 100.0, 300.0]) for name in ("open", "high", "low", "close")}
+    backtest = make(xr.Dataset(prices, coords={"time": time}), mrt.Strategy(entry=mrt.close > 0), fill="close")
+    assert backtest.trial({}).metrics["annual_return"] == np.inf
