@@ -12,7 +12,7 @@ import typer
 from mrtoolkit._jit import is_compiled
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.cli.progress import Bars
-from mrtoolkit.errors import ConfigError, MrtoolkitError
+from mrtoolkit.errors import ConfigError, MrtoolkitError, StudyError
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
@@ -50,6 +50,8 @@ def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **op
 
     Raises
     ------
+    StudyError
+        If not one trial was run.
     KeyboardInterrupt
         If the search was interrupted; the study so far is saved, and the error says where.
     """
@@ -67,6 +69,9 @@ def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **op
             f"the {len(study):,} trials that were finished are saved in {path}; `mrtoolkit report {path}` shows them."
         )
         raise KeyboardInterrupt(kept if len(study) else "no trial was finished yet, so nothing is saved.")
+    if not len(study):
+        msg = f"the search ended before its first trial: {study.stopped} Give it more time, or more trials."
+        raise StudyError(msg)
     return study
 
 

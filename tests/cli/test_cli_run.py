@@ -79,6 +79,32 @@ def test_the_result_is_that_of_the_same_search_in_python(folder):
     assert mrt.load_study(folder / "results" / "study.zarr.zip").trials.equals(study.trials)
 
 
+def test_a_study_that_is_there_is_gone_on_with(folder):
+    assert run().exit_code == 0
+    whole = mrt.load_study(folder / "results" / "study.zarr.zip").trials
+    for _ in range(2):
+        assert run("--resume").exit_code == 0
+        assert mrt.load_study(folder / "results" / "study.zarr.zip").trials.equals(whole)
+
+
+def test_a_search_without_time_for_one_trial_says_so(folder):
+    text = CONFIG.replace("trials = 40", "trials = 40\nseconds = 0.000001")
+    (folder / "my.toml").write_text(text, encoding="utf-8")
+    done = run()
+    assert done.exit_code == 1
+    assert "0 trials" in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+
+
+def test_a_study_of_another_search_is_not_gone_on_with(folder):
+    assert run("--resume").exit_code == 0
+    (folder / "my.toml").write_text(CONFIG.replace("fee = 0.001", "fee = 0.002"), encoding="utf-8")
+    done = run("--resume")
+    assert done.exit_code == 1
+    assert "study.zarr" in done.stderr
+    assert "fee" in done.stderr
+
+
 def test_the_example_runs(folder):
     example = CliRunner().invoke(app, ["run", "--example"])
     assert example.exit_code == 0
