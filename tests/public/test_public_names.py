@@ -25,7 +25,7 @@ NAMES, DATA, FAMILIES, METRICS = (text.split() for text in (_NAMES, _DATA, _FAMI
 METHODS = {
     "FeatureStore": "compute_batch cache_to_disk load_features matrix array info",
     "Strategy": "params to_dict from_dict",
-    "Backtest": "run trial evaluator plan benchmark evaluate evaluate_fresh features persist to_dict",
+    "Backtest": "run trial evaluator benchmark evaluate evaluate_fresh features persist to_dict",
     "MultiResOptimizer": "optimize ask tell",
     "Study": "best plateau top benchmark trials levels verify save to_pandas",
 }
