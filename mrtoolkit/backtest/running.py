@@ -29,7 +29,8 @@ def block_statistics(plan: Plan, market: Market, points: Points) -> np.ndarray:
         signals = part()
         result[signals.points] = evaluate(market, signals)
 
-    on_all_cores(run, plan.slices(points, at_least=_CORES))
+    for span in plan.spans(points, at_least=_CORES):
+        on_all_cores(run, span)
     return result
 
 
@@ -44,7 +45,8 @@ def measure(plan: Plan, market: Market, points: Points, names: tuple[str, ...]) 
         for name, values in compute_metrics(blocks, names, market).items():
             result[name][signals.points] = values
 
-    on_all_cores(run, plan.slices(points, at_least=_CORES))
+    for span in plan.spans(points, at_least=_CORES):
+        on_all_cores(run, span)
     return result
 
 

@@ -13,10 +13,12 @@ from mrtoolkit.expressions.binding import bind, bind_some
 from mrtoolkit.expressions.nodes import Call, Constant, Node
 from mrtoolkit.features.key import without_output
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy.batch import Batch, calls_of
+from mrtoolkit.strategy.batch import Batch
+from mrtoolkit.strategy.operands import Operands, calls_of, operands_of
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, structural_params
 
+_SPAN_BYTES = 256 * 2**20
 _SLICE_BYTES = 64 * 2**20
 _SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
 _WORTH_A_SLICE = 1_000_000  # bars times points: some milliseconds
@@ -68,21 +70,26 @@ class Plan:
 
     def signals(self, points: Points) -> Iterator[Signals]:
         """Yield the signals of all points, in slices that are small in memory and time."""
-        for part in self.slices(points):
-            yield part()
+        for span in self.spans(points):
+            for part in span:
+                yield part()
 
-    def slices(self, points: Points, at_least: int = 1) -> list[Callable[[], Signals]]:
-        """The signals of all points as functions that compute a slice each, in any order and from any thread.
+    def spans(self, points: Points, at_least: int = 1) -> Iterator[list[Callable[[], Signals]]]:
+        """Yield the signals of spans of points, as functions that compute a slice each, in any order, from any thread.
 
-        `at_least` slices are made of each group of points that is large enough to be worth it.
+        The features of a span are fetched when it is yielded, and are all in memory until the next one is. A span that
+        is worth it has `at_least` so many slices.
         """
-        result: list[Callable[[], Signals]] = []
         for positions, nodes in self._groups(points):
-            worth = len(positions) * self.bars.sizes["time"] >= _WORTH_A_SLICE
-            step = min(self._slice_length(nodes), -(-len(positions) // (at_least if worth else 1)))
-            for start in range(0, len(positions), step):
-                result.append(partial(self._slice, points, positions[start : start + step], nodes))
-        return result
+            span = self._span_length(nodes)
+            for start in range(0, len(positions), span):
+                chosen = positions[start : start + span]
+                span_points = points.take(chosen)
+                operands = Operands(self.bars, self.store, span_points, nodes.values())
+                worth = len(chosen) * self.bars.sizes["time"] >= _WORTH_A_SLICE
+                step = min(self._slice_length(nodes), -(-len(chosen) // (at_least if worth else 1)))
+                places = [np.arange(a, min(a + step, len(chosen))) for a in range(0, len(chosen), step)]
+                yield [partial(self._slice, operands, span_points, chosen, place, nodes) for place in places]
 
     def calls(self, points: Points) -> list[Call]:
         """The distinct indicator calls that the points use, with their values; computes nothing."""
@@ -112,14 +119,21 @@ class Plan:
         settings = sum(8 for name in SETTINGS if nodes[name].is_series)
         return max(1, min(_SLICE_BYTES // ((rules + settings + 1) * n_values), _SLICE_BARS // n_values))
 
-    def _slice(self, points: Points, positions: np.ndarray, nodes: dict[str, Node]) -> Signals:
-        batch = Batch(self.bars, self.store, points.take(positions))
-        batch.load(list(nodes.values()))
+    def _span_length(self, nodes: dict[str, Node]) -> int:
+        """Points whose features fit into memory together even if no two points share one."""
+        operands = {id(o): o for node in nodes.values() for o in operands_of(node) if o.is_series}
+        n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
+        return max(1, _SPAN_BYTES // (8 * n_values * max(1, len(operands))))
+
+    def _slice(
+        self, operands: Operands, span: Points, positions: np.ndarray, chosen: np.ndarray, nodes: dict[str, Node]
+    ) -> Signals:
+        batch = Batch(operands, span.take(chosen), chosen)
         masks = [batch.mask(nodes[name]) for name in RULES]
         settings = [batch.setting(name, nodes[name]) for name in SETTINGS]
         warm = [batch.warm(node) for node in nodes.values()]
         return Signals(
-            points=positions,
+            points=positions[chosen],
             masks=tuple(mask for mask, _ in masks),
             settings=tuple(values for values, _ in settings),
             index=np.stack([index for _, index in (*masks, *settings)], axis=1).astype(np.int64),
