@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest._kernels.columns import STATISTICS, SUM, SUM_SQ
 from mrtoolkit.backtest.dense import evaluate, record
 from mrtoolkit.backtest.market import Market, block_edges, cost_rates, read_prices
 from mrtoolkit.backtest.metrics import METRICS, UNITS, as_metrics, compute_metrics
@@ -26,6 +26,7 @@ from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.evaluation import Evaluation
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.objective import Objective
 from mrtoolkit.features.session import session_store
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.plan import Plan
@@ -108,6 +109,12 @@ class Backtest:
         self._start = resolve_start(start, self.bars, self._plan)
         self._market = self._make_market()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse to change: what was computed and what is said of it would part."""
+        if "_market" in self.__dict__:  # set last
+            raise AttributeError(f"a Backtest does not change; make another one, with {name}=... as you want it.")
+        object.__setattr__(self, name, value)
+
     def _make_market(self) -> Market:
         prices, ends = read_prices(self.bars)
         return Market(
@@ -149,7 +156,7 @@ class Backtest:
         ----------
         points : mapping, DataFrame or list of mappings
             A mapping of names to values or lists is a grid: each list becomes a dimension. Rows of a table or a list
-            of combinations are scattered points: one dimension, trial, with the parameters as coordinates.
+            of mappings are scattered points: one dimension, trial, with the parameters as coordinates.
         metrics : names, optional
             Default: all. What is not asked for is not computed.
 
@@ -231,8 +238,12 @@ class Backtest:
         return make_trial(points.values(0), metrics, recordings, self._market, self.bars)
 
     def evaluator(self, objective: str | Node | Callable[[xr.Dataset], Any] = "sharpe") -> ObjectiveFunction:
-        """Return a function of one point's parameters for anybody's search; its `.batch(frame)` takes many."""
-        return ObjectiveFunction(backtest=self, objective=objective)
+        """Return a function of one point's parameters for anybody's search; its `.batch(frame)` takes many.
+
+        `objective` is a metric's name, an expression of metrics (`M.sharpe - 0.1 * M.turnover`, also as text), or a
+        callable of the metrics Dataset.
+        """
+        return ObjectiveFunction(backtest=self, objective=Objective.of(objective, self.metrics))
 
     def evaluate(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate a table of points; over several assets each metric is the mean of those assets that have one."""
@@ -266,12 +277,16 @@ class Backtest:
         return tuple(stale)
 
     def benchmark(self) -> dict[str, float]:
-        """The same metrics for buying at the first measured bar's signal and holding, with the same costs."""
-        hold = Backtest(
+        """The metrics of buying and holding."""
+        metrics = self.holding().evaluate(frame_of([{}])).metrics
+        return {name: float(values[0]) for name, values in metrics.items()}
+
+    def holding(self) -> Backtest:
+        """The same backtest of buying at the first measured bar's signal and holding, with the same costs."""
+        return Backtest(
             self.bars, _HOLD, costs=self.costs, fill=self.fill, store=self.store, start=self._start,
             periods_per_year=self.periods_per_year, risk_free=self.risk_free, blocks=self.n_blocks, cash=self.cash,
         )  # fmt: skip
-        return {name: float(values[0]) for name, values in hold.evaluate(frame_of([{}])).metrics.items()}
 
     def persist(self) -> None:
         """Write to the store's folder, if it has one, the features that it holds of these bars."""
@@ -319,7 +334,7 @@ class Backtest:
     def _evaluation(self, blocks: np.ndarray, *, computed: int) -> Evaluation:
         numbers = compute_metrics(blocks, self.metrics, self._market)
         metrics = {name: mean_of_assets(values) for name, values in numbers.items()}
-        sums = {"sum": blocks[..., 1].mean(axis=1), "sum_sq": blocks[..., 2].mean(axis=1)}
+        sums = {"sum": blocks[..., SUM].mean(axis=1), "sum_sq": blocks[..., SUM_SQ].mean(axis=1)}
         return Evaluation(metrics=metrics, blocks=sums, features_computed=computed)
 
     def _provenance(self) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
     wanted = tuple(METRICS) if names is None else (names,) if isinstance(names, str) else tuple(names)
     for name in wanted:
         if name not in METRICS:
-            raise StudyError(f"there is no metric {name!r}{nearest(name, METRICS)} There are: {', '.join(METRICS)}.")
+            raise StudyError(f"there is no metric {name!r}{nearest(name, METRICS)}; there are {', '.join(METRICS)}.")
     return wanted
 
 

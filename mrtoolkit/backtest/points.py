@@ -1,4 +1,4 @@
-"""What a caller may give as points: a grid of values, a table, a list of combinations."""
+"""What a caller may give as points: a grid of values, a table, a list of points."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_POINTS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RequestedPoints:
     """Points as a table, and the dimensions that their results have.
 
     `dims` maps each dimension of a grid to its labels, in order; it is None for scattered points.
@@ -28,8 +28,8 @@ class Request:
     scalars: Mapping[str, Scalar]
 
 
-def as_request(points: Any) -> Request:
-    """Return the points of a grid (a mapping of names to values or lists), a table, or a list of combinations.
+def as_request(points: Any) -> RequestedPoints:
+    """Return the points of a grid (a mapping of names to values or lists), a table, or a list of points.
 
     Raises
     ------
@@ -37,26 +37,26 @@ def as_request(points: Any) -> Request:
         If there are none, or more than `MAX_POINTS`, or a list repeats a value.
     """
     if isinstance(points, pd.DataFrame):
-        return Request(frame=points.reset_index(drop=True), dims=None, scalars={})
+        return RequestedPoints(frame=points.reset_index(drop=True), dims=None, scalars={})
     if isinstance(points, Mapping):
         return _grid(points)
     if isinstance(points, Iterable) and not isinstance(points, str):
         rows = list(points)
         if rows and all(isinstance(row, Mapping) for row in rows):
-            return Request(frame=frame_of(rows), dims=None, scalars={})
+            return RequestedPoints(frame=frame_of(rows), dims=None, scalars={})
     raise StrategyError(
         f"points are {type(points).__name__}, but must be a grid such as {{'fast': [5, 10], 'slow': 40}}, a table with "
-        "a column a parameter, or a list of combinations."
+        "a column a parameter, or a list of points."
     )
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Combinations as a table that keeps None apart from NaN."""
+    """Points as a table that keeps None apart from NaN."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names}, index=range(len(rows)))
 
 
-def _grid(points: Mapping[str, Any]) -> Request:
+def _grid(points: Mapping[str, Any]) -> RequestedPoints:
     dims: dict[str, tuple[Scalar, ...]] = {}
     scalars: dict[str, Scalar] = {}
     lists = {
@@ -88,7 +88,7 @@ def _grid(points: Mapping[str, Any]) -> Request:
         tile *= len(labels)
     for name, value in scalars.items():
         frame[name] = np.repeat(_column([value]), n)
-    return Request(frame=pd.DataFrame(frame, index=range(n)), dims=dims, scalars=scalars)
+    return RequestedPoints(frame=pd.DataFrame(frame, index=range(n)), dims=dims, scalars=scalars)
 
 
 def _column(values: list[Any]) -> np.ndarray:

@@ -17,7 +17,7 @@ from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, compute_metrics
 from mrtoolkit.strategy.plan import Plan, Signals
 from mrtoolkit.strategy.points import Points
 
-_CORES = os.cpu_count() or 1
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _T = TypeVar("_T")
 
 

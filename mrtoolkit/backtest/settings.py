@@ -13,7 +13,7 @@ import xarray as xr
 from mrtoolkit.backtest.metrics import METRICS
 from mrtoolkit.backtest.model import FILLS, Costs
 from mrtoolkit.backtest.points import frame_of
-from mrtoolkit.errors import StrategyError, nearest
+from mrtoolkit.errors import SpaceError, StrategyError, nearest
 from mrtoolkit.evaluation import RESERVED_NAMES
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.plan import Plan
@@ -80,7 +80,7 @@ def resolve_start(start: Any, bars: xr.Dataset, plan: Plan) -> int:
     n_bars = bars.sizes["time"]
     if start is None:
         return 0
-    if hasattr(start, "where") and hasattr(start, "__getitem__"):
+    if hasattr(start, "dimensions"):
         first = _slowest(start, plan)
     elif isinstance(start, (int, np.integer)) and not isinstance(start, bool):
         first = int(start)
@@ -117,7 +117,7 @@ def _slowest(space: Any, plan: Plan) -> int:
     for name in plan.strategy.params:
         try:
             labels = list(space[name].labels)
-        except KeyError:
+        except SpaceError:
             raise StrategyError(
                 f"start is a Space without the strategy's parameter {name!r}; add it to the space."
             ) from None

@@ -17,7 +17,7 @@ from mrtoolkit.expressions.scalars import Scalar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One parameter combination, run and written down.
+    """One point, run and written down.
 
     Attributes
     ----------

@@ -26,9 +26,15 @@ class Batch:
         self._operands, self._points, self._chosen = operands, points, chosen
         self._n_assets, self._n_bars = operands.shape
         self._rows: dict[tuple[str, ...], Rows] = {}
+        self._masks: dict[int, tuple[Node, Rows]] = {}
 
     def mask(self, node: Node) -> Rows:
         """Where a condition is true, (asset, row, time) bool."""
+        if id(node) not in self._masks:
+            self._masks[id(node)] = (node, self._make_mask(node))
+        return self._masks[id(node)][1]
+
+    def _make_mask(self, node: Node) -> Rows:
         first, index = self._unique(node.params)
         out = np.empty((self._n_assets, len(first), self._n_bars), dtype=bool)
         if isinstance(node, Comparison) and not (node.left.is_series or node.right.is_series):

@@ -11,6 +11,7 @@ import xarray as xr
 
 from mrtoolkit.expressions.binding import bind, bind_some
 from mrtoolkit.expressions.nodes import Call, Constant, Node
+from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import without_output
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.batch import Batch
@@ -115,9 +116,9 @@ class Plan:
 
     def _slice_length(self, nodes: dict[str, Node]) -> int:
         n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
-        rules = sum(1 + len(nodes[name].key) // 16 for name in RULES if nodes[name].params)  # about a mask a condition
+        conditions = {id(part) for name in RULES for part in walk(nodes[name]) if part.is_condition and part.params}
         settings = sum(8 for name in SETTINGS if nodes[name].is_series)
-        return max(1, min(_SLICE_BYTES // ((rules + settings + 1) * n_values), _SLICE_BARS // n_values))
+        return max(1, min(_SLICE_BYTES // ((len(conditions) + settings + 1) * n_values), _SLICE_BARS // n_values))
 
     def _span_length(self, nodes: dict[str, Node]) -> int:
         """Points whose features fit into memory together even if no two points share one."""

@@ -1,4 +1,4 @@
-"""Points of a search as integer codes, so that unique combinations are found without comparing values."""
+"""Points of a search as integer codes, so that unique rows are found without comparing values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mrtoolkit.expressions.scalars import Scalar, canonical
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Parameter combinations: per parameter its distinct labels, and for each point the code of its label.
+    """Points: per parameter its distinct labels, and for each point the code of its label.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Points:
     codes: Mapping[str, np.ndarray]
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, params: Iterable[str], owner: str = "the strategy") -> Points:
+    def from_frame(cls, frame: pd.DataFrame, params: Iterable[str]) -> Points:
         """Encode the rows of `frame`, whose columns must be exactly `params`.
 
         Raises
@@ -41,12 +41,12 @@ class Points:
             if name not in frame.columns:
                 have = ", ".join(map(str, frame.columns)) or "none"
                 raise StrategyError(
-                    f"{owner} has the parameter {name!r}, but the points have {have}; add a column {name!r}."
+                    f"the strategy has the parameter {name!r}, but the points have {have}; add a column {name!r}."
                 )
         for name in frame.columns:
             if name not in wanted:
                 has = ", ".join(wanted) or "no parameters"
-                raise StrategyError(f"{owner} has no parameter {name!r}{nearest(name, wanted)}; it has {has}.")
+                raise StrategyError(f"the strategy has no parameter {name!r}{nearest(name, wanted)}; it has {has}.")
         labels: dict[str, tuple[Scalar, ...]] = {}
         codes: dict[str, np.ndarray] = {}
         for name in wanted:

@@ -10,6 +10,7 @@ import xarray as xr
 
 import mrtoolkit as mrt
 from mrtoolkit import M, P
+from mrtoolkit.expressions.operators import COMPARISON
 
 BARS = mrt.data.simulate(bars=600, seed=3)
 CROSS = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow), stop_loss=P.stop)
@@ -114,6 +115,9 @@ def test_evaluator_is_a_plain_function_of_parameters():
     point = {"fast": 5, "slow": 30, "stop": None}
     metrics = backtest.trial(point).metrics
     assert backtest.evaluator("sharpe")(point) == metrics["sharpe"]
+    assert backtest.evaluator("M.sharpe - 0.1 * M.turnover")(point) == backtest.evaluator(M.sharpe - 0.1 * M.turnover)(
+        point
+    )
     mixed = backtest.evaluator(M.sharpe - 0.1 * M.turnover)(point)
     assert mixed == pytest.approx(metrics["sharpe"] - 0.1 * metrics["turnover"])
     assert backtest.evaluator(lambda m: m.sharpe * 2)(point) == metrics["sharpe"] * 2
@@ -159,3 +163,19 @@ def test_return_too_large_to_be_annualised_is_infinite_without_a_warning():
     prices = {name: ("time", [100.0, 100.0, 300.0]) for name in ("open", "high", "low", "close")}
     backtest = make(xr.Dataset(prices, coords={"time": time}), mrt.Strategy(entry=mrt.close > 0), fill="close")
     assert backtest.trial({}).metrics["annual_return"] == np.inf
+
+
+def test_backtest_does_not_change_after_it_is_made():
+    backtest = make()
+    with pytest.raises(AttributeError, match="make another one, with costs="):
+        backtest.costs = mrt.Costs(fee=0.5)
+    assert backtest.costs == mrt.Costs(fee=0.001)
+
+
+def test_condition_that_rules_share_is_computed_once(monkeypatch):
+    compared = []
+    monkeypatch.setitem(COMPARISON, ">", lambda a, b, out: (compared.append(1), np.greater(a, b, out=out))[1])
+    above = mrt.ema(P.fast) > mrt.ema(P.slow)
+    strategy = mrt.Strategy(entry=above & (mrt.rsi(14) < 70), exit=above & (mrt.rsi(14) >= 80))
+    make(strategy=strategy).run({"fast": [5, 10], "slow": [30, 40]})
+    assert len(compared) == 4
