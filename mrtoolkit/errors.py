@@ -59,6 +59,6 @@ class ConfigError(MrtoolkitError, ValueError):
 
 
 def nearest(word: object, words: Iterable[object]) -> str:
-    """Return "; did you mean 'x'?" for the closest of `words`, or an empty string."""
+    """Return " (did you mean 'x'?)" for the closest of `words`, or an empty string."""
     found = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    return f" (did you mean {found[0]!r}?)" if found else ""

@@ -85,8 +85,8 @@ def _load(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         there = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
-        hint = nearest(path.name, there) or ";"
-        msg = f"there is no file {str(path)!r}{hint} `mrtoolkit run --example` prints one to begin with."
+        hint = nearest(path.name, there)
+        msg = f"there is no file {str(path)!r}{hint}; `mrtoolkit run --example` prints one to begin with."
         raise ConfigError(msg) from None
     except IsADirectoryError:
         msg = f"{str(path)!r} is a folder; name the TOML file itself."
@@ -100,8 +100,8 @@ def _known(where: str, what: str, found: Mapping[str, Any], allowed: Mapping[str
     for name in found:
         if name not in allowed:
             elsewhere = [f"[{table}]" for table, keys in TABLES.items() if what == "key" and name in keys]
-            hint = f"; it belongs to {' or '.join(elsewhere)}." if elsewhere else nearest(name, allowed) or "."
-            msg = f"{where} has no {what} {name!r}{hint} Its {what}s are: {', '.join(allowed)}."
+            hint = f"; it belongs to {' or '.join(elsewhere)}" if elsewhere else nearest(name, allowed)
+            msg = f"{where} has no {what} {name!r}{hint}. Its {what}s are: {', '.join(allowed)}."
             raise ConfigError(msg)
 
 
@@ -185,6 +185,6 @@ def _check_value(where: str, value: Any, key: Key) -> None:
         msg = f"{where} is {value!r}, but must be {wanted}."
         raise ConfigError(msg)
     if key.choices and value not in key.choices:
-        hint = nearest(value, key.choices) or "."
-        msg = f"{where} is {value!r}, but must be one of {', '.join(map(repr, key.choices))}{hint}"
+        hint = nearest(value, key.choices)
+        msg = f"{where} is {value!r}, but must be one of {', '.join(map(repr, key.choices))}{hint}."
         raise ConfigError(msg)

@@ -322,7 +322,7 @@ def test_simulated_bars_that_would_end_after_the_calendar():
 
 
 def test_an_input_that_the_bars_lack_names_the_nearest():
-    with pytest.raises(BarsError, match=re.escape("no column 'volum'; did you mean 'volume'?")):
+    with pytest.raises(BarsError, match=re.escape("no column 'volum' (did you mean 'volume'?)")):
         data.input_values(_bars(), "volum")
 
 

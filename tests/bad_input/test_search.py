@@ -56,7 +56,10 @@ def test_a_search_that_means_nothing_is_refused(tmp_path, arguments, error, mess
     ("space", "message"),
     [
         (mrt.Space(fast=mrt.Integer(3, 9)), "uses the parameter 'slow', which the space lacks"),
-        (mrt.Space(fast=mrt.Integer(3, 9), slo=mrt.Integer(3, 9)), "'slow', which the space lacks; did you mean 'slo'"),
+        (
+            mrt.Space(fast=mrt.Integer(3, 9), slo=mrt.Integer(3, 9)),
+            r"'slow', which the space lacks \(did you mean 'slo'",
+        ),
         (
             mrt.Space(fast=mrt.Integer(3, 9), slow=mrt.Integer(10, 30), n=mrt.Integer(1, 2)),
             "the parameter 'n', which the strategy does not use.*it uses fast, slow",

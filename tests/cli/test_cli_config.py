@@ -23,7 +23,7 @@ slow = {integer = [20, 40]}
 
 # what is put in place of what, and what the message must then hold
 MISTAKES = [
-    ("[strategy]", "[stratgy]", ["no table 'stratgy'", "did you mean 'strategy'? Its tables are: bars, strategy"]),
+    ("[strategy]", "[stratgy]", ["no table 'stratgy'", "did you mean 'strategy'?). Its tables are: bars, strategy"]),
     ("entry =", "enrty =", ["[strategy] has no key 'enrty'", "did you mean 'entry'", "stop_loss"]),
     ("entry =", "fee = 0.1\nentry =", ["[strategy] has no key 'fee'", "it belongs to [costs]"]),
     ('entry = "ema(P.fast) > ema(P.slow)"', "entry = 3", ["[strategy] entry is 3", "a rule in quotes"]),

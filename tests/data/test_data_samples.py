@@ -100,5 +100,5 @@ def test_all_samples_come_without_a_name():
 
 
 def test_unknown_sample_names_the_nearest():
-    with pytest.raises(BarsError, match=r"no sample 'APPL'; did you mean 'AAPL'\?"):
+    with pytest.raises(BarsError, match=r"no sample 'APPL' \(did you mean 'AAPL'\?\)"):
         sample("APPL")

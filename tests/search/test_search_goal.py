@@ -84,17 +84,17 @@ def test_the_objective_of_buy_and_hold_is_computed_where_it_can_be():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"objective": "sharp"}, "the metric 'sharp', which is not measured; did you mean 'sharpe'"),
+        ({"objective": "sharp"}, r"the metric 'sharp', which is not measured \(did you mean 'sharpe'"),
         ({"objective": M.calmar}, "'calmar', which is not measured"),
         ({"objective": M.sharpe > 1}, "is true or false"),
         ({"objective": M.sharpe + P.fast}, "made of metrics alone"),
         ({"objective": close}, "made of metrics alone"),
         ({"objective": 7}, "no metric's name"),
-        ({"constraints": [M.trade >= 30]}, "'trade', which is not measured; did you mean 'trades'"),
+        ({"constraints": [M.trade >= 30]}, r"'trade', which is not measured \(did you mean 'trades'"),
         ({"constraints": M.trades}, "is no condition"),
         ({"constraints": [30]}, "is no condition"),
         ({"constraints": P.fast < 5}, "made of metrics alone"),
-        ({"direction": "maximise"}, "allowed are 'maximize' and 'minimize'; did you mean 'maximize'"),
+        ({"direction": "maximise"}, r"allowed are 'maximize' and 'minimize' \(did you mean 'maximize'"),
     ],
 )
 def test_a_goal_that_cannot_be_measured_is_refused(arguments, message):

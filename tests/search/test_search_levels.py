@@ -174,7 +174,7 @@ def test_a_region_comes_back_from_its_dict():
         (lambda: Level("x", grid={"fast": [5, 60], "slow": [60]}), "fast=60, but the space has it from 5 to 50"),
         (lambda: Level("x", grid={"fast": [5.25]}), "its lattice has labels every 0.5 from 5"),
         (lambda: Level("x", grid={"slow": ["a"]}), "its labels are numbers from 20 to 200"),
-        (lambda: Level("x", grid={"fats": [5]}), "grid for 'fats', which the space lacks; did you mean 'fast'"),
+        (lambda: Level("x", grid={"fats": [5]}), r"grid for 'fats', which the space lacks \(did you mean 'fast'"),
         (lambda: Level("x", step={"fats": 5}), "step for 'fats'"),
         (lambda: Level("x", labels={"n": 5}), "labels for 'n'"),
         (lambda: Level("x", grid={"fast": []}), "empty grid for 'fast'"),

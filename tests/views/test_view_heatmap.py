@@ -78,7 +78,7 @@ def test_one_parameter_is_a_line(study_of):
 
 
 def test_an_unknown_parameter_is_named_with_the_nearest(study):
-    with pytest.raises(StudyError, match="'fats' was asked for.*fast, slow; did you mean 'fast'"):
+    with pytest.raises(StudyError, match=r"'fats' was asked for.*fast, slow \(did you mean 'fast'"):
         heatmap(study, "fats")
 
 

@@ -74,7 +74,7 @@ def test_an_empty_window_names_what_there_is(bars, trial):
 
 def test_an_unknown_asset_is_named_with_the_nearest(bars, trial):
     both = xr.concat([bars * 2, bars], dim=pd.Index(["AAPL", "IBM"], name="asset")).transpose("time", "asset")
-    with pytest.raises(StudyError, match="'APL' was asked for, but there are AAPL, IBM; did you mean 'AAPL'"):
+    with pytest.raises(StudyError, match=r"'APL' was asked for, but there are AAPL, IBM \(did you mean 'AAPL'"):
         price_data(both, asset="APL")
     np.testing.assert_array_equal(price_data(both, asset="IBM")["close"], bars["close"])
 
