@@ -70,13 +70,7 @@ def read_only(values: np.ndarray) -> np.ndarray:
 
 
 def is_compiled(*kernels: Any) -> bool:
-    """Whether these kernels (none given: any at all) are compiled on disk for this code and processor.
-
-    Examples
-    --------
-    >>> is_compiled() in (True, False)
-    True
-    """
+    """Whether these kernels (none given: any at all) are compiled on disk for this code and processor."""
     folder = _cache_folder()
     if folder is None:
         return False

@@ -35,6 +35,12 @@ def fingerprint(bars: xr.Dataset) -> str:
 
     Names and other attributes do not count, nor does the order of the columns. Known bars cost one sum over their
     values (it notices a value that was changed in place), new ones a BLAKE2b digest of 16 bytes.
+
+    Examples
+    --------
+    >>> from mrtoolkit.data import fingerprint, sample
+    >>> fingerprint(sample("IBM")) == fingerprint(sample("IBM")) != fingerprint(sample("AAPL"))
+    True
     """
     return _entry(bars).whole
 

@@ -8,7 +8,6 @@ import xarray as xr
 from mrtoolkit.data.stamps import check_zone, wall_clock
 from mrtoolkit.errors import BarsError, nearest
 
-INPUTS = ("open", "high", "low", "close", "volume")
 CLOCK_INPUTS = ("hour", "weekday")
 _HOUR = 3_600_000_000_000
 

@@ -65,12 +65,12 @@ def maximum(first: object, second: object, *more: object) -> Node:
 
 
 def log(operand: object) -> Node:
-    """Return the natural logarithm, without a value where the operand is negative."""
+    """Return the natural logarithm, as `mrt.log(mrt.volume)`, without a value where the operand is negative."""
     return Function("log", (as_node(operand),))
 
 
 def sqrt(operand: object) -> Node:
-    """Return the square root, without a value where the operand is negative."""
+    """Return the square root, as `mrt.sqrt(mrt.P.n)`, without a value where the operand is negative."""
     return Function("sqrt", (as_node(operand),))
 
 

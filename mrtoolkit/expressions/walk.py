@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mrtoolkit.expressions.nodes import Input, Metric, Node
+from mrtoolkit.expressions.nodes import Metric, Node
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -17,11 +17,6 @@ def walk(node: Node) -> Iterator[Node]:
             seen.add(id(top))
             yield top
             stack.extend(reversed(top.children))
-
-
-def inputs_of(node: Node) -> tuple[str, ...]:
-    """Names of the inputs (columns of the bars) that `node` depends on, sorted."""
-    return tuple(sorted({part.name for part in walk(node) if isinstance(part, Input)}))
 
 
 def metrics_of(node: Node) -> tuple[str, ...]:

@@ -17,7 +17,10 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-TIME_CHUNK = 65_536  # bars; 262,144 from half a million bars on (research/storage.md, section 2)
+# Bars a chunk, four times as many from half a million bars on. 5 million bars were read in 7.7 ms from chunks of 50
+# thousand, 3.2 of 250 thousand, 2.4 of 1 million and 9.4 of 5 million; their last 50 thousand in 0.4, 0.6, 1 to 2 and
+# 22 to 30 ms.
+TIME_CHUNK = 65_536
 LABEL_CHUNK = 4_096
 _DTYPES = {"float64": "<f8", "int64": "<i8"}
 

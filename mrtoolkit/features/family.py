@@ -17,6 +17,9 @@ Labels = tuple[float | int, ...]
 Code = tuple[tuple[str, int, str], ...]
 """Name, version and source hash of each indicator in an expression, outermost first."""
 
+ABOUT = ("timeframe", "timezone", "source", "licence")
+"""Attributes of bars that stay with their features."""
+
 _RESERVED = frozenset({"time", "asset", "point", "zarr.json"})
 
 
@@ -105,7 +108,7 @@ class Axes:
     block_digests : tuple of str
         The fingerprint's parts, so that an append can be proven to extend the bars.
     attrs : mapping
-        What the bars say of themselves (timeframe, timezone, source, licence).
+        What the bars say of themselves (`ABOUT`).
     """
 
     fingerprint: str

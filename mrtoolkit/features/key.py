@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -205,8 +204,3 @@ def _open_argument(argument: Node, slots: dict[str, tuple[Scalar, ...]], word: s
         name = f"{word}_{n}"
     slots[name] = values
     return Parameter(name)
-
-
-def bind_labels(parameters: tuple[str, ...], labels: Labels) -> Mapping[str, Scalar]:
-    """Return what `bind` takes to turn a pattern into the feature with these labels."""
-    return dict(zip(parameters, labels, strict=True))

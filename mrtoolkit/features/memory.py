@@ -79,11 +79,6 @@ class ByteLRU(Generic[K, T]):
                 self._n_bytes -= old.values.nbytes
                 self._n_evicted += 1
 
-    def discard(self, key: K) -> None:
-        """Forget one array, if it is there."""
-        with self._lock:
-            self._drop(key)
-
     def items(self) -> Iterator[tuple[K, Entry[T]]]:
         """Iterate over a snapshot, least recently used first."""
         with self._lock:

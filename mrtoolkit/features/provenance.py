@@ -15,9 +15,8 @@ import xarray as xr
 from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Node
-from mrtoolkit.features.family import Axes, Family, Labels
+from mrtoolkit.features.family import ABOUT, Axes, Family, Labels
 
-_ABOUT = ("timeframe", "timezone", "source", "licence")
 CURE = "give what compute_batch or load_features returned, or a selection of its labels, and nothing changed in it"
 
 
@@ -110,7 +109,7 @@ def axes_of_dataset(features: xr.Dataset) -> Axes:
         time=np.asarray(features["time"].values, dtype="datetime64[ns]"),
         assets=tuple(str(a) for a in features["asset"].values) if "asset" in features.dims else None,
         block_digests=tuple(features.attrs.get("block_digests", ())),
-        attrs={name: features.attrs[name] for name in _ABOUT if name in features.attrs},
+        attrs={name: features.attrs[name] for name in ABOUT if name in features.attrs},
     )
 
 

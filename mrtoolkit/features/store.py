@@ -19,7 +19,7 @@ from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.family import Axes
+from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.features.gather import Gather, Memory, output_of
 from mrtoolkit.features.info import StoreInfo
@@ -280,13 +280,12 @@ class FeatureStore:
         data = fingerprint(bars)
         axes = self._axes.get(data)
         if axes is None:
-            about = ("timeframe", "timezone", "source", "licence")
             axes = Axes(
                 fingerprint=data,
                 time=np.asarray(bars["time"].values, dtype="datetime64[ns]"),
                 assets=tuple(str(a) for a in bars["asset"].values) if "asset" in bars.dims else None,
                 block_digests=tuple(block_digests(bars)),
-                attrs={name: bars.attrs[name] for name in about if name in bars.attrs},
+                attrs={name: bars.attrs[name] for name in ABOUT if name in bars.attrs},
             )
             self._axes[data] = axes
         self._last = ref(bars)

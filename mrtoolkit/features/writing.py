@@ -15,7 +15,9 @@ from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key
 from mrtoolkit.features.provenance import CURE, Provenance, axes_of_dataset, checked_rows
 
-DEAR_NS_PER_BAR = 25.0  # above it reading 50,000 bars is cheaper than computing them (research/storage.md, section 2)
+# Reading 50,000 bars took 0.4 to 1.1 ms, 7 to 20 ns a bar: an EMA (2 ns a bar) is computed anew three times faster than
+# it is read, a rolling median (33) is read four times faster than it is computed.
+DEAR_NS_PER_BAR = 25.0
 
 
 def write_rows(

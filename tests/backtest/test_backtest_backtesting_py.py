@@ -21,7 +21,7 @@ from mrtoolkit import P
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    backtesting = pytest.importorskip("backtesting")
+    import backtesting
     from backtesting.lib import crossover
     from backtesting.test import GOOG, SMA
 

@@ -32,7 +32,7 @@ from mrtoolkit import P
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    vbt = pytest.importorskip("vectorbt")
+    import vectorbt as vbt
 
 FEE, SLIPPAGE, YEAR = 0.002, 0.001, 252
 SIGNALS = {name: mrt.input(name) > 0 for name in ("enter", "leave", "enter_short", "leave_short")}

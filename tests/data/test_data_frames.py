@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 
 from mrtoolkit.data.bars import as_bars
@@ -77,7 +79,6 @@ def test_ccxt_rows_and_frames():
 
 
 def test_polars_and_arrow_tables():
-    polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
     held = _frame().reset_index()
     expected = from_pandas(held)
     for table in (polars.from_dict({name: held[name].to_numpy() for name in held}), pyarrow.Table.from_pandas(held)):

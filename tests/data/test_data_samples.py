@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bokeh_sampledata import stocks
 
 from mrtoolkit.data.samples import sample, samples
 from mrtoolkit.errors import BarsError
@@ -21,13 +22,11 @@ def _script():
 
 
 def _raw(name):
-    stocks = pytest.importorskip("bokeh_sampledata.stocks")
     raw = pd.DataFrame(getattr(stocks, name))
     return raw.assign(date=pd.to_datetime(raw["date"])).set_index("date")
 
 
 def test_shipped_file_is_what_the_script_makes_and_under_400_kb():
-    pytest.importorskip("bokeh_sampledata")
     script = _script()
     shipped = pd.read_parquet(script.SHIPPED)
     pd.testing.assert_frame_equal(shipped, script.make(), check_dtype=False, check_exact=False, rtol=0, atol=1e-9)
