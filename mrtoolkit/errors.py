@@ -19,7 +19,9 @@ got beside what is allowed, and what to do.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class MrtoolkitError(Exception):
@@ -62,3 +64,29 @@ def nearest(word: object, words: Iterable[object]) -> str:
     """Return " (did you mean 'x'?)" for the closest of `words`, or an empty string."""
     found = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.5)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def check_choice(name: str, value: object, allowed: Sequence[str], error: type[MrtoolkitError]) -> None:
+    """Raise `error` where the setting `name` is not one of its words.
+
+    Examples
+    --------
+    >>> check_choice("side", "shrot", ("long", "short"), StrategyError)
+    Traceback (most recent call last):
+    mrtoolkit.errors.StrategyError: side is 'shrot', but it is one of long, short (did you mean 'short'?); choose one.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        raise error(f"{name} is {value!r}, but it is one of {', '.join(allowed)}{nearest(value, allowed)}; choose one.")
+
+
+def check_count(name: str, value: Any, error: type[MrtoolkitError], *, minimum: int = 1) -> None:
+    """Raise `error` where the setting `name` is not a whole number of `minimum` or more.
+
+    Examples
+    --------
+    >>> check_count("trials", 2.5, StudyError)
+    Traceback (most recent call last):
+    mrtoolkit.errors.StudyError: trials is 2.5, but must be a whole number of 1 or more; change it.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise error(f"{name} is {value!r}, but must be a whole number of {minimum:,} or more; change it.")

@@ -11,18 +11,11 @@ import xarray as xr
 from mrtoolkit.data.checks import PRICES, Axes, check_gaps, check_prices, check_time
 from mrtoolkit.data.stamps import opening_times, wall_clock
 from mrtoolkit.data.timeframe import infer_timeframe
-from mrtoolkit.errors import BarsError
+from mrtoolkit.errors import BarsError, check_choice
 
 MISSING = ("raise", "allow")
 STAMPS = ("open", "close")
 RESERVED = ("time", "asset", "hour", "weekday")
-
-
-def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse a value of an option that is not one of its words."""
-    if value not in allowed:
-        words = " or ".join(repr(word) for word in allowed)
-        raise BarsError(f"{name}={value!r} is not a choice; write {name}={words}.")
 
 
 def build_bars(
@@ -48,8 +41,8 @@ def build_bars(
     attrs : mapping
         JSON scalars to keep beside those that are set here.
     """
-    check_choice("missing", missing, MISSING)
-    check_choice("stamp", stamp, STAMPS)
+    check_choice("missing", missing, MISSING, BarsError)
+    check_choice("stamp", stamp, STAMPS, BarsError)
     if assets is not None and (not assets or len(set(assets)) < len(assets)):
         raise BarsError(f"the assets are {list(assets)[:8]}; give at least one, and each a label of its own.")
     check_time(time, zone)

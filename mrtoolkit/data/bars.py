@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.data.assemble import MISSING, RESERVED, build_bars, check_choice
+from mrtoolkit.data.assemble import MISSING, RESERVED, build_bars
 from mrtoolkit.data.checks import PRICES, Axes, check_count, check_gaps, check_prices, check_time
 from mrtoolkit.data.pandas_frames import from_pandas
 from mrtoolkit.data.stamps import as_nanoseconds, check_zone, wall_clock
 from mrtoolkit.data.timeframe import infer_timeframe, parse_timeframe
-from mrtoolkit.errors import BarsError, nearest
+from mrtoolkit.errors import BarsError, check_choice, nearest
 
 _SIZE_FOR_TIMEFRAME = 10
 
@@ -55,7 +55,7 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:
             )
         return from_pandas(obj, missing=missing or "raise")
     allowed = missing or obj.attrs.get("missing", "raise")
-    check_choice("missing", allowed, MISSING)
+    check_choice("missing", allowed, MISSING, BarsError)
     named = _lower_case(obj)
     assets = _check_dimensions(named)
     zone = check_zone(obj.attrs.get("timezone"))

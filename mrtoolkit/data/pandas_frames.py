@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.data.assemble import MISSING, STAMPS, check_choice
+from mrtoolkit.data.assemble import MISSING, STAMPS
 from mrtoolkit.data.columns import TIME_NAMES, plain_name
 from mrtoolkit.data.tables import ReadOptions, bars_from_asset_tables, bars_from_table
-from mrtoolkit.errors import BarsError
+from mrtoolkit.errors import BarsError, check_choice
 
 ROW_NAMES = ("time", "open", "high", "low", "close", "volume")
 _CLOSES = {"close", "adj_close"}
@@ -56,8 +56,8 @@ def from_pandas(
     '1h'
     """
     options = ReadOptions(columns=columns, time=time, tz=tz, stamp=stamp, asset=asset, missing=missing)
-    check_choice("missing", missing, MISSING)
-    check_choice("stamp", stamp, STAMPS)
+    check_choice("missing", missing, MISSING, BarsError)
+    check_choice("stamp", stamp, STAMPS, BarsError)
     return bars_from_frame(_as_frame(frame), options, attrs={"source": f"a {type(frame).__name__} in memory"})
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.data.assemble import MISSING, STAMPS, check_choice
+from mrtoolkit.data.assemble import MISSING, STAMPS
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.checks import check_time
 from mrtoolkit.data.columns import find_column
@@ -20,7 +20,7 @@ from mrtoolkit.data.pandas_frames import bars_from_frame
 from mrtoolkit.data.stamps import check_zone, opening_times, to_utc, wall_clock
 from mrtoolkit.data.tables import ReadOptions
 from mrtoolkit.data.timeframe import infer_timeframe
-from mrtoolkit.errors import BarsError, nearest
+from mrtoolkit.errors import BarsError, check_choice, nearest
 
 _TEXT = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
@@ -71,8 +71,8 @@ def read_bars(
     BarsError
         A missing or unknown kind of file, a column that is not there, or what `as_bars` refuses.
     """
-    check_choice("missing", missing, MISSING)
-    check_choice("stamp", stamp, STAMPS)
+    check_choice("missing", missing, MISSING, BarsError)
+    check_choice("stamp", stamp, STAMPS, BarsError)
     options = ReadOptions(columns=columns, time=time, tz=tz, stamp=stamp, asset=asset, missing=missing)
     file = Path(path)
     kind = _kind(file)

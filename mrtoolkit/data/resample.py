@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.data.assemble import build_bars, check_choice
+from mrtoolkit.data.assemble import build_bars
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.inputs import input_values
 from mrtoolkit.data.stamps import UTC, wall_clock
 from mrtoolkit.data.timeframe import IRREGULAR, Timeframe, parse_timeframe
-from mrtoolkit.errors import BarsError
+from mrtoolkit.errors import BarsError, check_choice
 
 _DAY = 86_400_000_000_000
 
@@ -48,7 +48,7 @@ def resample(bars: xr.Dataset, timeframe: str, *, partial: str = "drop") -> xr.D
     >>> resample(sample("AAPL"), "1W").attrs["timeframe"]
     '1W'
     """
-    check_choice("partial", partial, ("drop", "keep"))
+    check_choice("partial", partial, ("drop", "keep"), BarsError)
     checked = as_bars(bars)
     target = parse_timeframe(timeframe)
     step = _check_slower(checked.attrs["timeframe"], target)

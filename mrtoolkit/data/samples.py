@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.data.assemble import build_bars, check_choice
+from mrtoolkit.data.assemble import build_bars
 from mrtoolkit.data.stamps import UTC
-from mrtoolkit.errors import BarsError, nearest
+from mrtoolkit.errors import BarsError, check_choice, nearest
 
 _NAMES = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 _COLUMNS = ("open", "high", "low", "close", "volume")
@@ -61,7 +61,7 @@ def sample(names: str | Sequence[str] | None = None, *, join: str = "outer") -> 
     >>> sample("AAPL").sizes["time"], sample(["AAPL", "GOOG"], join="inner").sizes["time"]
     (3270, 2148)
     """
-    check_choice("join", join, ("outer", "inner"))
+    check_choice("join", join, ("outer", "inner"), BarsError)
     wanted = [names] if isinstance(names, str) else list(_NAMES if names is None else names)
     unknown = [name for name in wanted if name not in _NAMES]
     if unknown or not wanted or len(set(wanted)) < len(wanted):

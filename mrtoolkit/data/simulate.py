@@ -12,7 +12,7 @@ import xarray as xr
 from mrtoolkit.data.assemble import build_bars
 from mrtoolkit.data.stamps import UTC
 from mrtoolkit.data.timeframe import parse_timeframe
-from mrtoolkit.errors import BarsError
+from mrtoolkit.errors import BarsError, check_count
 
 _YEAR_NS = 365.25 * 86_400e9
 _LAST_YEAR_NS = 2**63 - 1
@@ -111,9 +111,9 @@ class _Streams:
 
 
 def _check_settings(bars: int, seed: int, volatility: float, clustering: float, correlation: float) -> None:
+    check_count("bars", bars, BarsError, minimum=2)
+    check_count("seed", seed, BarsError, minimum=0)
     allowed = {
-        f"bars={bars!r} must be a whole number of at least 2": isinstance(bars, int | np.integer) and bars >= 2,
-        f"seed={seed!r} must be a whole number of at least 0": isinstance(seed, int | np.integer) and seed >= 0,
         f"volatility={volatility!r} must be above 0 and at most 10 (a year, as a fraction)": 0 < volatility <= 10,
         f"clustering={clustering!r} must lie from 0 to 2": 0 <= clustering <= 2,
         f"correlation={correlation!r} must lie from 0 to 1": 0 <= correlation <= 1,
@@ -127,10 +127,7 @@ def _labels(assets: int | Sequence[str] | None) -> list[str]:
     if assets is None:
         return ["asset"]
     if isinstance(assets, int | np.integer):
-        if assets < 1:
-            raise BarsError(
-                f"simulated bars: assets={assets} must be at least 1; leave it out for bars without assets."
-            )
+        check_count("assets", assets, BarsError)
         return [f"A{number}" for number in range(assets)]
     return [str(label) for label in assets]
 

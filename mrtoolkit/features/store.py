@@ -14,7 +14,7 @@ import xarray as xr
 
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.fingerprint import block_digests, fingerprint
-from mrtoolkit.errors import StoreError
+from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.counters import Counters
@@ -64,8 +64,7 @@ class FeatureStore:
     def __init__(
         self, path: str | Path | None = None, *, memory: str | int = "256 MiB", persist: Persist = "always"
     ) -> None:
-        if persist not in ("always", "auto", "never"):
-            raise StoreError(f"persist={persist!r} is not one of 'always', 'auto', 'never'; choose one.")
+        check_choice("persist", persist, ("always", "auto", "never"), StoreError)
         self._memory: Memory = Memory(parse_size(memory))
         self._disk = None if path is None else Disk(Path(path).expanduser().absolute())
         self._persist = persist

@@ -169,8 +169,8 @@ def test_an_empty_file(tmp_path):
         ({"columns": {"hour": "open"}}, ("'hour'",)),
         ({"columns": ["open"]}, ("is no mapping",)),
         ({"tz": "America/New_Yrok"}, ("'America/New_Yrok' is not a time zone", "did you mean 'America/New_York'?")),
-        ({"stamp": "end"}, ("stamp='end'", "'open' or 'close'")),
-        ({"missing": "drop"}, ("missing='drop'", "'raise' or 'allow'")),
+        ({"stamp": "end"}, ("stamp is 'end'", "one of open, close (did you mean")),
+        ({"missing": "drop"}, ("missing is 'drop'", "one of raise, allow; choose one")),
     ],
 )
 def test_options_that_do_not_fit(tmp_path, options, parts):
@@ -301,7 +301,16 @@ def test_datasets_that_are_no_bars(make, part):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"bars": 1}, {"bars": 2.5}, {"seed": -1}, {"volatility": 0}, {"clustering": -1}, {"correlation": 2}]
+    "settings",
+    [
+        {"bars": 1},
+        {"bars": 2.5},
+        {"bars": True},
+        {"seed": -1},
+        {"volatility": 0},
+        {"clustering": -1},
+        {"correlation": 2},
+    ],
 )
 def test_settings_of_simulated_bars_without_meaning(settings):
     with pytest.raises(BarsError) as error:
@@ -348,7 +357,7 @@ def test_row_numbers_are_no_times():
         from_pandas(frame)
 
 
-@pytest.mark.parametrize("assets", [[], ["A", "A"], 0])
+@pytest.mark.parametrize("assets", [[], ["A", "A"], 0, True])
 def test_assets_without_labels_of_their_own(assets):
     with pytest.raises(BarsError) as error:
         simulate(bars=20, assets=assets)

@@ -63,7 +63,7 @@ def test_an_amount_of_memory_that_is_none_is_refused(memory, tmp_path):
 
 
 def test_a_persist_policy_that_does_not_exist_is_refused():
-    with pytest.raises(StoreError, match="persist='sometimes' is not one of 'always', 'auto', 'never'"):
+    with pytest.raises(StoreError, match="persist is 'sometimes', but it is one of always, auto, never"):
         FeatureStore(persist="sometimes")
 
 
