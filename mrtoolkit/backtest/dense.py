@@ -23,14 +23,13 @@ class Recording:
 
     Attributes
     ----------
-    equity, value : (time,) float64
-        In currency, at each close: equity, and the signed value of the position; before the start its cash and 0.
+    equity : (time,) float64
+        In currency, at each close; before the start its cash.
     trades : (trade, column) float64
         Columns are `_kernels.columns.TRADE`.
     """
 
     equity: np.ndarray
-    value: np.ndarray
     trades: np.ndarray
 
 
@@ -57,21 +56,19 @@ def record(market: Market, signals: Signals, asset: int) -> Recording:
     settings = Settings(*(values[asset, rows[4 + k]] for k, values in enumerate(signals.settings)))
     packed = np.empty(market.n_bars, np.uint8)
     combine(*masks, packed)
-    equity, value = np.full(market.n_bars, market.cash), np.zeros(market.n_bars)
+    equity = np.full(market.n_bars, market.cash)
     trades = np.empty((market.n_bars + 1, len(TRADE)))
     n = simulate(
         market.prices[asset], packed, settings, signals.warm[asset, 0],
-        market.setup(asset), market.costs, equity, value, trades,
+        market.setup(asset), market.costs, equity, trades,
     )  # fmt: skip
-    return Recording(equity=read_only(equity), value=read_only(value), trades=read_only(trades[:n].copy()))
+    return Recording(equity=read_only(equity), trades=read_only(trades[:n].copy()))
 
 
-def _scratch(n_bars: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Signals, equity, value and trades that the next trial overwrites; kept by the thread, as fresh memory is slow."""
+def _scratch(n_bars: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signals, equity and trades that the next trial overwrites; kept by the thread, as fresh memory is slow."""
     if getattr(_LOCAL, "n_bars", 0) != n_bars:
         _LOCAL.n_bars = n_bars
-        _LOCAL.arrays = (
-            np.empty(n_bars, np.uint8), np.empty(n_bars), np.empty(n_bars), np.empty((n_bars + 1, len(TRADE))),
-        )  # fmt: skip
-    arrays: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] = _LOCAL.arrays
+        _LOCAL.arrays = (np.empty(n_bars, np.uint8), np.empty(n_bars), np.empty((n_bars + 1, len(TRADE))))
+    arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = _LOCAL.arrays
     return arrays

@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.backtest._kernels.columns import REASONS, TRADE
+from mrtoolkit.backtest._kernels.columns import (
+    END,
+    ENTRY_BAR,
+    ENTRY_RAW,
+    EXIT_BAR,
+    REASON,
+    REASONS,
+    SHARES,
+    SIDE,
+    TRADE,
+)
 from mrtoolkit.backtest.dense import Recording
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.expressions.scalars import Scalar
@@ -71,7 +81,8 @@ def make_trial(
     before = [np.concatenate([[market.cash], e[:-1]]) for e in equity]
     with np.errstate(divide="ignore", invalid="ignore"):
         returns = [np.where(b > 0.0, e / b - 1.0, 0.0) for e, b in zip(equity, before, strict=True)]
-        position = [np.where(e > 0.0, r.value[start:] / e, 0.0) for e, r in zip(equity, recordings, strict=True)]
+        values = [_values(r.trades, p.close)[start:] for r, p in zip(recordings, market.prices, strict=True)]
+        position = [np.where(e > 0.0, v / e, 0.0) for e, v in zip(equity, values, strict=True)]
     return Trial(
         params=dict(params),
         metrics=dict(metrics),
@@ -80,6 +91,17 @@ def make_trial(
         returns=label(returns, "returns", "return of the bar, net of costs"),
         position=label(position, "position", "signed value of the position, fraction of equity"),
     )
+
+
+def _values(trades: np.ndarray, closes: np.ndarray) -> np.ndarray:
+    """Signed value of the position at each close, (time,); at the last known close where one is missing."""
+    marks = pd.Series(closes).ffill().to_numpy()
+    values = np.zeros(len(closes))
+    for trade in trades:
+        held = slice(int(trade[ENTRY_BAR]), int(trade[EXIT_BAR]) + int(trade[REASON] == END))
+        mark = np.where(np.isnan(marks[held]), trade[ENTRY_RAW], marks[held])
+        values[held] = trade[SIDE] * trade[SHARES] * mark
+    return values
 
 
 def _trades(recordings: Sequence[Recording], bars: xr.Dataset) -> pd.DataFrame:

@@ -14,11 +14,11 @@ TRADES, WINS, GAINS, LOSSES, HELD, TURNOVER, POSITION = range(8, 15)
 
 # a trade, (trade, column)
 TRADE = (
-    "side", "entry_bar", "entry_price", "entry_equity", "entry_turnover",
+    "side", "entry_bar", "entry_raw", "entry_price", "entry_equity", "entry_turnover",
     "exit_bar", "exit_price", "exit_turnover", "shares", "gain", "reason",
 )  # fmt: skip
-SIDE, ENTRY_BAR, ENTRY_PRICE, ENTRY_EQUITY, ENTRY_TURNOVER = range(5)
-EXIT_BAR, EXIT_PRICE, EXIT_TURNOVER, SHARES, GAIN, REASON = range(5, 11)
+SIDE, ENTRY_BAR, ENTRY_RAW, ENTRY_PRICE, ENTRY_EQUITY, ENTRY_TURNOVER = range(6)
+EXIT_BAR, EXIT_PRICE, EXIT_TURNOVER, SHARES, GAIN, REASON = range(6, 12)
 
 # why a trade ended
 REASONS = ("none", "exit", "stop_loss", "take_profit", "trailing_stop", "max_bars", "end", "ruin")

@@ -1,6 +1,6 @@
 """The dense engine's first half: a plain loop over the bars, in the order of the trading model's text (`../model.py`).
 
-It knows prices, signals and cash alone; what it writes down (equity, position, trades) is measured in `measure.py`.
+It knows prices, signals and cash alone; what it writes down (equity and trades) is measured in `measure.py`.
 Measured at 50,000 bars: all sums in this loop too, 8.4 ns a bar and trial (too few registers); apart, 6.0 and 0.5;
 with the shortcut for a bar on which nothing can happen, 2.0 and 0.5 (the plainest loop one can write: 1.5).
 """
@@ -24,6 +24,7 @@ from mrtoolkit.backtest._kernels.columns import (
     STAYS,
 )
 from mrtoolkit.backtest._kernels.fills import close_position, end_trade, fill_orders
+from mrtoolkit.backtest._kernels.marks import last_known
 from mrtoolkit.backtest._kernels.stops import best_since, watch_stops
 
 
@@ -100,11 +101,10 @@ def decide(signal, position, overdue, waiting, long_waits, short_waits):
 
 
 @kernel
-def simulate(prices, signals, settings, warm, setup, costs, equity, value, trades):
+def simulate(prices, signals, settings, warm, setup, costs, equity, trades):
     """Run one trial on one asset and return its number of trades; O(bars).
 
-    Writes equity and the signed value of the position, (time,), from `setup.start` on, and `trades` (trade, column),
-    which has room for every bar.
+    Writes equity (time,) from `setup.start` on, and `trades` (trade, column), which has room for every bar.
     """
     opens, highs, lows, closes = prices
     start, end, at_close, waiting, cash = setup
@@ -126,7 +126,6 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, value, trade
             now = cash + position * mark
             if now > 0.0:
                 equity[t] = now
-                value[t] = position * mark
                 continue
 
         # the open: orders given at the close before
@@ -185,10 +184,8 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, value, trade
                 end_trade(trades[n_trades], 0.0, t, mark, 0.0, RUIN)
                 n_trades += 1
             equity[t:] = 0.0
-            value[t:] = 0.0
             return n_trades
         equity[t] = now
-        value[t] = position * mark if position != 0.0 else 0.0
 
         # from here to the next signal nothing can happen but that prices move
         calm = not (leaving or side != 0.0 or long_waits or short_waits) and t + 1 >= warm and mark == mark
@@ -203,14 +200,4 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, value, trade
         end_trade(trades[n_trades], now, end - 1, mark, 0.0, END)
         n_trades += 1
     equity[max(start, end) :] = now
-    value[max(start, end) :] = 0.0
     return n_trades
-
-
-@kernel
-def last_known(close, start):
-    """The last close before `start`, NaN where there is none."""
-    for t in range(start - 1, -1, -1):
-        if close[t] == close[t]:
-            return close[t]
-    return np.nan

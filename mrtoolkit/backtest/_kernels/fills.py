@@ -9,6 +9,7 @@ from mrtoolkit.backtest._kernels.columns import (
     ENTRY_BAR,
     ENTRY_EQUITY,
     ENTRY_PRICE,
+    ENTRY_RAW,
     ENTRY_TURNOVER,
     EXIT_BAR,
     EXIT_PRICE,
@@ -55,6 +56,7 @@ def open_position(cash, side, size, raw, t, costs, trade):
         return cash, 0.0
     trade[SIDE] = side
     trade[ENTRY_BAR] = t
+    trade[ENTRY_RAW] = raw
     trade[ENTRY_PRICE] = price
     trade[ENTRY_EQUITY] = cash
     trade[ENTRY_TURNOVER] = shares * price / cash

@@ -6,7 +6,9 @@ from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import (
     BARS,
     DOWNSIDE_SQ,
+    END,
     ENTRY_BAR,
+    ENTRY_RAW,
     ENTRY_TURNOVER,
     EXIT_BAR,
     EXIT_TURNOVER,
@@ -18,6 +20,9 @@ from mrtoolkit.backtest._kernels.columns import (
     LOSSES,
     LOWEST,
     POSITION,
+    REASON,
+    SHARES,
+    SIDE,
     SUM,
     SUM_SQ,
     TRADES,
@@ -25,24 +30,23 @@ from mrtoolkit.backtest._kernels.columns import (
     WINS,
     WORST,
 )
+from mrtoolkit.backtest._kernels.marks import last_known
 
 STRIDE = 32
 ROUNDING = 1e-12  # a gain below it is no gain
 
 
 @kernel(fastmath=True)
-def add_returns(equity, value, before, risk_free, block):
+def add_returns(equity, before, risk_free, block):
     """Sums of the returns of one block's bars, given equity before its first; vector arithmetic, hence fastmath."""
     total = total_sq = downside_sq = 0.0
-    held = 0
     for t in range(equity.size):
         r = equity[t] / before - 1.0 if t == 0 else equity[t] / equity[t - 1] - 1.0
         shortfall = min(r - risk_free, 0.0)
         total += r
         total_sq += r * r
         downside_sq += shortfall * shortfall
-        held += value[t] != 0.0
-    block[SUM], block[SUM_SQ], block[DOWNSIDE_SQ], block[HELD] = total, total_sq, downside_sq, held
+    block[SUM], block[SUM_SQ], block[DOWNSIDE_SQ] = total, total_sq, downside_sq
 
 
 @kernel
@@ -74,11 +78,15 @@ def add_drawdown(equity, before, block):
 
 
 @kernel
-def add_trades(trades, edges, stats):
-    """Book each trade in the block of its exit, its turnover in those of its fills."""
+def add_trades(trades, closes, equity, edges, stats):
+    """Book each trade in the block of its exit, its turnover in those of its fills, the bars held where they lie.
+
+    A position is held at the closes from its entry to the bar before its exit; one open at the end, at that too.
+    """
     entered = left = 0
     for k in range(trades.shape[0]):
         trade = trades[k]
+        until = trade[EXIT_BAR] + (1 if trade[REASON] == END else 0)
         while edges[entered + 1] <= trade[ENTRY_BAR]:
             entered += 1
         while edges[left + 1] <= trade[EXIT_BAR]:
@@ -91,19 +99,25 @@ def add_trades(trades, edges, stats):
             stats[left, GAINS] += trade[GAIN]
         elif trade[GAIN] < -ROUNDING:
             stats[left, LOSSES] -= trade[GAIN]
+        for b in range(entered, left + 1):
+            last = edges[b + 1]
+            stats[b, HELD] += max(0.0, min(until, last) - max(trade[ENTRY_BAR], edges[b]))
+            if until >= last and equity[last - 1] > 0.0:
+                mark = last_known(closes, last)
+                mark = mark if mark == mark else trade[ENTRY_RAW]
+                stats[b, POSITION] = trade[SIDE] * trade[SHARES] * mark / equity[last - 1]
 
 
 @kernel
-def measure(equity, value, trades, cash, risk_free, edges, with_drawdown, stats):
-    """Fill `stats` (block, statistic), zeroed by the caller, from equity, value (time,) and trades (trade, column)."""
-    add_trades(trades, edges, stats)
+def measure(equity, trades, closes, cash, risk_free, edges, with_drawdown, stats):
+    """Fill `stats` (block, statistic), zeroed by the caller, from equity, closes (time,) and trades (trade, column)."""
+    add_trades(trades, closes, equity, edges, stats)
     before = cash
     for b in range(edges.size - 1):
         block = stats[b]
         first, last = edges[b], edges[b + 1]
         after = equity[last - 1]
         block[BARS] = last - first
-        block[POSITION] = value[last - 1] / after if after > 0.0 else 0.0
         block[GROWTH] = block[HIGHEST] = block[LOWEST] = 1.0
         if before > 0.0:
             block[GROWTH] = after / before
@@ -111,7 +125,7 @@ def measure(equity, value, trades, cash, risk_free, edges, with_drawdown, stats)
             n = last
             while n > first + 1 and equity[n - 2] <= 0.0:
                 n -= 1
-            add_returns(equity[first:n], value[first:n], before, risk_free, block)
+            add_returns(equity[first:n], before, risk_free, block)
             if with_drawdown:
                 add_drawdown(equity[first:n], before, block)
         else:

@@ -16,16 +16,16 @@ def run_trials(prices, masks, settings, index, warm, setup, costs, measured, scr
     index : (trial, 9), which row of each mask and setting is the trial's
     warm : (trial,), first bar whose signal counts
     measured : risk-free return a bar, block edges (block + 1,), whether drawdowns are wanted
-    scratch : signals (time,) uint8, equity and value (time,), trades (time + 1, column), overwritten
+    scratch : signals (time,) uint8, equity (time,), trades (time + 1, column), overwritten
     stats : (trial, block, statistic), zeroed by the caller
     """
     entry, exit_, short_entry, short_exit = masks
     size, stop_loss, take_profit, trailing_stop, max_bars = settings
     risk_free, edges, with_drawdown = measured
-    signals, equity, value, trades = scratch
+    signals, equity, trades = scratch
     for i in range(index.shape[0]):
         row = index[i]
         combine(entry[row[0]], exit_[row[1]], short_entry[row[2]], short_exit[row[3]], signals)
         read = Settings(size[row[4]], stop_loss[row[5]], take_profit[row[6]], trailing_stop[row[7]], max_bars[row[8]])
-        n = simulate(prices, signals, read, warm[i], setup, costs, equity, value, trades)
-        measure(equity, value, trades[:n], setup.cash, risk_free, edges, with_drawdown, stats[i])
+        n = simulate(prices, signals, read, warm[i], setup, costs, equity, trades)
+        measure(equity, trades[:n], prices.close, setup.cash, risk_free, edges, with_drawdown, stats[i])
