@@ -8,6 +8,7 @@ from typing import TypeAlias
 from mrtoolkit.errors import IndicatorError, nearest
 from mrtoolkit.expressions.nodes import INPUT_NAMES
 from mrtoolkit.indicators.composite import Composite
+from mrtoolkit.indicators.names import check_free
 from mrtoolkit.indicators.spec import Indicator
 
 Entry: TypeAlias = Indicator | Composite
@@ -24,7 +25,7 @@ def register(entry: Entry, *, built_in: bool = False) -> Entry:
     Raises
     ------
     IndicatorError
-        If the name is a word of the grammar or a built-in indicator's.
+        If the name is taken, a word of the grammar or a built-in indicator's.
     """
     with _lock:
         check_name(entry.name)
@@ -35,14 +36,9 @@ def register(entry: Entry, *, built_in: bool = False) -> Entry:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is a word of the grammar or a built-in indicator's."""
-    if name in _WORDS or name in _built_in:
-        what = "an input or a function of expressions" if name in _WORDS else "an indicator of the toolkit"
-        msg = (
-            f"the indicator {name!r} cannot be registered, as that is the name of {what}; choose another, "
-            f"as in my_{name}"
-        )
-        raise IndicatorError(msg)
+    """Refuse a name that is taken, a word of the grammar or a built-in indicator's."""
+    why = "that is an input or a function of expressions" if name in _WORDS else ""
+    check_free("an indicator", name, why or ("that is an indicator of the toolkit" if name in _built_in else ""))
 
 
 def get(name: str) -> Entry:

@@ -8,19 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-import xarray as xr
 
 from mrtoolkit._jit import read_only
 from mrtoolkit.errors import IndicatorError
 from mrtoolkit.expressions.nodes import Call, Input, Node
 from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.indicators.arguments import bind_arguments, series_node
+from mrtoolkit.indicators.names import check_free
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.source import hash_source
 
 Kernel: TypeAlias = Callable[[tuple[np.ndarray, ...], np.ndarray, np.ndarray], None]
-
-_TAKEN = {"time", "asset", "trial", "level", "region", "block", "point", "input", "P", "M", "of"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +65,11 @@ class Indicator:
     source: Callable[..., Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for name in (self.name, *(p.name for p in self.parameters), *self.outputs):
-            if not name.isidentifier() or name.startswith("_"):
-                cure = "take a word of letters, digits and underscores that starts with a letter"
-                msg = f"an indicator, parameter or output is named {name!r}; {cure}"
-                raise IndicatorError(msg)
-            if name in _TAKEN or hasattr(xr.Dataset, name):
-                what = f"xarray has Dataset.{name}" if hasattr(xr.Dataset, name) else "that is a word of the toolkit"
-                msg = (
-                    f"an indicator, parameter or output is named {name!r}, but {what}; choose another, as in my_{name}"
-                )
-                raise IndicatorError(msg)
+        check_free("an indicator", self.name)
+        for parameter in self.parameters:
+            check_free(f"a parameter of {self.name}", parameter.name)
+        for output in self.outputs:
+            check_free(f"an output of {self.name}", output)
 
     @property
     def source_hash(self) -> str:

@@ -92,8 +92,8 @@ def _named(name, text="close"):
 
 
 DEFINITIONS = {
-    "built-in": (_named("ema"), {}, "'ema' cannot be registered, as that is the name of an indicator of the toolkit"),
-    "grammar": (_named("choose"), {}, "'choose' cannot be registered, as that is the name of an input or a function"),
+    "built-in": (_named("ema"), {}, "named 'ema', but that is an indicator of the toolkit; .*as in my_ema"),
+    "grammar": (_named("choose"), {}, "named 'choose', but that is an input or a function of expressions"),
     "xarray": (_named("std"), {}, "named 'std', but xarray has Dataset.std; choose another, as in my_std"),
     "xarray, parameter": (_named("fine", "close, mean"), {"mean": (1, 2)}, "named 'mean', but xarray has Dataset.mean"),
     "dimension": (_named("trial"), {}, "named 'trial', but that is a word of the toolkit"),
@@ -119,6 +119,16 @@ DEFINITIONS = {
     "default out of bounds": (_named("fine", "close, n=9"), {"n": (1, 5)}, "fine's n is 9, but must be"),
     "no function": (3, {}, "mrt.indicator got a int; put it over a function"),
 }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*"input P M True False None and or not mrt log value indicator feature _private 2x".split(), "a b", ""],
+)
+def test_no_indicator_has_a_name_that_a_rule_reads_otherwise(name):
+    with pytest.raises(IndicatorError, match=f"an indicator is named {name!r}, but .*; choose another"):
+        registry.check_name(name)
+    assert name not in registry.names()
 
 
 @pytest.mark.parametrize("case", DEFINITIONS)
