@@ -87,7 +87,7 @@ def _parameter(node: Parameter, values: Mapping[str, Any]) -> Constant | Paramet
     except KeyError:
         known = (", ".join(map(str, values)) or "none") + nearest(node.name, values)
         raise ExpressionError(
-            f"the parameter {node.name!r} has no value; there are values of: {known}; give one to {node.name!r}"
+            f"the parameter {node.name!r} has no value; there are values of: {known}; give one to {node.name!r}."
         ) from None
     try:
         return Constant(value)
@@ -140,7 +140,7 @@ def _scalar(node: Node, values: Mapping[str, Any]) -> Any:
         if isinstance(operand, (str, bool)):
             raise ExpressionError(
                 f"{node.key} needs numbers, but {child.key} is {scalar_text(operand)}; "
-                "give it a number, or compare it by =="
+                "give it a number, or compare it by ==."
             )
     table, name = (ARITHMETIC, node.op) if isinstance(node, Arithmetic) else (FUNCTIONS, node.name)
     with np.errstate(all="ignore"):
@@ -160,7 +160,7 @@ def _compared(node: Comparison, left: Scalar, right: Scalar) -> bool:
         return (left == right) is (node.op == "==")
     for value in (left, right):
         if isinstance(value, (str, bool)):
-            raise ExpressionError(f"{node.key} compares {scalar_text(value)}, which has no order; use == or !=")
+            raise ExpressionError(f"{node.key} compares {scalar_text(value)}, which has no order; use == or !=.")
     if left is None or right is None:
         return False
     return bool(_ORDER[node.op](left, right))
@@ -185,7 +185,7 @@ def _shift(node: Shift, values: Mapping[str, Any]) -> Node:
     operand, periods = _bind(node.operand, values), _bind(node.periods, values)
     if is_missing(periods):
         raise ExpressionError(
-            f"{node.key} shifts by {node.periods.key}, which is None; give it a whole number of bars, 0 or more"
+            f"{node.key} shifts by {node.periods.key}, which is None; give it a whole number of bars, 0 or more."
         )
     return operand if operand is _MISSING or operand is _FALSE else operand.shift(periods)
 
@@ -202,7 +202,7 @@ def _when(node: When, values: Mapping[str, Any]) -> Node:
         return When(flag, _bind(node.condition, values), node.otherwise)
     if flag.value not in (True, False):
         raise ExpressionError(
-            f"{node.key} has the flag {flag.key}, but a flag is True or False; search it by Categorical([True, False])"
+            f"{node.key} has the flag {flag.key}, but a flag is True or False; search it by Categorical([True, False])."
         )
     return _bind(node.condition, values) if flag.value else Constant(node.otherwise)
 
@@ -226,7 +226,7 @@ def _case(node: Choose, values: Mapping[str, Any]) -> Node | None:
     names = [category for category, _ in node.cases]
     allowed = ", ".join(map(scalar_text, names)) + nearest(wanted, names)
     raise ExpressionError(
-        f"{node.selector.key} is {scalar_text(wanted)}, but its cases are {allowed}; give it one of these"
+        f"{node.selector.key} is {scalar_text(wanted)}, but its cases are {allowed}; give it one of these."
     )
 
 

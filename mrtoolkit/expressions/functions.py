@@ -49,7 +49,7 @@ def choose(selector: Parameter, cases: Mapping[Any, object]) -> Node:
     if not isinstance(cases, Mapping):
         raise ExpressionError(
             f"the cases of choose are a {type(cases).__name__}, but must be a mapping of a category to a node; "
-            "write mrt.choose(P.kind, {'ema': mrt.ema(P.n), 'sma': mrt.sma(P.n)})"
+            "write mrt.choose(P.kind, {'ema': mrt.ema(P.n), 'sma': mrt.sma(P.n)})."
         )
     return Choose(selector, tuple((category, as_node(case)) for category, case in cases.items()))
 

@@ -293,7 +293,7 @@ class _Parser:
             raise self.placed(token, error) from None
 
     def placed(self, token: Token, error: MrtoolkitError) -> MrtoolkitError:
-        return type(error)(f"{error} (at character {token.start + 1:,} of the rule's text)")
+        return type(error)(f"{str(error).removesuffix('.')} (at character {token.start + 1:,} of the rule's text).")
 
 
 def _joined(op: str, left: Node, right: Node) -> Node:
@@ -323,5 +323,5 @@ def _function(name: str, args: list[Node], kwargs: dict[str, Node], cases: dict[
         "input": 'input("vix")',
     }.get(name, f"{name}({', '.join('xy'[:count])})")
     raise ExpressionError(
-        f"{name} was given {len(args) + (cases is not None)} arguments and {len(kwargs)} keywords; write {form}"
+        f"{name} was given {len(args) + (cases is not None)} arguments and {len(kwargs)} keywords; write {form}."
     )

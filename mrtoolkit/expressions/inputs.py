@@ -20,7 +20,7 @@ class Names(Generic[_N]):
 
     def __getattr__(self, name: str) -> _N:
         if name.startswith("_"):  # what notebooks, copy and inspect look for
-            msg = f"{self._letter} has no {name!r}; names of parameters and metrics start with a letter"
+            msg = f"{self._letter} has no {name!r}; names of parameters and metrics start with a letter."
             raise AttributeError(msg)
         return self._kind(name)
 

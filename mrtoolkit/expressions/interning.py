@@ -95,7 +95,7 @@ class Interned:
             return cast("Self", _nodes.setdefault(identity, node))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        msg = f"{self.key} is frozen, so {name!r} cannot be set; build another expression"
+        msg = f"{self.key} is frozen, so {name!r} cannot be set; build another expression."
         raise ExpressionError(msg)
 
     def __delattr__(self, name: str) -> NoReturn:
@@ -133,5 +133,5 @@ def _too_large(key: str, depth: int) -> str:
     start = key if len(key) <= 60 else key[:60] + "..."
     return (
         f"the expression {start} is {depth:,} levels deep and {len(key):,} characters long, of at most "
-        f"{MAX_DEPTH} levels and {MAX_KEY:,} characters; split it, or register the repeated part with mrt.indicator"
+        f"{MAX_DEPTH} levels and {MAX_KEY:,} characters; split it, or register the repeated part with mrt.indicator."
     )

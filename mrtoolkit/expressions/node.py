@@ -27,7 +27,7 @@ class Node(Interned):
 
     def __new__(cls, *_: object) -> Self:
         raise ExpressionError(
-            f"{cls.__name__} has no values of its own; build an expression, as in mrt.ema(P.n) > mrt.close"
+            f"{cls.__name__} has no values of its own; build an expression, as in mrt.ema(P.n) > mrt.close."
         )
 
     def __add__(self, other: object) -> Node:
@@ -104,7 +104,7 @@ class Node(Interned):
     def __bool__(self) -> bool:
         raise ExpressionError(
             f"{self.key} has no single truth, as it has a value at every bar; join conditions by & | ~ instead of "
-            "and, or, not; write (a < b) & (b < c) for a < b < c, and mrt.minimum, mrt.maximum for min and max"
+            "and, or, not; write (a < b) & (b < c) for a < b < c, and mrt.minimum, mrt.maximum for min and max."
         )
 
     def shift(self, periods: object) -> Node:
@@ -266,7 +266,7 @@ class Function(Node):
             return found
         if len(operands) != OPERANDS.get(name):
             raise ExpressionError(
-                f"there is no function {name!r} of {len(operands)} operands; use one of {', '.join(FUNCTIONS)}"
+                f"there is no function {name!r} of {len(operands)} operands; use one of {', '.join(FUNCTIONS)}."
             )
         for operand in operands:
             check_number(name, operand)
@@ -313,7 +313,7 @@ class Cross(Node):
             return found
         if direction not in ("above", "below"):
             raise ExpressionError(
-                f"a crossing goes 'above' or 'below', not {direction!r}; use crosses_above or crosses_below"
+                f"a crossing goes 'above' or 'below', not {direction!r}; use crosses_above or crosses_below."
             )
         name = "crosses_" + direction
         check_number(name, left)
@@ -327,7 +327,7 @@ def named(cls: type[Any], owner: str, what: str, name: object, params: tuple[str
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
         raise ExpressionError(
             f"{owner}[{name!r}] is no {what}: its name must be a word of letters, digits and underscores that starts "
-            f"with a letter; write {owner}.fast or {owner}['fast']"
+            f"with a letter; write {owner}.fast or {owner}['fast']."
         )
     key = member_text(owner, name)
     return cls._create((cls, name), (name,), key, precedence=ATOM, is_series=False, params=params)
@@ -345,7 +345,7 @@ def _member_of(node: Node) -> str:
 def check_number(op: str, node: Node) -> None:
     """Refuse conditions, text, None and lists as the operand of `op`."""
     if reason := _no_number(node):
-        raise ExpressionError(f"{_operation(op)} needs numbers, but {node.key} is {reason}")
+        raise ExpressionError(f"{_operation(op)} needs numbers, but {node.key} is {reason}.")
 
 
 def _no_number(node: Node) -> str:
@@ -366,7 +366,7 @@ def check_condition(op: str, node: Node) -> None:
         what, cure = "a parameter", f"write mrt.when({node.key}, condition), or {node.key} == True"
     else:
         what, cure = "a number", f"compare it, as in ({node.key} > 0); beside & and | a comparison needs parentheses"
-    raise ExpressionError(f"{_operation(op)} needs conditions, but {node.key} is {what}; {cure}")
+    raise ExpressionError(f"{_operation(op)} needs conditions, but {node.key} is {what}; {cure}.")
 
 
 def _operation(op: str) -> str:
@@ -381,12 +381,12 @@ def _check_periods(operand: Node, periods: Node) -> None:
         allowed = type(count) is int and count > 0
         if type(count) is int and count < 0:
             raise ExpressionError(
-                f"{operand.key}.shift({count}) looks {-count:,} bars ahead; shift by 0 or more, as in .shift({-count})"
+                f"{operand.key}.shift({count}) looks {-count:,} bars ahead; shift by 0 or more, as in .shift({-count})."
             )
     else:
         allowed = not (periods.is_series or periods.is_condition or periods.is_list)
     if not allowed:
         raise ExpressionError(
             f"{operand.key}.shift({periods.key}) needs a whole number of bars, 0 or more, or a parameter; "
-            "write .shift(1) or .shift(P.n)"
+            "write .shift(1) or .shift(P.n)."
         )

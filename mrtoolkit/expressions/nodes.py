@@ -39,7 +39,7 @@ class Input(Node):
             return found
         if not isinstance(name, str) or not name:
             raise ExpressionError(
-                f"mrt.input needs the name of a column of the bars, got {name!r}; write mrt.input('vix')"
+                f"mrt.input needs the name of a column of the bars, got {name!r}; write mrt.input('vix')."
             )
         key = name if name in INPUT_NAMES else f"input({string_text(name)})"
         return cls._create((cls, name), (name,), key, precedence=ATOM, is_series=True)
@@ -73,7 +73,7 @@ class Values(Node):
             return found
         if not scalars:
             raise ExpressionError(
-                "a list of values is empty, but an indicator needs at least one; write mrt.ema([5, 10])"
+                "a list of values is empty, but an indicator needs at least one; write mrt.ema([5, 10])."
             )
         key = f"[{', '.join(map(scalar_text, scalars))}]"
         return cls._create(identity, (scalars,), key, precedence=ATOM, is_series=False)
@@ -147,11 +147,11 @@ class When(Node):
         if flag.is_series or not (flag.is_condition or type(flag) is Parameter):
             raise ExpressionError(
                 f"the flag of when is {flag.key}, but it must be a parameter or a condition of parameters alone; "
-                f"write mrt.when(P.use_it, {condition.key}), or join conditions of bars by &"
+                f"write mrt.when(P.use_it, {condition.key}), or join conditions of bars by &."
             )
         if not isinstance(otherwise, bool):
             raise ExpressionError(
-                f"otherwise of when is {otherwise!r}, but must be True or False; leave it out for True"
+                f"otherwise of when is {otherwise!r}, but must be True or False; leave it out for True."
             )
         check_condition("when", condition)
         key = f"when({flag.key}, {condition.key}{'' if otherwise else ', otherwise=False'})"
@@ -188,13 +188,13 @@ def is_missing(node: Node) -> bool:
 def _check_call(key: str, name: str, arguments: tuple[Node, ...], sources: tuple[Node, ...]) -> None:
     if name.startswith("_") or not is_plain_name(name):
         raise ExpressionError(
-            f"{name!r} cannot name an indicator; take a word of letters and digits that starts with a letter"
+            f"{name!r} cannot name an indicator; take a word of letters and digits that starts with a letter."
         )
     for argument in arguments:
         if argument.is_series or (argument.is_condition and type(argument) is not Constant):
             raise ExpressionError(
                 f"{key} has the argument {argument.key}, which changes from bar to bar, but an indicator's argument is "
-                f"a number or a parameter; give a series by of=, as in {name}(14, of={argument.key})"
+                f"a number or a parameter; give a series by of=, as in {name}(14, of={argument.key})."
             )
     for source in sources:
         check_number(name, source)
@@ -203,15 +203,15 @@ def _check_call(key: str, name: str, arguments: tuple[Node, ...], sources: tuple
 def _check_cases(selector: object, cases: tuple[tuple[Scalar, Node], ...]) -> bool:
     if not isinstance(selector, Parameter):
         raise ExpressionError(
-            f"choose selects by {selector!r}, but the selector must be a parameter; write mrt.choose(P.kind, ...)"
+            f"choose selects by {selector!r}, but the selector must be a parameter; write mrt.choose(P.kind, ...)."
         )
     if not cases:
         raise ExpressionError(
-            f"choose({selector.key}, ...) has no case; write choose({selector.key}, {{'ema': mrt.ema(P.n)}})"
+            f"choose({selector.key}, ...) has no case; write choose({selector.key}, {{'ema': mrt.ema(P.n)}})."
         )
     for n, (category, _) in enumerate(cases):
         if any(category == earlier for earlier, _ in cases[:n]):
-            raise ExpressionError(f"choose({selector.key}, ...) names {category!r} twice; leave one of the two out")
+            raise ExpressionError(f"choose({selector.key}, ...) names {category!r} twice; leave one of the two out.")
     condition = any(case.is_condition for _, case in cases)
     for _, case in cases:
         if condition:

@@ -52,7 +52,7 @@ def _pushed_part(node: Node, *, negate: bool) -> Node:
         return When(flag, _pushed(node.condition, negate=negate), node.otherwise is not negate)
     if isinstance(node, Choose) and node.is_condition:
         return Choose(node.selector, tuple((category, _pushed(case, negate=negate)) for category, case in node.cases))
-    raise ExpressionError(f"a rule must be a condition, but {node.key} is a number; compare it, as in {node.key} > 0")
+    raise ExpressionError(f"a rule must be a condition, but {node.key} is a number; compare it, as in {node.key} > 0.")
 
 
 def _crossing(cross: Cross) -> Node:

@@ -46,7 +46,7 @@ class Outputs:
         return self._nodes[name]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise ExpressionError(f"{self._text} is frozen, so {name!r} cannot be set; build another expression")
+        raise ExpressionError(f"{self._text} is frozen, so {name!r} cannot be set; build another expression.")
 
     def __dir__(self) -> list[str]:
         return ["names", *self._nodes]
@@ -58,12 +58,12 @@ class Outputs:
         return type(self), (self._text, self._nodes)
 
     def _unknown(self, name: object) -> str:
-        return f"{self._text} has the outputs {', '.join(self._nodes)}, and no {name!r}{nearest(name, self._nodes)}"
+        return f"{self._text} has the outputs {', '.join(self._nodes)}, and no {name!r}{nearest(name, self._nodes)}."
 
     def _refuse(self, *_: object) -> NoReturn:
         first = next(iter(self._nodes), "")
         raise ExpressionError(
-            f"{self._text} has several outputs ({', '.join(self._nodes)}); name the one, as in {self._text}.{first}"
+            f"{self._text} has several outputs ({', '.join(self._nodes)}); name the one, as in {self._text}.{first}."
         )
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse

@@ -58,7 +58,7 @@ def _value(node: Node, columns: Mapping[str, np.ndarray]) -> Any:
     if isinstance(node, (Parameter, Metric)):
         if node.name not in columns:
             known = (", ".join(columns) or "none") + nearest(node.name, columns)
-            raise ExpressionError(f"{node.key} has no column; there are: {known}; add the column {node.name!r}")
+            raise ExpressionError(f"{node.key} has no column; there are: {known}; add the column {node.name!r}.")
         return np.asarray(columns[node.name])
     if isinstance(node, Arithmetic):
         return ARITHMETIC[node.op](_numbers(node.left, columns), _numbers(node.right, columns))
@@ -72,7 +72,7 @@ def _value(node: Node, columns: Mapping[str, np.ndarray]) -> Any:
         return np.where(_flag(node.flag, columns), _value(node.condition, columns), node.otherwise)
     if isinstance(node, Choose):
         return _choose(node, columns)
-    msg = f"{node.key} has a value a bar, but points have parameters and metrics alone; write it over P and M"
+    msg = f"{node.key} has a value a bar, but points have parameters and metrics alone; write it over P and M."
     raise ExpressionError(msg)
 
 
@@ -108,7 +108,9 @@ def _numbers(node: Node, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         return value.astype(np.float64, copy=False)
     for item in value.ravel().tolist():
         if isinstance(item, (str, bool)):
-            raise ExpressionError(f"{node.key} is {scalar_text(item)} where a number is needed; compare it by == or !=")
+            raise ExpressionError(
+                f"{node.key} is {scalar_text(item)} where a number is needed; compare it by == or !=."
+            )
     return value.astype(np.float64)  # None becomes NaN
 
 
@@ -116,7 +118,7 @@ def _flag(flag: Node, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     value = np.asarray(_value(flag, columns))
     for item in set(value.ravel().tolist()) - {True, False}:
         raise ExpressionError(
-            f"the flag {flag.key} is {item!r}, but must be True or False; search it by Categorical([True, False])"
+            f"the flag {flag.key} is {item!r}, but must be True or False; search it by Categorical([True, False])."
         )
     return value.astype(bool)
 
@@ -135,5 +137,5 @@ def _choose(node: Choose, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     if open_.any():
         wrong = np.asarray(selected, dtype=object)[open_].tolist()[0]
         cases = ", ".join(scalar_text(category) for category, _ in node.cases)
-        raise ExpressionError(f"{node.selector.key} is {wrong!r}, but its cases are {cases}; give it one of these")
+        raise ExpressionError(f"{node.selector.key} is {wrong!r}, but its cases are {cases}; give it one of these.")
     return result

@@ -54,7 +54,7 @@ def _number(value: float) -> float | int:
         except OverflowError:
             value = math.inf
     if not math.isfinite(value):
-        msg = f"a constant must be a finite number, got {value}; write None for a missing value, or leave the part out"
+        msg = f"a constant must be a finite number, got {value}; write None for a missing value, or leave the part out."
         raise ExpressionError(msg)
     rounded = round(value, 12) if abs(value) >= 1 else float(f"{value:.12g}")
     if rounded.is_integer() and -_EXACT <= rounded <= _EXACT:
@@ -68,11 +68,11 @@ def _not_a_scalar(value: object) -> str:
     if home in {"pandas", "xarray", "numpy", "polars", "dask", "pyarrow"}:
         return (
             f"an operand is a {home} {kind.__name__}, but a rule is made of nodes and numbers; write mrt.close or "
-            f"mrt.input('name') for a column and give the data itself to mrt.Backtest(bars, strategy)"
+            f"mrt.input('name') for a column and give the data itself to mrt.Backtest(bars, strategy)."
         )
     return (
         f"an operand is a {kind.__name__}, but a rule is made of nodes (mrt.close, mrt.ema(P.n)), numbers, text, True, "
-        "False and None; write it as one of these"
+        "False and None; write it as one of these."
     )
 
 

@@ -38,11 +38,11 @@ def tokenize(text: str) -> list[Token]:
     """
     if not isinstance(text, str):
         raise ExpressionError(
-            f"a rule to parse must be text, got a {type(text).__name__}; write mrt.parse('close > 5')"
+            f"a rule to parse must be text, got a {type(text).__name__}; write mrt.parse('close > 5')."
         )
     if len(text) > MAX_KEY:
         raise ExpressionError(
-            f"the text of a rule has {len(text):,} characters, of at most {MAX_KEY:,}; split the rule"
+            f"the text of a rule has {len(text):,} characters, of at most {MAX_KEY:,}; split the rule."
         )
     tokens = []
     at = 0
@@ -72,7 +72,7 @@ def string_value(text: str, token: Token) -> str:
 def unreadable(text: str, at: int, reason: str, cure: str) -> ExpressionError:
     """Return the error for `text` at index `at`."""
     near = repr(text[max(0, at - 20) : at] + "<here>" + text[at : at + 20])
-    return ExpressionError(f"the rule cannot be read at character {at + 1:,}, {near}: {reason}; {cure}")
+    return ExpressionError(f"the rule cannot be read at character {at + 1:,}, {near}: {reason}; {cure}.")
 
 
 def shortened(text: str) -> str:

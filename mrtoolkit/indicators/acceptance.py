@@ -86,7 +86,7 @@ def measured_warmup(indicator: Indicator, values: tuple[float, ...]) -> int:
     msg = (
         f"{_shown(indicator, values)} gave no value in {MEASURE_LIMIT:,} simulated bars; give it a value at "
         "every bar after its "
-        "warm-up, or narrow its bounds"
+        "warm-up, or narrow its bounds."
     )
     raise IndicatorError(msg)
 
@@ -109,7 +109,7 @@ class _Trial:
         for name, column, copy in zip(self.indicator.inputs, inputs, before, strict=True):
             if not np.array_equal(column, copy, equal_nan=True):
                 bar = _first(column != copy)
-                msg = f"{self.shown} writes into its input {name!r}, first at bar {bar:,}; work on a copy of it"
+                msg = f"{self.shown} writes into its input {name!r}, first at bar {bar:,}; work on a copy of it."
                 raise IndicatorError(msg)
         return result
 
@@ -132,7 +132,7 @@ class _Trial:
             bar = _first(again != self.result)
             msg = (
                 f"{self.shown} gave two different values at bar {bar:,} of the same bars; fix its seed, "
-                "or keep no state"
+                "or keep no state."
             )
             raise IndicatorError(msg)
 
@@ -143,7 +143,7 @@ class _Trial:
             msg = (
                 f"{self.shown} has {got}, counted from 0, but declares a warm-up of {self.warmup:,} bars; "
                 "correct warmup=, "
-                "put NaN at the bars before it, or leave warmup= out and it is measured"
+                "put NaN at the bars before it, or leave warmup= out and it is measured."
             )
             raise IndicatorError(msg)
         holes = np.isnan(self.result[:, first:]).any(axis=0)
@@ -151,7 +151,7 @@ class _Trial:
             msg = (
                 f"{self.shown} has no value at bar {first + _first(holes):,}, after its warm-up of {first:,} "
                 "bars, though no price is "
-                "missing there; give it a value at every bar after the warm-up"
+                "missing there; give it a value at every bar after the warm-up."
             )
             raise IndicatorError(msg)
 
@@ -175,7 +175,7 @@ class _Trial:
             msg = (
                 f"{self.shown} looks ahead: its value at bar {bar:,} goes from {then:.6g} to {now:.6g} when "
                 "only the bars from "
-                f"{cut + 1:,} on {what}; use no bar after the one that the value belongs to"
+                f"{cut + 1:,} on {what}; use no bar after the one that the value belongs to."
             )
             raise IndicatorError(msg)
 
@@ -192,7 +192,7 @@ class _Trial:
             msg = (
                 f"{self.shown} has {got} where the first {_MISSING_AT_START} bars are missing (NaN, as an "
                 "indicator of an indicator "
-                f"begins), but is due from bar {due:,} on; start at the first bar that is not NaN"
+                f"begins), but is due from bar {due:,} on; start at the first bar that is not NaN."
             )
             raise IndicatorError(msg)
 
@@ -207,7 +207,7 @@ class _Trial:
             msg = (
                 f"{self.shown} has no value at bar {due + _first(holes):,} because the one bar {missing:,} is "
                 "missing (NaN), and it must "
-                f"be back by bar {due:,}; keep the state over a NaN, or sum a window afresh"
+                f"be back by bar {due:,}; keep the state over a NaN, or sum a window afresh."
             )
             raise IndicatorError(msg)
 
@@ -228,13 +228,13 @@ def _declared_warmup(indicator: Indicator, values: tuple[float, ...]) -> int:
         names = ", ".join(p.name for p in indicator.parameters)
         msg = (
             f"the warm-up of {_shown(indicator, values)} cannot be had ({type(error).__name__}: {error}); write "
-            f"warmup=lambda {names}: ..., a whole number of bars, or leave it out and it is measured"
+            f"warmup=lambda {names}: ..., a whole number of bars, or leave it out and it is measured."
         )
         raise IndicatorError(msg) from error
     if not 0 <= warmup <= MEASURE_LIMIT:
         msg = (
             f"the warm-up of {_shown(indicator, values)} is {warmup:,} bars, but may be 0 to "
-            f"{MEASURE_LIMIT:,} at its smallest"
+            f"{MEASURE_LIMIT:,} at its smallest."
         )
         raise IndicatorError(msg)
     return int(warmup)

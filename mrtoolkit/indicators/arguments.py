@@ -34,16 +34,16 @@ def bind_arguments(
     if len(arguments) > len(names):
         given = ", ".join(_shown(argument) for argument in arguments)
         takes = f"{len(names)} ({_listed(names)})"
-        msg = f"{owner}({given}) has {len(arguments)} arguments, but {owner} takes {takes}; {_series_cure(owner)}"
+        msg = f"{owner}({given}) has {len(arguments)} arguments, but {owner} takes {takes}; {_series_cure(owner)}."
         raise IndicatorError(msg)
     given_values = dict(zip(names, arguments, strict=False))
     for word, value in keywords.items():
         if word not in names:
             known = [*names, *more]
-            msg = f"{owner} has no argument {word!r}; it takes {_listed(known)}{nearest(word, known)}"
+            msg = f"{owner} has no argument {word!r}; it takes {_listed(known)}{nearest(word, known)}."
             raise IndicatorError(msg)
         if word in given_values:
-            msg = f"{owner} got {word!r} twice, in order and by name; leave one out"
+            msg = f"{owner} got {word!r} twice, in order and by name; leave one out."
             raise IndicatorError(msg)
         given_values[word] = value
     return tuple(_argument_node(owner, p, given_values.get(p.name, p.default)) for p in parameters)
@@ -54,12 +54,12 @@ def series_node(owner: str, name: str, value: Any) -> Node:
     if value is None:
         return Input(name)
     if isinstance(value, Outputs):
-        msg = f"{owner} got {value!r} as its {name}; name one, as in of=mrt.macd().{value.names[0]}"
+        msg = f"{owner} got {value!r} as its {name}; name one, as in of=mrt.macd().{value.names[0]}."
         raise IndicatorError(msg)
     node = as_node(value)
     if not node.is_series or node.is_condition:
         what = "a condition" if node.is_condition else "the same at every bar"
-        msg = f"{owner} got {node.key} as its {name}, which is {what}; give numbers a bar, as in of=mrt.rsi(14)"
+        msg = f"{owner} got {node.key} as its {name}, which is {what}; give numbers a bar, as in of=mrt.rsi(14)."
         raise IndicatorError(msg)
     return node
 
@@ -67,13 +67,13 @@ def series_node(owner: str, name: str, value: Any) -> Node:
 def _argument_node(owner: str, parameter: IndicatorParameter, value: Any) -> Node:
     if value is None:
         way = f"mrt.{owner}(P.{parameter.name}) or mrt.{owner}({parameter.name}={parameter.low:g})"
-        msg = f"{owner} needs a {parameter.name}, {parameter.allowed}; write {way}"
+        msg = f"{owner} needs a {parameter.name}, {parameter.allowed}; write {way}."
         raise IndicatorError(msg)
     if isinstance(value, Node):
         node = value
         if node.is_series or (node.is_condition and type(node) is not Constant):
             cure = _series_cure(owner, node.key)
-            msg = f"{owner}'s {parameter.name} is {node.key}, which changes from bar to bar; {cure}"
+            msg = f"{owner}'s {parameter.name} is {node.key}, which changes from bar to bar; {cure}."
             raise IndicatorError(msg)
     elif isinstance(value, str | bytes) or not isinstance(value, Iterable):
         if isinstance(value, float | np.floating) and not np.isfinite(value):
@@ -82,7 +82,7 @@ def _argument_node(owner: str, parameter: IndicatorParameter, value: Any) -> Nod
     else:
         if isinstance(value, np.ndarray) and value.ndim != 1:
             what = f"an array of shape {value.shape}"
-            msg = f"{owner}'s {parameter.name} is {what}; give a list of numbers, as in {owner}([5, 10])"
+            msg = f"{owner}'s {parameter.name} is {what}; give a list of numbers, as in {owner}([5, 10])."
             raise IndicatorError(msg)
         node = Values(value)
     constants = node.values if type(node) is Values else (node.value,) if type(node) is Constant else ()

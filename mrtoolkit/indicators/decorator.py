@@ -80,7 +80,7 @@ def indicator(
     if not inspect.isfunction(plain):
         msg = (
             f"mrt.indicator got a {type(function).__name__}; put it over a function, as in "
-            "@mrt.indicator(lookback=(2, 500))"
+            "@mrt.indicator(lookback=(2, 500))."
         )
         raise IndicatorError(msg)
     name = plain.__name__
@@ -138,7 +138,7 @@ def _arguments(
     if any(a.kind in (a.VAR_POSITIONAL, a.VAR_KEYWORD, a.KEYWORD_ONLY) for a in arguments.values()):
         msg = (
             f"{name} takes *args, **kwargs or keyword-only arguments; name each input and parameter, as "
-            "in (close, lookback)"
+            "in (close, lookback)."
         )
         raise IndicatorError(msg)
     columns = tuple(a for a in arguments if a in INPUT_NAMES or a in inputs)
@@ -147,12 +147,12 @@ def _arguments(
             f"{name} reads no column: none of its arguments ({', '.join(arguments)}) is one of "
             f"{', '.join(INPUT_NAMES)}; "
         )
-        raise IndicatorError(msg + "take one, or name further columns by inputs=")
+        raise IndicatorError(msg + "take one, or name further columns, as in inputs=['vix'].")
     for word in bounds:
         if word not in arguments or word in columns:
             msg = (
                 f"mrt.indicator has bounds for {word!r}, but {name} takes "
-                f"{', '.join(arguments)}{nearest(word, arguments)}"
+                f"{', '.join(arguments)}{nearest(word, arguments)}."
             )
             raise IndicatorError(msg)
     parameters = []
@@ -163,7 +163,7 @@ def _arguments(
             msg = (
                 f"{name}'s argument {word!r} is no column of bars and has no bounds; write "
                 f"@mrt.indicator({word}=(2, 500)), or "
-                f"inputs=[{word!r}] if it is a column{nearest(word, INPUT_NAMES)}"
+                f"inputs=[{word!r}] if it is a column{nearest(word, INPUT_NAMES)}."
             )
             raise IndicatorError(msg)
         default = None if argument.default is argument.empty else argument.default
@@ -176,7 +176,7 @@ def _parameter(owner: str, name: str, bounds: Any, default: Any) -> IndicatorPar
     if not is_pair or any(isinstance(b, bool) or not isinstance(b, int | float) for b in bounds):
         msg = (
             f"the bounds of {owner}'s {name} are {bounds!r}; give the lowest and the highest value, as in "
-            f"{name}=(2, 500)"
+            f"{name}=(2, 500)."
         )
         raise IndicatorError(msg)
     low, high = bounds

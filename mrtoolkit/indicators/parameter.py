@@ -36,7 +36,9 @@ class IndicatorParameter:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            msg = f"the bounds of {self.name!r} are ({self.low}, {self.high}); give two finite numbers, the lower first"
+            msg = (
+                f"the bounds of {self.name!r} are ({self.low}, {self.high}); give two finite numbers, the lower first."
+            )
             raise IndicatorError(msg)
 
     @property
@@ -57,17 +59,17 @@ class IndicatorParameter:
         """Refuse a value that is no number, lies out of bounds, or is a fraction where whole bars are counted."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             cure = "give a number, a parameter (P.n) or a list of numbers"
-            msg = f"{owner}'s {self.name} is {value!r}, but must be {self.allowed}; {cure}"
+            msg = f"{owner}'s {self.name} is {value!r}, but must be {self.allowed}; {cure}."
             raise IndicatorError(msg)
         if self.integer and value != math.floor(value):
             near = f"{math.floor(value):,} or {math.ceil(value):,}"
             msg = (
                 f"{owner}'s {self.name} is {value:,}, but its formula counts whole bars, so it must be {self.allowed}; "
-                f"write {near} (ema, rsi and atr allow fractions), or search it by mrt.Integer"
+                f"write {near} (ema, rsi and atr allow fractions), or search it by mrt.Integer."
             )
             raise IndicatorError(msg)
         if not self.low <= value <= self.high:
-            msg = f"{owner}'s {self.name} is {value:,}, but must be {self.allowed}; choose a value in that range"
+            msg = f"{owner}'s {self.name} is {value:,}, but must be {self.allowed}; choose a value in that range."
             raise IndicatorError(msg)
 
     def check_all(self, values: np.ndarray, owner: str) -> None:

@@ -54,7 +54,7 @@ def get(name: str) -> Entry:
     except KeyError:
         known = names()
         hint = nearest(name, known) or "; register your own by @mrt.indicator"
-        msg = f"there is no indicator {name!r} among {', '.join(known)}{hint}"
+        msg = f"there is no indicator {name!r} among {', '.join(known)}{hint}."
         raise IndicatorError(msg) from None
 
 

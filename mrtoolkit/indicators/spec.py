@@ -133,8 +133,8 @@ class Indicator:
         shape = (max(len(self.outputs), 1), len(table), columns[0].size)
         if len(columns) != len(self.inputs) or table.shape[1:] != (len(self.parameters),) or out.shape != shape:
             msg = (
-                f"{self.name} got {len(columns)} inputs, parameters {table.shape} and out {out.shape};"
-                f" it needs {len(self.inputs)} inputs, parameters (n, {len(self.parameters)}) and out (output, n, time)"
+                f"{self.name} got {len(columns)} inputs, parameters {table.shape} and out {out.shape}; "
+                f"it needs {len(self.inputs)} inputs, parameters (n, {len(self.parameters)}) and out (output, n, time)."
             )
             raise IndicatorError(msg)
         for k, parameter in enumerate(self.parameters):
@@ -162,7 +162,7 @@ class Indicator:
     def _sources(self, series: dict[str, Any]) -> tuple[Node, ...]:
         if len(self.inputs) == 1:
             if len(series) > 1:
-                msg = f"{self.name} got both of= and {self.inputs[0]}=, which mean the same; leave one out"
+                msg = f"{self.name} got both of= and {self.inputs[0]}=, which mean the same; leave one out."
                 raise IndicatorError(msg)
             series = dict.fromkeys(self.inputs, next(iter(series.values()), None))
         return tuple(series_node(self.name, name, series.get(name)) for name in self.inputs)

@@ -64,7 +64,7 @@ class UserKernel:
         shown = f"{self.name}({', '.join(f'{name}={value:,}' for name, value in values.items())})"
         if len(results) != len(out):
             wanted = f"a tuple of {len(out)} arrays ({', '.join(self.outputs)})"
-            msg = f"{shown} returned {_what(result)}, but must return {wanted}; return them in that order"
+            msg = f"{shown} returned {_what(result)}, but must return {wanted}; return them in that order."
             raise IndicatorError(msg)
         for row, part in zip(out, results, strict=True):
             array = np.asarray(part)
@@ -72,7 +72,7 @@ class UserKernel:
                 msg = (
                     f"{shown} returned {_what(part)}, but must return an array of numbers of shape "
                     f"{row.shape}, a value a bar; "
-                    "put NaN at the bars without a value, and floats for a condition, as in (a > b).astype(float)"
+                    "put NaN at the bars without a value, and floats for a condition, as in (a > b).astype(float)."
                 )
                 raise IndicatorError(msg)
             row[:] = array
@@ -82,8 +82,8 @@ class UserKernel:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == code.co_filename]
         where = _place(code.co_filename, frames[-1].lineno if frames else None)
         if isinstance(error, ValueError) and "read-only" in str(error):
-            return f"{self.name} writes into its input {where}; work on a copy, as in values = close.copy()"
-        return f"{self.name} fails {where}: {type(error).__name__}: {error}; correct that line"
+            return f"{self.name} writes into its input {where}; work on a copy, as in values = close.copy()."
+        return f"{self.name} fails {where}: {type(error).__name__}: {error}; correct that line."
 
     def _numba_message(self, error: NumbaError) -> str:
         code = self._code()
@@ -91,8 +91,8 @@ class UserKernel:
         lines = [int(line) for file, line in re.findall(r'File "([^"]+)", line (\d+)', text) if _same(file, code)]
         where = _place(code.co_filename, lines[-1] if lines else getattr(getattr(error, "loc", None), "line", None))
         if "Cannot modify readonly array" in text:
-            return f"{self.name} writes into its input {where}; work on a copy, as in values = close.copy()"
-        return f"{self.name} cannot be compiled {where}: {_reason(text)}; correct that line, or leave numba out"
+            return f"{self.name} writes into its input {where}; work on a copy, as in values = close.copy()."
+        return f"{self.name} cannot be compiled {where}: {_reason(text)}; correct that line, or leave numba out."
 
     def _code(self) -> Any:
         return getattr(self.function, "py_func", self.function).__code__
