@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 RESERVED_NAMES = frozenset({"time", "asset", "trial", "level", "region", "block", "point", "value", "feasible"})
 """Dimensions and columns of results, which no parameter may be called."""
@@ -46,6 +47,11 @@ class Evaluator(Protocol):
         """Names of the metrics that `evaluate` can give."""
         ...
 
+    @property
+    def bars(self) -> xr.Dataset | None:
+        """The data that points are evaluated over, to be kept with a study; None where none are known."""
+        ...
+
     def evaluate(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate points (a row a point, a column a parameter) with whatever caches there are."""
         ...
@@ -71,5 +77,5 @@ class Evaluator(Protocol):
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the data, as plain JSON: what a resumed study is compared with."""
+        """Everything, as plain JSON: what a resumed study is compared with; data are named by their fingerprint."""
         ...

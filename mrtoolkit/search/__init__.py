@@ -1,4 +1,7 @@
-"""The search: a space, levels that zoom into it, and the study of what was tried. It knows no trading."""
+"""The search: a space, levels that zoom into it, and the study of what was tried.
+
+It knows no trading but in `loading`, which makes a saved study's backtest again.
+"""
 
 from .cost import CostComparison as CostComparison
 from .cost import compare_cost as compare_cost

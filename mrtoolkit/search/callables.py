@@ -37,6 +37,11 @@ class CallableEvaluator:
         """The one metric."""
         return ("value",)
 
+    @property
+    def bars(self) -> None:
+        """Nothing: what data a callable reads is its own affair."""
+        return
+
     def evaluate(self, points: pd.DataFrame) -> Evaluation:
         """Call the function for each point, or its `batch` for all of them."""
         if self.function is None:
@@ -84,8 +89,10 @@ def as_evaluator(value: Any) -> Evaluator:
         return value
     if value is None or (callable(value) and not isinstance(value, type)) or hasattr(value, "batch"):
         return CallableEvaluator(value)
+    lacks = [name for name in vars(Evaluator) if not name.startswith("_") and not hasattr(value, name)]
+    what = f", an evaluator without {', '.join(lacks)}" if hasattr(value, "evaluate") and lacks else ""
     msg = (
-        f"the search was given {type(value).__name__} to search over; give a Backtest, or a callable of a "
+        f"the search was given {type(value).__name__} to search over{what}; give a Backtest, or a callable of a "
         "dict of parameters."
     )
     raise StudyError(msg)

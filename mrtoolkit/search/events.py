@@ -86,11 +86,12 @@ class LevelEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """The search ended, and why, in one sentence."""
+    """The search ended, and why, in one sentence; `is_interrupted` where it was the user who ended it."""
 
     reason: str
     trials: int
     seconds: float
+    is_interrupted: bool = False
 
 
 Event: TypeAlias = LevelStarted | BatchDone | RegionFound | LevelEnded | Stopped

@@ -1,4 +1,7 @@
-"""A saved study, opened again, with its backtest where the file says how to make it."""
+"""A saved study, opened again, with its backtest where the file says how to make it.
+
+The one place in the search that knows backtests: to everything else, what is searched is an `Evaluator`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mrtoolkit.backtest.backtest import Backtest
-from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import MrtoolkitError, StudyError
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.callables import as_evaluator
@@ -51,13 +53,10 @@ def _rebuilt(file: StudyFile) -> Evaluator | None:
 
 
 def _matching(file: StudyFile, evaluator: Evaluator, path: str | Path) -> Evaluator:
-    saved = {name: file.described["keys"][name] for name in ("bars", "evaluator")}
-    bars = getattr(evaluator, "bars", None)
-    given = {"bars": None if bars is None else fingerprint(bars), "evaluator": evaluator.to_dict()}
-    found = differences(saved, plain_json(given))
+    found = differences(file.described["keys"]["evaluator"], plain_json(evaluator.to_dict()))
     if found:
         shown = "; ".join(found[:3])
-        raise StudyError(f"the backtest given for the study at {path} is another one ({shown}); give the one searched.")
+        raise StudyError(f"what was given for the study at {path} is not what was searched ({shown}); give that.")
     return evaluator
 
 

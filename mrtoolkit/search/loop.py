@@ -26,7 +26,7 @@ def run_search(optimizer: MultiResOptimizer) -> None:
             optimizer.tell(points, optimizer.evaluator.evaluate(points))
             size = next_size(size, len(points), time.perf_counter() - started)
     except KeyboardInterrupt:
-        optimizer.stop(f"interrupted by the user after {len(optimizer.study):,} trials.")
+        optimizer.stop(f"interrupted by the user after {len(optimizer.study):,} trials.", is_interrupted=True)
     except Exception as error:
         if len(optimizer.study):
             optimizer.stop(f"ended by {type(error).__name__} after {len(optimizer.study):,} trials: {error}")

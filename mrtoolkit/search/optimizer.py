@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, ParamSpec, Unpack
 
 import numpy as np
 import pandas as pd
 
-from mrtoolkit.errors import SpaceError, StudyError
+from mrtoolkit.errors import SpaceError, StudyError, nearest
 from mrtoolkit.search.callables import as_evaluation, as_evaluator
+from mrtoolkit.search.corners import try_corners
 from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Stopped, as_listeners
 from mrtoolkit.search.level_walk import LevelWalk
 from mrtoolkit.search.loop import run_search
@@ -19,6 +22,8 @@ from mrtoolkit.search.resume import SavedTrials
 from mrtoolkit.search.settings import SearchOptions, Settings, check_fit, search_keys
 from mrtoolkit.search.space import Space, as_frame
 from mrtoolkit.search.study import Study
+
+_Words = ParamSpec("_Words")
 
 
 class MultiResOptimizer:
@@ -70,6 +75,7 @@ class MultiResOptimizer:
         study: str | Path | None = None,
         **options: Unpack[SearchOptions],
     ) -> None:
+        _check_words(options)
         self.evaluator = as_evaluator(evaluator)
         check_fit(self.evaluator, space)
         self.space = space
@@ -106,12 +112,15 @@ class MultiResOptimizer:
     def ask(self, n: int | None = None) -> pd.DataFrame:
         """Return points to evaluate next, a row a point: up to `n`, or all that the level still wants; none at the end.
 
-        The same points are given again until they are told.
+        The same points are given again until they are told. The first call tries the ends of the space over the
+        evaluator's bars, and raises SpaceError where one cannot be run: before anything is written.
         """
         if n is not None and n < 1:
             raise StudyError(f"ask({n!r}) was called; ask for 1 point or more.")
         if self._started is None:
-            self._started = time.perf_counter()
+            started = time.perf_counter()
+            try_corners(self.evaluator, self.space, self.settings.levels)
+            self._started = started
         while not self.is_done:
             codes = self._walk.next_codes(n)
             if len(codes) == 0:
@@ -158,17 +167,18 @@ class MultiResOptimizer:
         )
         self._saved.save_sometimes()
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, *, is_interrupted: bool = False) -> None:
         """End the search now, for a reason of one sentence; what was evaluated is kept."""
         if self.is_done:
             return
         if self._walk.progress()[0]:
             self._walk.close()
-        self.study.stopped = reason
+        self.study.stopped, self.study.is_interrupted = reason, is_interrupted
         if len(self.study):
             self.evaluator.persist()
         self._saved.save()
-        self._emit(Stopped(reason=reason, trials=len(self.study), seconds=self.elapsed()))
+        trials, seconds = len(self.study), self.elapsed()
+        self._emit(Stopped(reason=reason, trials=trials, seconds=seconds, is_interrupted=is_interrupted))
 
     def elapsed(self) -> float:
         """Return the seconds since the first ask."""
@@ -230,42 +240,42 @@ class MultiResOptimizer:
             listener(event)
 
 
-def optimize(
-    evaluator: Any,
-    space: Space,
-    *,
-    objective: Objective | None = None,
-    constraints: Any = (),
-    direction: str = "maximize",
-    levels: Any = None,
-    trials: int | None = None,
-    seconds: float | None = None,
-    seed: int = 0,
-    study: str | Path | None = None,
-    **options: Unpack[SearchOptions],
-) -> Study:
+def _with_words_of(
+    optimizer: Callable[_Words, MultiResOptimizer],
+) -> Callable[[Callable[..., Study]], Callable[_Words, Study]]:
+    """Give a function the words of the optimizer, for whoever reads its signature: they are written once."""
+
+    def decorate(function: Callable[..., Study]) -> Callable[_Words, Study]:
+        signature = inspect.signature(optimizer).replace(return_annotation="Study")
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+@_with_words_of(MultiResOptimizer)
+def optimize(*parts: Any, **words: Any) -> Study:
     """Search a space level by level and return the study; the words are those of `MultiResOptimizer`.
 
     Examples
     --------
-    >>> study = optimize(lambda p: -((p["x"] - 0.3) ** 2), Space(x=Real(0, 1)), trials=40)
+    >>> import mrtoolkit as mrt
+    >>> study = mrt.optimize(lambda p: -((p["x"] - 0.3) ** 2), mrt.Space(x=mrt.Real(0, 1)), trials=40)
     >>> study.best.params
     {'x': 0.3}
     """
-    optimizer = MultiResOptimizer(
-        evaluator,
-        space,
-        objective=objective,
-        constraints=constraints,
-        direction=direction,
-        levels=levels,
-        trials=trials,
-        seconds=seconds,
-        seed=seed,
-        study=study,
-        **options,
-    )
-    return optimizer.optimize()
+    return MultiResOptimizer(*parts, **words).optimize()
+
+
+def _check_words(options: Mapping[str, Any]) -> None:
+    """Refuse a word that no search knows, and name the nearest of all that it does."""
+    signature = inspect.signature(MultiResOptimizer).parameters.values()
+    known = [word.name for word in signature if word.kind is not word.VAR_KEYWORD] + list(SearchOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            hint = nearest(name, known)
+            msg = f"the search was given {name}=, which it does not know{hint}; it takes {', '.join(known)}."
+            raise StudyError(msg)
 
 
 def _rows_of(columns: Any, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,7 +10,6 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import SpaceError, StudyError, nearest
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.events import Listener
@@ -63,14 +62,6 @@ class Settings:
         cls, space: Space, *, levels: Any, trials: Any, seconds: Any, seed: Any, options: SearchOptions
     ) -> Settings:
         """Return the settings, or say which one has no meaning."""
-        for name in options:
-            if name not in SearchOptions.__annotations__:
-                known = list(SearchOptions.__annotations__)
-                msg = (
-                    f"the search was given {name}=, which it does not know{nearest(name, known)}; it also "
-                    f"takes {', '.join(known)}."
-                )
-                raise StudyError(msg)
         _check_count("trials", trials)
         _check_count("patience", options.get("patience"))
         _check_number("seconds", seconds, above=True)
@@ -94,12 +85,10 @@ class Settings:
 
 def search_keys(evaluator: Evaluator, space: Space, goal: Goal, settings: Settings) -> dict[str, Any]:
     """Return what decides which trials a search makes; budgets of trials and time only decide how far it goes."""
-    bars = getattr(evaluator, "bars", None)
     describe = getattr(settings.transition, "to_dict", None)
     transition = describe() if describe is not None else {"transition": type(settings.transition).__qualname__}
     keys: dict[str, Any] = plain_json(
         {
-            "bars": None if bars is None else fingerprint(bars),
             "evaluator": evaluator.to_dict(),
             "space": space.to_dict(),
             "levels": [level.to_dict() for level in settings.levels],
@@ -144,17 +133,18 @@ def check_fit(evaluator: Evaluator, space: Any) -> None:
     if lacking:
         name = lacking[0]
         cure = (
-            f"add {name}=mrt.Integer(...), mrt.Real(...) or mrt.Categorical([...]) to the space, or fix it in the rule"
+            f"add {name}=mrt.Integer(...), mrt.Real(...) or mrt.Categorical([...]) to the space, or give it one value "
+            "in what is searched"
         )
-        msg = f"the strategy uses the parameter {name!r}, which the space lacks{nearest(name, space)}; {cure}."
+        msg = f"what is searched uses the parameter {name!r}, which the space lacks{nearest(name, space)}; {cure}."
         raise SpaceError(msg)
     unused = [name for name in space if name not in evaluator.params]
     if unused:
         name = unused[0]
         has = ", ".join(evaluator.params)
         msg = (
-            f"the space has the parameter {name!r}, which the strategy does not "
-            f"use{nearest(name, evaluator.params)}; it uses {has}."
+            f"the space has the parameter {name!r}, which is none of what is searched"
+            f"{nearest(name, evaluator.params)}; that uses {has}."
         )
         raise SpaceError(msg)
 

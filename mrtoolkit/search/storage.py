@@ -7,8 +7,11 @@ Plain arrays and JSON: opening one runs no code.
     study.zarr/
         zarr.json            the commit record: what was searched, the tables of levels and regions, and which of the
                              folders below count, with a digest of their content; replaced atomically, last
-        trials-000007/       an array a column over (trial): parameters (categories as codes), level, region, value,
-                             feasible, metrics, and statistics per block over (trial, block)
+        trials-4c9a.../      a group a kind, in it an array a column
+            params/          over (trial): labels; of a category its code
+            columns/         over (trial): level, region, value, feasible
+            metrics/         over (trial)
+            blocks/          over (trial, block): statistics per block of time
         bars-1f0e.../        the prices, up to 20 MB, named by their content
 """
 
@@ -17,13 +20,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
+import time
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -34,10 +39,11 @@ from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StudyError
 
 FORMAT = "mrtoolkit study"
-VERSION = 1
+VERSION = 2
 LARGEST_BARS = 20_000_000  # bytes; larger prices are not written into a study
 _CHUNK = 65_536
-_METRIC_VALUE = "metric_value"  # the metric `value` of a callable, beside the objective, which is `value`
+_DIMS = {"params": ("trial",), "columns": ("trial",), "metrics": ("trial",), "blocks": ("trial", "block")}
+_ABANDONED = 3600.0  # seconds after which a folder that no record names was left by a writer that was killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ def write_study(file: StudyFile, path: str | Path) -> Path:
     """Write a study whole or not at all; return its path."""
     target = check_study_path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    beside = _beside(target)
     try:
         if target.suffix == ".zip":
             _write_zip(file, beside)
@@ -120,25 +126,18 @@ def read_study(path: str | Path) -> StudyFile:
     store = ZipStore(found, mode="r") if found.suffix == ".zip" else LocalStore(found, read_only=True)
     try:
         root: Any = zarr.open_group(store, mode="r")
-        arrays = {name: np.asarray(array[...]) for name, array in root[attributes["trials"]].arrays()}
+        trials = root[attributes["trials"]]
+        kinds = {kind: {name: np.asarray(array[...]) for name, array in trials[kind].arrays()} for kind in _DIMS}
         bars = _read_bars(root[attributes["bars"]]) if attributes["bars"] else None
-        if _digest(arrays) != attributes["digest"]:
+        if _digest(kinds) != attributes["digest"]:
             raise ValueError("its trials are not those that were written")  # a missing chunk reads as zeros
-        return _as_file(attributes["study"], arrays, bars)
+        return StudyFile(described=attributes["study"], **kinds, bars=bars)
     except (KeyError, ValueError, OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise StudyError(
             f"the study at {found} is damaged ({error}); restore it from a copy, or search again."
         ) from error
     finally:
         store.close()
-
-
-def _as_file(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray], bars: xr.Dataset | None) -> StudyFile:
-    metrics = {name: arrays[_METRIC_VALUE if name == "value" else name] for name in described["metrics"]}
-    blocks = {name.removeprefix("block_"): values for name, values in arrays.items() if name.startswith("block_")}
-    columns = {name: arrays[name] for name in ("level", "region", "value", "feasible")}
-    params = {name: arrays[name] for name in described["space"]["dimensions"]}
-    return StudyFile(described=described, params=params, columns=columns, metrics=metrics, blocks=blocks, bars=bars)
 
 
 def _read_root(path: Path) -> dict[str, Any]:
@@ -158,10 +157,11 @@ def _read_root(path: Path) -> dict[str, Any]:
             raise StudyError(problem)
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
         raise StudyError(problem) from None
-    if attributes["version"] > VERSION:
+    if attributes["version"] != VERSION:
+        cure = "update mrtoolkit" if attributes["version"] > VERSION else "search again, into another path"
         msg = (
             f"the study at {path} has version {attributes['version']} of the format, and this mrtoolkit "
-            f"reads up to {VERSION}; update it."
+            f"reads version {VERSION}; {cure}."
         )
         raise StudyError(msg)
     return attributes
@@ -170,30 +170,52 @@ def _read_root(path: Path) -> dict[str, Any]:
 def _write_folder(file: StudyFile, folder: Path) -> None:
     """Write new trials beside the old ones, then replace the commit record, then remove what no longer counts."""
     folder.mkdir(exist_ok=True)
-    taken = [int(old.name[7:]) for old in folder.glob("trials-*") if old.name[7:].isdigit()]
-    attributes = _attributes(file, f"trials-{max(taken, default=-1) + 1:06d}")
-    _write_arrays(zarr.create_group(LocalStore(folder / attributes["trials"])), _trial_arrays(file))
+    replaced = _read_root(folder) if (folder / "zarr.json").exists() else {"trials": None, "bars": None}
+    attributes = _attributes(file)
+    _write_trials(zarr.create_group(LocalStore(folder / attributes["trials"])), file)
     if attributes["bars"] and not (folder / attributes["bars"]).exists():
-        beside = folder / f"{attributes['bars']}.tmp"
-        shutil.rmtree(beside, ignore_errors=True)
-        _write_bars(zarr.create_group(LocalStore(beside)), file.bars)
-        beside.rename(folder / attributes["bars"])
+        _write_bars_folder(file.bars, folder / attributes["bars"])
     record = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-    beside = folder / f"zarr.json.{os.getpid()}.tmp"
+    beside = _beside(folder / "zarr.json")
     beside.write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
     beside.replace(folder / "zarr.json")
-    for old in (*folder.glob("trials-*"), *folder.glob("bars-*")):
-        if old.name not in (attributes["trials"], attributes["bars"]):
-            shutil.rmtree(old, ignore_errors=True)
+    _remove_superseded(folder, attributes, replaced)
+
+
+def _beside(path: Path) -> Path:
+    """Return a name beside `path` that no other writer has, in whatever process or thread."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+
+
+def _write_bars_folder(bars: xr.Dataset | None, folder: Path) -> None:
+    beside = _beside(folder)
+    try:
+        _write_bars(zarr.create_group(LocalStore(beside)), bars)
+        beside.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another writer was first; it is named by its content, so it is the same
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _remove_superseded(folder: Path, current: Mapping[str, Any], replaced: Mapping[str, Any]) -> None:
+    """Remove what the replaced record named, and what a killed writer left; not what another is writing now."""
+    for old in (*folder.glob("trials-*"), *folder.glob("bars-*"), *folder.glob(".*.tmp")):
+        if old.name in (current["trials"], current["bars"]):
+            continue
+        with suppress(OSError):
+            if old.name in (replaced["trials"], replaced["bars"]) or time.time() - old.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 def _write_zip(file: StudyFile, path: Path) -> None:
     path.unlink(missing_ok=True)
-    attributes = _attributes(file, "trials-000000")
+    attributes = _attributes(file)
     store = ZipStore(path, mode="w")
     try:
         root = zarr.create_group(store, attributes=attributes)
-        _write_arrays(root.create_group(attributes["trials"]), _trial_arrays(file))
+        _write_trials(root.create_group(attributes["trials"]), file)
         if attributes["bars"]:
             held = _bars_attributes(file.bars)
             _write_arrays(root.create_group(attributes["bars"], attributes=held), _bars_arrays(file.bars))
@@ -201,28 +223,37 @@ def _write_zip(file: StudyFile, path: Path) -> None:
         store.close()
 
 
-def _attributes(file: StudyFile, trials: str) -> dict[str, Any]:
+def _attributes(file: StudyFile) -> dict[str, Any]:
     is_small = file.bars is not None and file.bars.nbytes <= LARGEST_BARS
     bars = f"bars-{fingerprint(file.bars)}" if file.bars is not None and is_small else None
-    digest = _digest({name: values for name, (_, values) in _trial_arrays(file).items()})
-    described = plain_json(file.described)
-    return {"format": FORMAT, "version": VERSION, "trials": trials, "digest": digest, "bars": bars, "study": described}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "trials": f"trials-{uuid4().hex}",
+        "digest": _digest(_kinds(file)),
+        "bars": bars,
+        "study": plain_json(file.described),
+    }
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+def _kinds(file: StudyFile) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return the arrays over trials, by kind and name."""
+    return {kind: getattr(file, kind) for kind in _DIMS}
+
+
+def _digest(kinds: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     state = hashlib.blake2b(digest_size=16)
-    for name in sorted(arrays):
-        values = np.ascontiguousarray(arrays[name])
-        state.update(f"{name} {values.dtype.str} {values.shape}".encode())
-        state.update(values.tobytes())
+    for kind in _DIMS:
+        for name in sorted(kinds[kind]):
+            values = np.ascontiguousarray(kinds[kind][name])
+            state.update(f"{kind}/{name} {values.dtype.str} {values.shape}".encode())
+            state.update(values.tobytes())
     return state.hexdigest()
 
 
-def _trial_arrays(file: StudyFile) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    metrics = {_METRIC_VALUE if name == "value" else name: values for name, values in file.metrics.items()}
-    flat = {**file.params, **file.columns, **metrics}
-    blocks = {f"block_{name}": values for name, values in file.blocks.items()}
-    return {n: (("trial",), v) for n, v in flat.items()} | {n: (("trial", "block"), v) for n, v in blocks.items()}
+def _write_trials(group: zarr.Group, file: StudyFile) -> None:
+    for kind, arrays in _kinds(file).items():
+        _write_arrays(group.create_group(kind), {name: (_DIMS[kind], values) for name, values in arrays.items()})
 
 
 def _write_arrays(group: zarr.Group, arrays: Mapping[str, tuple[tuple[str, ...], np.ndarray]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,9 @@ from mrtoolkit.search.study_text import study_html, study_text
 from mrtoolkit.search.trial_log import TrialLog
 from mrtoolkit.search.verification import Verification, verify_trials
 
-LEVEL_COLUMNS = (
-    "level",
-    "points",
-    "reused",
-    "run",
-    "features used",
-    "features reused",
-    "features computed",
-    "best",
-    "seconds",
-)
+LEVEL_COLUMNS = {field.name: field.name.replace("_", " ") for field in fields(LevelRow)}
+"""The columns of the table of levels, by the name of their field."""
+_COLUMNS = ("level", "region", "value", "feasible")  # of the log, beside parameters and metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +81,7 @@ class Study:
         self.rows: list[LevelRow] = []
         self.regions: list[Region] = []
         self.stopped = ""
+        self.is_interrupted = False
         self.spent: dict[int, tuple[int, float]] = {}
         self._benchmark: dict[str, float] | None = None
         self._plateau: tuple[int, int | None] = (0, None)
@@ -105,7 +98,12 @@ class Study:
     @property
     def backtest(self) -> Any:
         """The backtest that evaluated the trials, None where it was another callable or is not known."""
-        return self.evaluator if hasattr(self.evaluator, "bars") else None
+        return None if self.evaluator is None or self.evaluator.bars is None else self.evaluator
+
+    @property
+    def has_best(self) -> bool:
+        """Whether any trial satisfies the constraints and has a value, so that there are a best and a plateau."""
+        return self.log.best() is not None
 
     @property
     def best(self) -> Candidate:
@@ -149,7 +147,7 @@ class Study:
         points = self.space.decode(self.log.codes)
         # fastpath: xarray would turn None among texts into NaN
         coords = {name: xr.Variable("trial", points[name].to_numpy(), fastpath=True) for name in self.space}
-        columns = {name: getattr(self.log, name) for name in ("level", "region", "value", "feasible")}
+        columns = {name: getattr(self.log, name) for name in _COLUMNS}
         # a callable's one metric is named `value` too; the objective is what `value` means
         variables = {
             name: ("trial", values.copy()) for name, values in {**columns, **self.log.metrics, **columns}.items()
@@ -160,13 +158,13 @@ class Study:
     @property
     def levels(self) -> pd.DataFrame:
         """A row a level: points, reused, run, features used, reused and computed, the best of its points, seconds."""
-        rows = [tuple(row.to_dict().values()) for row in self.rows]
-        return pd.DataFrame(rows, columns=list(LEVEL_COLUMNS))
+        table = pd.DataFrame([row.to_dict() for row in self.rows], columns=list(LEVEL_COLUMNS))
+        return table.rename(columns=LEVEL_COLUMNS)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all trials as a table: parameters, level, region, value, feasible, metrics."""
         table = self.space.decode(self.log.codes)
-        for name in ("level", "region", "value", "feasible"):
+        for name in _COLUMNS:
             table[name] = getattr(self.log, name).copy()
         for name, values in self.log.metrics.items():
             if name != "value":
@@ -212,7 +210,6 @@ class Study:
 
     def to_file(self) -> StudyFile:
         """Return what is kept on disk: plain JSON and plain arrays."""
-        bars = getattr(self.evaluator, "bars", None)
         described = {
             "space": self.space.to_dict(),
             "objective": self.objective,
@@ -224,6 +221,7 @@ class Study:
             "regions": [region.to_dict() for region in self.regions],
             "spent": {str(level): list(pair) for level, pair in self.spent.items()},
             "stopped": self.stopped,
+            "is_interrupted": self.is_interrupted,
             "benchmark": self.benchmark,
             "evaluator": type(self.evaluator).__name__,
         }
@@ -232,15 +230,24 @@ class Study:
             name: log.codes[:, j] if isinstance(self.space[name], Categorical) else points[name].to_numpy()
             for j, name in enumerate(self.space)
         }
-        columns = {name: getattr(log, name) for name in ("level", "region", "value", "feasible")}
-        held = bars if isinstance(bars, xr.Dataset) else None
         return StudyFile(
-            described=described, params=params, columns=columns, metrics=log.metrics, blocks=log.blocks, bars=held
+            described=described,
+            params=params,
+            columns={name: getattr(log, name) for name in _COLUMNS},
+            metrics=log.metrics,
+            blocks=log.blocks,
+            bars=None if self.evaluator is None else self.evaluator.bars,
         )
 
     @classmethod
     def from_file(cls, file: StudyFile, *, goal: Goal | None, evaluator: Evaluator | None) -> Study:
-        """Return the study that `to_file` described."""
+        """Return the study that `to_file` described.
+
+        Raises
+        ------
+        StudyError
+            If a trial is not a point of the study's space.
+        """
         said = file.described
         study = cls(
             space=Space.from_dict(said["space"]),
@@ -252,15 +259,12 @@ class Study:
             keys=said["keys"],
             metrics=tuple(said["metrics"]),
         )
-        space = study.space
-        codes = [
-            file.params[n] if isinstance(space[n], Categorical) else space[n].encode(file.params[n]) for n in space
-        ]
-        study.log.append(np.stack(codes, axis=1), metrics=file.metrics, blocks=file.blocks, **file.columns)
+        codes = _saved_codes(study.space, file.params)
+        study.log.append(codes, metrics=file.metrics, blocks=file.blocks, **file.columns)
         study.rows = [LevelRow(**{**row, "best": float(row["best"])}) for row in said["rows"]]
         study.regions = [Region.from_dict(region) for region in said["regions"]]
         study.spent = {int(level): (int(pair[0]), float(pair[1])) for level, pair in said["spent"].items()}
-        study.stopped = said["stopped"]
+        study.stopped, study.is_interrupted = said["stopped"], bool(said["is_interrupted"])
         if said["benchmark"] is not None:
             study._benchmark = {name: float(value) for name, value in said["benchmark"].items()}
         return study
@@ -288,3 +292,21 @@ class Study:
             f"the objective {self.objective} is NaN in all {len(self):,} trials that count, so none is the "
             "best; choose another objective."
         )
+
+
+def _saved_codes(space: Space, params: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the lattice codes of saved trials, (trial, dimension); refuse a label that the space does not have."""
+    columns = []
+    for name in space:
+        saved, dimension = params[name], space[name]
+        codes = saved if isinstance(dimension, Categorical) else dimension.encode(saved)
+        strange = (codes < 0) | (codes >= dimension.size)
+        if strange.any():
+            trial = int(np.argmax(strange))
+            msg = (
+                f"this file of a study is damaged: trial {trial:,} has {name}={saved[trial]}, which is no label of "
+                "its space; restore it from a copy, or search again."
+            )
+            raise StudyError(msg)
+        columns.append(codes)
+    return np.stack(columns, axis=1)

@@ -40,7 +40,7 @@ def study_html(study: Study) -> str:
 def summary(study: Study) -> list[tuple[str, str, str]]:
     """Return (name, objective, parameters) of the best trial, the plateau, and buy and hold beside them."""
     rows = []
-    if study.log.best() is not None:
+    if study.has_best:
         for name, candidate in (("best", study.best), ("plateau", study.plateau)):
             rows.append((name, number_text(candidate.value), params_text(candidate.params)))
     value = study.benchmark_value
@@ -76,4 +76,4 @@ def _headline(study: Study) -> str:
 
 
 def _problem(study: Study) -> str:
-    return study.why_no_best() if study.log.best() is None else ""
+    return "" if study.has_best else study.why_no_best()

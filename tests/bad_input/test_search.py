@@ -40,6 +40,8 @@ never.params = ("fast", "slow")
         ({"on_event": [5]}, StudyError, "on_event holds 5"),
         ({"budget": 5}, StudyError, "was given budget=, which it does not know"),
         ({"patiense": 5}, StudyError, "did you mean 'patience'"),
+        ({"objectiv": "value"}, StudyError, "objectiv=, which it does not know.*did you mean 'objective'"),
+        ({"trails": 50}, StudyError, "did you mean 'trials'.*it takes evaluator, space, objective, .*, on_event"),
         ({"levels": []}, SpaceError, "leaves nothing to search"),
         ({"levels": [mrt.Level("x", grid={"fast": [2]})]}, SpaceError, "fast=2, but the space has it from 3 to 9"),
         ({"levels": [mrt.Level("x", grid={"fast": [3.5]})]}, SpaceError, "fast=3.5"),
@@ -62,13 +64,13 @@ def test_a_search_that_means_nothing_is_refused(tmp_path, arguments, error, mess
         ),
         (
             mrt.Space(fast=mrt.Integer(3, 9), slow=mrt.Integer(10, 30), n=mrt.Integer(1, 2)),
-            "the parameter 'n', which the strategy does not use.*it uses fast, slow",
+            "the parameter 'n', which is none of what is searched; that uses fast, slow",
         ),
         ({"fast": [1, 2]}, r"write mrt.Space\("),
         (None, r"write mrt.Space\("),
     ],
 )
-def test_parameters_must_be_those_of_the_strategy(space, message):
+def test_parameters_must_be_those_of_what_is_searched(space, message):
     with pytest.raises(SpaceError, match=message):
         mrt.optimize(never, space)
 
@@ -105,3 +107,47 @@ def test_a_first_level_that_where_forbids_whole_is_refused(tmp_path):
 def test_ask_wants_a_number_of_points():
     with pytest.raises(StudyError, match="1 point or more"):
         mrt.MultiResOptimizer(never, SPACE).ask(0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "dimensions", "message"),
+    [
+        ({}, {"fast": mrt.Integer(5, 400)}, r"fast.: 400}, which cannot be run.*ema\(400\).* but there are 100"),
+        ({}, {"fast": mrt.Integer(0, 50)}, "fast.: 0}, .*lookback is 0"),
+        ({}, {"fast": mrt.Categorical([5, 6, -3, 7])}, "fast.: -3}, .*lookback is -3"),
+        ({}, {"fast": mrt.Categorical([5, "x"])}, "fast.: 'x'}, which cannot be run"),
+        ({"stop_loss": P.stop}, {"fast": mrt.Integer(5, 50), "stop": mrt.Real(0.5, 2, step=0.5)}, "stop_loss is 1.0"),
+        ({"take_profit": P.up}, {"fast": mrt.Integer(5, 50), "up": mrt.Real(-0.5, 1, step=0.5)}, "take_profit is -0.5"),
+        ({"max_bars": P.n}, {"fast": mrt.Integer(5, 50), "n": mrt.Real(0.5, 5, step=0.5)}, "max_bars is 0.5"),
+    ],
+)
+@pytest.mark.parametrize("trials", [10, 400])
+def test_a_space_whose_ends_cannot_be_run_is_refused_before_the_search(tmp_path, rule, dimensions, message, trials):
+    store = mrt.FeatureStore()
+    strategy = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(3), **rule)
+    backtest = mrt.Backtest(mrt.data.simulate(bars=100, seed=0), strategy, store=store)
+    events = []
+    with pytest.raises(SpaceError, match=message):
+        mrt.optimize(
+            backtest, mrt.Space(**dimensions), trials=trials, study=tmp_path / "s.zarr", on_event=events.append
+        )
+    assert (events, list(tmp_path.iterdir()), store.counters.computed) == ([], [], 0)
+
+
+def test_what_where_or_the_grids_leave_out_is_not_held_against_a_space():
+    rule = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(3))
+    backtest = mrt.Backtest(mrt.data.simulate(bars=100, seed=0), rule)
+    wide = mrt.Integer(5, 400)
+    assert len(mrt.optimize(backtest, mrt.Space(fast=wide, where=P.fast < 50), trials=10))
+    assert len(mrt.optimize(backtest, mrt.Space(fast=wide), levels=[mrt.Level("few", grid={"fast": [5, 9, 20]})])) == 3
+
+
+def test_an_evaluator_that_lacks_something_is_told_what():
+    class Half:
+        params, metrics = ("fast", "slow"), ("value",)
+
+        def evaluate(self, points):
+            raise Evaluates
+
+    with pytest.raises(StudyError, match="an evaluator without bars, evaluate_fresh, features, .*, to_dict; give"):
+        mrt.optimize(Half(), SPACE)

@@ -14,6 +14,7 @@ class CrossEvaluator:
 
     params = ("fast", "slow")
     metrics = ("sharpe", "trades")
+    bars = None
 
     def __init__(self, fee=0.001):
         self.fee = fee

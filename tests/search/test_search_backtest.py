@@ -98,9 +98,9 @@ def test_large_bars_are_not_put_into_a_study(backtest, tmp_path, monkeypatch):
 def test_a_study_of_other_bars_is_refused(backtest, tmp_path):
     mrt.optimize(backtest, SPACE, trials=30, study=tmp_path / "s.zarr")
     other = mrt.Backtest(mrt.data.simulate(bars=2_000, seed=6), backtest.strategy, costs=backtest.costs)
-    with pytest.raises(mrt.errors.StudyError, match="of another search .bars: "):
+    with pytest.raises(mrt.errors.StudyError, match="of another search .evaluator.bars: "):
         mrt.optimize(other, SPACE, trials=30, study=tmp_path / "s.zarr")
-    with pytest.raises(mrt.errors.StudyError, match="is another one .bars: "):
+    with pytest.raises(mrt.errors.StudyError, match="is not what was searched .bars: "):
         mrt.load_study(tmp_path / "s.zarr", backtest=other)
 
 

@@ -69,7 +69,7 @@ def test_a_level_of_all_points_finds_what_a_plain_loop_finds(values, direction, 
             best = (point, value)
 
     class Both:
-        params, metrics = (), ("value", "x")
+        params, metrics, bars = (), ("value", "x"), None
 
         def evaluate(self, frame):
             rows = list(frame.itertuples(index=False, name=None))

@@ -1,8 +1,10 @@
 """A study on disk: interrupted, gone on with, refused where it is another one; nothing finished is lost."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -50,12 +52,19 @@ def test_ctrl_c_leaves_the_study_so_far_saved_and_usable(cross, make_cross, monk
     assert len(study) == sum(cross.batches) > 40
     assert study.stopped == f"interrupted by the user after {len(study)} trials."
     assert events[-1].reason == study.stopped
+    assert events[-1].is_interrupted
+    assert study.is_interrupted
     assert study.levels["run"].sum() == len(study)
     assert cross.persisted == 1
     loaded = load_study(tmp_path / name)
     assert loaded.trials.identical(study.trials)
     assert loaded.best == study.best
     assert loaded.stopped == study.stopped
+    assert loaded.is_interrupted
+    monkeypatch.undo()
+    whole = optimize(make_cross(), CROSS, trials=100, study=tmp_path / name)
+    assert not whole.is_interrupted
+    assert not load_study(tmp_path / name).is_interrupted
 
 
 def test_ctrl_c_before_the_first_batch_writes_nothing(cross, monkeypatch, tmp_path):
@@ -198,9 +207,56 @@ def test_what_is_on_disk_is_plain_arrays_and_json(cross, tmp_path):
     record = json.loads((tmp_path / "s.zarr" / "zarr.json").read_text())["attributes"]
     assert record["study"]["space"]["dimensions"]["kind"]["values"] == ["a", None]
     group = zarr.open_group(tmp_path / "s.zarr" / record["trials"], mode="r")
-    assert group["kind"][...].tolist() == [0, 1] * 4
-    assert group["x"][...].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert all(array.dtype.kind in "iufb" for _, array in group.arrays())
+    assert group["params/kind"][...].tolist() == [0, 1] * 4
+    assert group["params/x"][...].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert group["metrics/value"][...].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sorted(group.group_keys()) == ["blocks", "columns", "metrics", "params"]
+    assert all(array.dtype.kind in "iufb" for _, kind in group.groups() for _, array in kind.arrays())
+
+
+@pytest.mark.parametrize("name", ["metric_value", "block_sum", "block_size"])
+@pytest.mark.parametrize("file", ["s.zarr", "s.zarr.zip"])
+def test_a_parameter_may_be_called_like_a_column_of_another_kind(cross, tmp_path, name, file):
+    study = optimize(lambda p: -((p[name] - 3) ** 2), Space(**{name: Integer(0, 9)}))
+    study.save(tmp_path / file)
+    loaded = load_study(tmp_path / file)
+    assert loaded.best == study.best
+    assert loaded.best.params == {name: 3}
+    assert loaded.trials.identical(study.trials)
+    assert loaded.log.blocks == {}
+
+
+@pytest.mark.parametrize("name", ["metric_value", "block_sum", "block_size"])
+def test_such_a_parameter_stands_beside_metrics_and_blocks(cross, tmp_path, name):
+    cross.params = ()
+    study = optimize(cross, Space(fast=Integer(5, 50), slow=Integer(20, 200), **{name: Integer(1, 3)}), trials=40)
+    study.save(tmp_path / "s.zarr")
+    loaded = load_study(tmp_path / "s.zarr", backtest=cross)
+    assert loaded.trials.identical(study.trials)
+    assert sorted(loaded.log.blocks) == ["sum", "sum_sq"]
+    np.testing.assert_array_equal(loaded.log.blocks["sum"], study.log.blocks["sum"])
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("x", 7.0), ("kind", -1), ("kind", 2)])
+def test_a_trial_that_is_no_point_of_its_space_is_damage(tmp_path, name, wrong):
+    space = Space(x=Integer(0, 3), kind=Categorical(["a", None]))
+    file = optimize(lambda p: p["x"], space).to_file()
+    params = {key: values.copy() for key, values in file.params.items()}
+    params[name][5] = wrong
+    storage.write_study(dataclasses.replace(file, params=params), tmp_path / "s.zarr")
+    with pytest.raises(StudyError, match=f"damaged: trial 5 has {name}="):
+        load_study(tmp_path / "s.zarr")
+
+
+def test_writers_at_the_same_time_leave_a_whole_study(make_cross, tmp_path):
+    studies = [optimize(make_cross(), CROSS, trials=trials) for trials in (20, 30, 40, 50)]
+    path = tmp_path / "s.zarr"
+    studies[0].save(path)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda study: study.save(path), studies * 3))
+    assert len(load_study(path)) in {len(study) for study in studies}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["s.zarr"]
+    assert not list(path.glob(".*"))
 
 
 def test_saving_again_replaces_the_study_and_leaves_nothing_behind(make_cross, tmp_path):
@@ -250,12 +306,12 @@ def test_a_damaged_study_is_named(cross, tmp_path):
     optimize(cross, CROSS, trials=20).save(path)
     broken = tmp_path / "broken.zarr"
     shutil.copytree(path, broken)
-    shutil.rmtree(next(broken.glob("trials-*")) / "value")
+    shutil.rmtree(next(broken.glob("trials-*")) / "columns" / "value")
     with pytest.raises(StudyError, match="broken.zarr is damaged"):
         load_study(broken)
     lost = tmp_path / "lost.zarr"
     shutil.copytree(path, lost)
-    (next(lost.glob("trials-*")) / "value" / "c" / "0").unlink()
+    (next(lost.glob("trials-*")) / "columns" / "value" / "c" / "0").unlink()
     with pytest.raises(StudyError, match="lost.zarr is damaged .its trials are not those that were written"):
         load_study(lost)
     record = json.loads((path / "zarr.json").read_text())

@@ -1,5 +1,6 @@
 """The study: what is asked of it after the search."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,6 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.optimizer import MultiResOptimizer, optimize
 from mrtoolkit.search.plateau import neighbourhood_scores
 from mrtoolkit.search.space import Space
-from mrtoolkit.search.study import LEVEL_COLUMNS
 
 CROSS = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)
 COARSE = [Level("coarse", grid={"fast": [5, 10, 15, 20], "slow": [30, 40, 50, 60]})]
@@ -38,7 +38,27 @@ def test_trials_are_labelled_by_their_parameters_in_the_order_evaluated(cross):
         "sharpe",
         "trades",
     ]
-    assert study.levels.columns.tolist() == list(LEVEL_COLUMNS)
+
+
+def test_the_table_of_levels_has_its_columns_in_order_and_a_row_a_level(cross):
+    columns = ["level", "points", "reused", "run", "features used", "features reused", "features computed", "best"]
+    study = optimize(cross, CROSS, levels=COARSE)
+    assert study.levels.columns.tolist() == [*columns, "seconds"]
+    assert study.levels[columns].to_numpy().tolist() == [["coarse", 16, 0, 16, 8, 0, 8, study.best.value]]
+    assert MultiResOptimizer(cross, CROSS).study.levels.columns.tolist() == [*columns, "seconds"]
+
+
+def test_a_study_says_whether_there_is_a_best(cross):
+    assert optimize(cross, CROSS, levels=COARSE).has_best
+    assert not optimize(cross, CROSS, levels=COARSE, constraints=[M.trades > 1e9]).has_best
+    assert not optimize(lambda p: float("nan"), Space(x=Integer(0, 3))).has_best
+    assert not MultiResOptimizer(cross, CROSS).study.has_best
+
+
+def test_optimize_shows_the_words_of_the_optimizer():
+    words = inspect.signature(optimize).parameters
+    assert words == inspect.signature(MultiResOptimizer).parameters
+    assert words["direction"].default == "maximize"
 
 
 def test_none_and_text_stay_what_they_are_in_the_trials():

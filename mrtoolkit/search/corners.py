@@ -1,0 +1,83 @@
+"""The ends of a space, tried before a search: what cannot be run is said before anything is searched or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mrtoolkit.errors import SpaceError
+from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.dimensions import Categorical
+from mrtoolkit.search.level import Level
+from mrtoolkit.search.space import Space
+
+_MAX_CATEGORIES = 32  # of a longer list so many are tried, evenly spread
+
+
+def try_corners(evaluator: Evaluator, space: Space, levels: Sequence[Level]) -> None:
+    """Evaluate the ends of a space over the evaluator's bars, without its caches; of a callable nothing is asked.
+
+    A lookback longer than the history, or a stop of 100 percent, would otherwise end a search at whichever level comes
+    to it.
+
+    Raises
+    ------
+    SpaceError
+        If a point cannot be run: names it, and says why.
+    """
+    if evaluator.bars is None:
+        return
+    for codes in corner_codes(space, levels):
+        try:
+            evaluator.evaluate_fresh(space.decode(codes[np.newaxis]))
+        except (TypeError, ValueError) as error:
+            msg = (
+                f"the space holds {space.point(codes)}, which cannot be run; change its bounds, or rule such points "
+                f"out by where=: {error}"
+            )
+            raise SpaceError(msg) from error
+
+
+def corner_codes(space: Space, levels: Sequence[Level]) -> np.ndarray:
+    """Return few points that satisfy `where` and between them have the ends of every dimension and all categories.
+
+    Returns
+    -------
+    (point, dimension) int64
+        Lattice codes. Labels that no point of those looked at can have under `where` are left out.
+    """
+    ends = [_ends(space, name, levels) for name in space]
+    together = np.stack([codes[np.arange(max(map(len, ends))) % len(codes)] for codes in ends], axis=1)
+    rows = [together]
+    for others in (0, 0.5, 1):  # where lows do not go with lows
+        rest = np.array([codes[int(others * (len(codes) - 1))] for codes in ends])
+        for j, codes in enumerate(ends):
+            row = np.tile(rest, (len(codes), 1))
+            row[:, j] = codes
+            rows.append(row)
+    candidates = np.concatenate(rows)
+    chosen, covered = [], set[tuple[int, int]]()
+    for codes in candidates[space.holds(candidates)]:
+        has = set(enumerate(codes.tolist()))
+        if not has <= covered:
+            covered |= has
+            chosen.append(codes)
+    return np.array(chosen, dtype=np.int64).reshape(-1, len(space))
+
+
+def _ends(space: Space, name: str, levels: Sequence[Level]) -> np.ndarray:
+    """Return the codes to try of a dimension: of the labels that its grids name, where all levels have one."""
+    dimension = space[name]
+    grids = [level.grid[name] for level in levels if level.grid is not None and name in level.grid]
+    if len(grids) == len(levels):
+        codes = np.unique(np.concatenate([dimension.encode(np.array(labels, dtype=object)) for labels in grids]))
+    elif isinstance(dimension, Categorical):
+        codes = np.arange(dimension.size)
+    else:
+        codes = np.unique(np.clip([0, 1, dimension.size - 1], 0, dimension.size - 1))
+    if isinstance(dimension, Categorical):
+        places = np.linspace(0, len(codes) - 1, min(len(codes), _MAX_CATEGORIES))
+    else:
+        places = np.unique(np.clip([0, 1, len(codes) - 1], 0, len(codes) - 1))  # the second has the step's fraction
+    return np.asarray(codes[np.asarray(places, dtype=np.int64)], dtype=np.int64)
