@@ -56,6 +56,7 @@ def test_wrong_call_says_what_is_wrong_and_what_to_do(case):
     with pytest.raises(IndicatorError, match=match) as caught:
         call()
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
 
 
 @pytest.mark.parametrize("use", [lambda m: m > 0, lambda m: m + 1, lambda m: -m, lambda m: m & (close > 3)])
@@ -121,10 +122,10 @@ DEFINITIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*"input P M True False None and or not mrt log value indicator feature _private 2x".split(), "a b", ""],
-)
+_TAKEN = "input P M True False None and or not mrt log value indicator feature _private 2x"
+
+
+@pytest.mark.parametrize("name", [*_TAKEN.split(), "a b", ""])
 def test_no_indicator_has_a_name_that_a_rule_reads_otherwise(name):
     with pytest.raises(IndicatorError, match=f"an indicator is named {name!r}, but .*; choose another"):
         registry.check_name(name)

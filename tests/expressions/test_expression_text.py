@@ -101,6 +101,7 @@ def test_text_that_is_no_rule_is_refused_at_its_character(text, character, words
         parse(text, resolve)
     assert f"character {character}" in str(caught.value)
     assert words in str(caught.value)
+    assert str(caught.value).endswith(".")
     assert len(str(caught.value)) < 400
 
 
