@@ -22,7 +22,7 @@ STRATEGIES = {
     "no bars": (dict(entry=CROSS, max_bars=0), "max_bars is 0, but it must be above 0"),
     "side": (
         dict(entry=CROSS, side="shrot"),
-        "side is 'shrot', but it is one of long, short, both; did you mean 'short'?",
+        "side is 'shrot', but it is one of long, short, both (did you mean 'short'?)",
     ),
     "reentry": (dict(entry=CROSS, reentry="once"), "reentry is 'once', but it is one of signal, state"),
     "crossing": (
@@ -65,7 +65,7 @@ def test_cost_without_meaning_is_refused(words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (dict(fill="nextopen"), "fill is 'nextopen', but it is one of next_open, close; did you mean 'next_open'?"),
+        (dict(fill="nextopen"), "fill is 'nextopen', but it is one of next_open, close (did you mean 'next_open'?)"),
         (dict(engine="fast"), "engine is 'fast', but it is one of auto, dense"),
         (dict(costs=0.001), "costs is a float, but must be a Costs; write costs=mrt.Costs(fee=0.001)"),
         (dict(store="features.zarr"), "store is a str, but must be a FeatureStore"),
@@ -86,7 +86,7 @@ def test_backtest_setting_without_meaning_is_refused(words, message):
     ("points", "error", "message"),
     [
         ({"fast": [5, 10]}, mrt.StrategyError, "the strategy has the parameter 'slow', but the points have fast"),
-        ({"fast": 5, "slow": 20, "slwo": 30}, mrt.StrategyError, "has no parameter 'slwo'; did you mean 'slow'?"),
+        ({"fast": 5, "slow": 20, "slwo": 30}, mrt.StrategyError, "has no parameter 'slwo' (did you mean 'slow'?)"),
         ({"fast": [], "slow": 20}, mrt.StrategyError, "the grid has no value for 'fast'"),
         ({"fast": [5, 5.0], "slow": 20}, mrt.StrategyError, "the grid repeats a value of 'fast'"),
         ({"fast": range(2, 40_000), "slow": range(2, 30_000)}, mrt.StrategyError, "1,199,860,004 points"),
@@ -122,5 +122,11 @@ def test_missing_parameter_value_is_refused():
 
 def test_unknown_metric_names_the_nearest():
     backtest = mrt.Backtest(BARS, mrt.Strategy(entry=CROSS), store=mrt.FeatureStore())
-    with pytest.raises(mrt.StudyError, match="there is no metric 'sharp'; did you mean 'sharpe'"):
+    with pytest.raises(mrt.StudyError, match=r"there is no metric 'sharp' \(did you mean 'sharpe'"):
         backtest.run({"fast": 5, "slow": 20}, metrics=["sharp"])
+
+
+def test_start_of_something_else_is_refused():
+    for start in (BARS["time"][100], mrt.Space(fast=mrt.Integer(5, 10))):
+        with pytest.raises(mrt.StrategyError, match="start is"):
+            mrt.Backtest(BARS, mrt.Strategy(entry=CROSS), start=start, store=mrt.FeatureStore())
