@@ -20,13 +20,11 @@ from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.indicators.parsing import parse
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.space import Categorical, Integer, Real, Space
-from mrtoolkit.strategy.strategy import Strategy
-
-_RULES = ("entry", "exit", "short_entry", "short_exit", "size", "stop_loss", "take_profit", "trailing_stop", "max_bars")
+from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy
 
 
 def build_backtest(path: Path, config: dict[str, Any]) -> Backtest:
-    """The backtest that a configuration describes; `path` is the file, for messages and for what is relative to it."""
+    """Return the backtest that a configuration describes; messages and relative paths go by the file's `path`."""
     bars = build_bars(path, config["bars"])
     strategy = build_strategy(path, config["strategy"])
     with _at(f"{path}: [costs]"):
@@ -42,7 +40,7 @@ def build_backtest(path: Path, config: dict[str, Any]) -> Backtest:
 
 
 def build_bars(path: Path, table: dict[str, Any]) -> xr.Dataset:
-    """The prices of a `[bars]` table."""
+    """Return the prices of a `[bars]` table."""
     options = {key: value for key, value in table.items() if key not in ("path", "sample", "resample")}
     with _at(f"{path}: [bars]"):
         if "sample" in table:
@@ -56,9 +54,9 @@ def build_bars(path: Path, table: dict[str, Any]) -> xr.Dataset:
 
 
 def build_strategy(path: Path, table: dict[str, Any]) -> Strategy:
-    """The strategy of a `[strategy]` table, its rules parsed, never executed."""
+    """Return the strategy of a `[strategy]` table, its rules parsed, never executed."""
     options = dict(table)
-    for key in _RULES:
+    for key in (*RULES, *SETTINGS):
         if isinstance(options.get(key), str):
             options[key] = _rule(f"{path}: [strategy] {key}", options[key])
     with _at(f"{path}: [strategy]"):
@@ -66,7 +64,7 @@ def build_strategy(path: Path, table: dict[str, Any]) -> Strategy:
 
 
 def build_space(path: Path, table: dict[str, Any]) -> Space:
-    """The search space of a `[space]` table."""
+    """Return the search space of a `[space]` table."""
     where = _rule(f"{path}: [space] where", table["where"]) if "where" in table else None
     dimensions = {}
     for name, entry in table.items():
@@ -78,7 +76,7 @@ def build_space(path: Path, table: dict[str, Any]) -> Space:
 
 
 def build_search(path: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of `optimize` from the `[search]` table and the `[[level]]` tables."""
+    """Return the keyword arguments of `optimize` from the `[search]` table and the `[[level]]` tables."""
     options = dict(config["search"])
     if "objective" in options and not options["objective"].isidentifier():
         options["objective"] = _rule(f"{path}: [search] objective", options["objective"])
@@ -93,11 +91,11 @@ def build_search(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dimension(entry: dict[str, Any]) -> Integer | Real | Categorical:
-    if "choices" in entry:
+    if "categories" in entry:
         if len(entry) > 1:
-            msg = "choices are taken as they are; 'step' and 'log' go with integer and real."
+            msg = "categories are taken as they are; 'step' and 'log' go with integer and real."
             raise ConfigError(msg)
-        return Categorical([None if choice == "none" else choice for choice in entry["choices"]])
+        return Categorical([None if category == "none" else category for category in entry["categories"]])
     options = {key: entry[key] for key in ("step", "log") if key in entry}
     return Integer(*entry["integer"], **options) if "integer" in entry else Real(*entry["real"], **options)
 

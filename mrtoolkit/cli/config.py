@@ -14,7 +14,7 @@ Table = dict[str, Any]
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Tables of a configuration file, every key and value checked against the schema.
+    """Return the tables of a configuration file, every key and value checked against the schema.
 
     Parameters
     ----------
@@ -126,14 +126,14 @@ def _space_entry(where: str, name: str, value: Any) -> Any:
         _check_value(f"{where} where", value, TABLES["space"]["where"])
         return value
     if not isinstance(value, dict):
-        examples = "{integer = [5, 50]}, {real = [0.5, 4], step = 0.5} or {choices = [1, 2]}"
+        examples = "{integer = [5, 50]}, {real = [0.5, 4], step = 0.5} or {categories = [1, 2]}"
         msg = f"{where} {name} is {value!r}, but must be a table such as {examples}."
         raise ConfigError(msg)
     check_table(f"{where} {name}", value, DIMENSION)
-    ranges = [kind for kind in ("integer", "real", "choices") if kind in value]
+    ranges = [kind for kind in ("integer", "real", "categories") if kind in value]
     if len(ranges) != 1:
         got = " and ".join(ranges) or "none"
-        msg = f"{where} {name} has {got} of integer, real and choices, but must have exactly one."
+        msg = f"{where} {name} has {got} of integer, real and categories, but must have exactly one."
         raise ConfigError(msg)
     return value
 
@@ -184,7 +184,7 @@ def _check_value(where: str, value: Any, key: Key) -> None:
     if not test(value):
         msg = f"{where} is {value!r}, but must be {wanted}."
         raise ConfigError(msg)
-    if key.choices and value not in key.choices:
-        hint = nearest(value, key.choices)
-        msg = f"{where} is {value!r}, but must be one of {', '.join(map(repr, key.choices))}{hint}."
+    if key.allowed and value not in key.allowed:
+        hint = nearest(value, key.allowed)
+        msg = f"{where} is {value!r}, but must be one of {', '.join(map(repr, key.allowed))}{hint}."
         raise ConfigError(msg)

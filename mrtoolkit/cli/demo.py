@@ -22,8 +22,8 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Integer, Real, Space
 from mrtoolkit.search.study import Study
-from mrtoolkit.search.study_text import params_text
 from mrtoolkit.strategy.strategy import Strategy
+from mrtoolkit.views.words import params_text
 
 FEE = 0.001
 LEVELS = (
@@ -53,22 +53,22 @@ def command(*, asset: str, out: Path, others: bool, open_report: bool) -> None:
 
 
 def textbook_backtest(asset: str) -> Backtest:
-    """The textbook's rule on one bundled share, with costs."""
+    """Return the textbook's rule on one bundled share, with costs."""
     return Backtest(sample(asset), Strategy(entry=ema(P.fast) > ema(P.slow)), costs=Costs(fee=FEE))
 
 
 def textbook_space() -> Space:
-    """Every pair that the textbook's levels could have named: the lattice of an exhaustive search."""
+    """Return every pair that the textbook's levels could have named: the lattice of an exhaustive search."""
     return Space(fast=Real(5, 20, step=0.5), slow=Integer(30, 60))
 
 
 def others_text(study: Study, asset: str, width: int = 80) -> str:
-    """How the pair that was best on one share did on the others, beside their own best and buy and hold."""
+    """Return how the pair that was best on one share did on the others, beside their own best and buy and hold."""
     rows = []
     for name in samples():
         if name != asset:
             backtest = textbook_backtest(name)
             own = optimize(backtest, textbook_space(), levels=LEVELS)
-            taken = backtest.trial(study.best.params).metrics[study.objective]
+            taken = float(backtest.trial(study.best.params).metrics[study.objective])
             rows.append((name, taken, own.best.value, params_text(own.best.params), own.benchmark_value))
     return table(rows, ["share", f"{asset}'s best", "own best", "at", "buy and hold"], width=width)

@@ -37,7 +37,7 @@ def command(*, folder: Path | None, browser: bool, extra: tuple[str, ...]) -> No
 
 
 def notebook_folder(folder: Path | None) -> Path:
-    """The folder to open: a clone's own notebooks, or a copy of the installed ones that may be written to.
+    """Return the folder to open: a clone's own notebooks, or a copy of the installed ones that may be written to.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def notebook_folder(folder: Path | None) -> Path:
 
 
 def installed_notebooks() -> Path | None:
-    """The notebooks that came with this package: in the wheel, or beside the package in a clone."""
+    """Return the notebooks that came with this package: in the wheel, or beside the package in a clone."""
     package = Path(str(files("mrtoolkit")))
     for place in (package / "notebooks", package.parent / "notebooks"):
         if (place / FIRST).is_file():

@@ -8,7 +8,9 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from mrtoolkit.cli.table import plain
 from mrtoolkit.search.events import BatchDone, Event, LevelEnded, LevelStarted, Stopped
+from mrtoolkit.views.words import fixed
 
 _LABEL = 12  # letters of a level's name
 
@@ -18,18 +20,15 @@ class Bars:
 
     Parameters
     ----------
-    title : str
-        Stands in front of each level's name.
     stream : text file, optional
         Where to draw; standard error. Where it is no terminal, nothing is drawn.
 
     Examples
     --------
-    >>> study = optimize(backtest, space, on_event=Bars("AAPL"))  # doctest: +SKIP
+    >>> study = optimize(backtest, space, on_event=Bars())  # doctest: +SKIP
     """
 
-    def __init__(self, title: str = "", *, stream: TextIO | None = None) -> None:
-        self._title = f"{title} " if title else ""
+    def __init__(self, *, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._bar: Any = None
 
@@ -38,7 +37,8 @@ class Bars:
         if isinstance(event, LevelStarted):
             self._start(event)
         elif isinstance(event, BatchDone) and self._bar is not None:
-            self._bar.set_postfix_str(f"best {event.best:.4f}" if math.isfinite(event.best) else "", refresh=False)
+            best = f"best {plain(fixed(event.best))}" if math.isfinite(event.best) else ""
+            self._bar.set_postfix_str(best, refresh=False)
             self._bar.update(event.done - self._bar.n)
         elif isinstance(event, LevelEnded | Stopped):
             self.close()
@@ -53,7 +53,7 @@ class Bars:
         self.close()
         self._bar = tqdm(
             total=event.to_run,
-            desc=f"  {self._title}{event.name:<{_LABEL}}",
+            desc=f"  {event.name:<{_LABEL}}",
             bar_format="{desc} {bar} {n_fmt} of {total_fmt} trials{postfix}",
             file=self._stream,
             dynamic_ncols=True,

@@ -11,7 +11,7 @@ from mrtoolkit.cli.assembly import build_backtest, build_search, build_space
 from mrtoolkit.cli.config import read_config
 from mrtoolkit.cli.report import write_report
 from mrtoolkit.cli.searching import REPORT_FILE, STUDY_FILE, output_folder, search
-from mrtoolkit.cli.summary import bars_text, candidates_text, has_best, levels_text, warning_text
+from mrtoolkit.cli.summary import bars_text, candidates_text, levels_text, warning_text
 
 GROWING = "study.zarr"  # a folder, written to while the search runs
 
@@ -29,7 +29,7 @@ def command(*, config: Path, out: Path, resume: bool, open_report: bool) -> None
     typer.echo(bars_text(backtest.bars))
     study = search(backtest, space, out=folder, **options)
     typer.echo(f"\nlevels\n{levels_text(study, width)}\n")
-    if has_best(study):
+    if study.has_best:
         typer.echo(f"by {study.objective}\n{candidates_text(study, width)}\n\n{warning_text(study, width)}\n")
     else:
         typer.echo(f"  {study.why_no_best()}\n")

@@ -19,8 +19,8 @@ class Key:
         One line for `mrtoolkit run --schema`.
     default : str
         What stands in when the key is absent, as text; empty where it is simply left out.
-    choices : tuple of str
-        The allowed texts, where they are few.
+    allowed : tuple of str
+        The texts that it may be, where they are few.
     required : bool
         Whether the file is refused without it.
     """
@@ -28,7 +28,7 @@ class Key:
     kind: str
     doc: str
     default: str = ""
-    choices: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     required: bool = False
 
 
@@ -38,10 +38,10 @@ BARS = {
     "columns": Key(kind="table of text", doc='names in the file: {close = "Last", volume = "Vol"}'),
     "time": Key(kind="text", doc="column that holds the time stamps", default="found by its name"),
     "tz": Key(kind="text", doc='time zone of the stamps, "America/New_York"', default="UTC"),
-    "stamp": Key(kind="text", doc="the bar's opening or closing time", default="open", choices=("open", "close")),
+    "stamp": Key(kind="text", doc="the bar's opening or closing time", default="open", allowed=("open", "close")),
     "asset": Key(kind="text", doc="column that names the asset, where the file holds several"),
     "missing": Key(
-        kind="text", doc="what to do about a gap inside the prices", default="raise", choices=("raise", "allow")
+        kind="text", doc="what to do about a gap inside the prices", default="raise", allowed=("raise", "allow")
     ),
     "resample": Key(kind="text", doc='a slower timeframe: "1W", "4h"'),
 }
@@ -51,14 +51,14 @@ STRATEGY = {
     "exit": Key(kind="rule", doc="when to sell", default="not entry"),
     "short_entry": Key(kind="rule", doc="when to sell short"),
     "short_exit": Key(kind="rule", doc="when to buy back", default="not short_entry"),
-    "side": Key(kind="text", doc="which way it trades", default="long", choices=("long", "short", "both")),
+    "side": Key(kind="text", doc="which way it trades", default="long", allowed=("long", "short", "both")),
     "size": Key(kind="number or rule", doc="fraction of equity put into a position", default="1.0"),
     "stop_loss": Key(kind="number or rule", doc='fraction of the entry price: 0.05, "P.k * atr(P.a) / close"'),
     "take_profit": Key(kind="number or rule", doc="fraction of the entry price"),
     "trailing_stop": Key(kind="number or rule", doc="fraction of the highest price since entry"),
     "max_bars": Key(kind="number or rule", doc="bars after which a position is closed"),
     "reentry": Key(
-        kind="text", doc="after a stop: wait for a new signal, or not", default="signal", choices=("signal", "state")
+        kind="text", doc="after a stop: wait for a new signal, or not", default="signal", allowed=("signal", "state")
     ),
 }
 
@@ -67,17 +67,19 @@ COSTS = {
     "slippage": Key(kind="number", doc="fraction of the price against you, each side", default="0"),
     "spread": Key(kind="number", doc="price units", default="0"),
     "per_share": Key(kind="number", doc="currency a share, each side", default="0"),
-    "minimum": Key(kind="number", doc="least cost of an order, of an account that starts at 1", default="0"),
+    "minimum": Key(kind="number", doc="currency a fill, at least; see cash in [backtest]", default="0"),
     "financing": Key(kind="number", doc="a year, on borrowed cash", default="0"),
     "borrow": Key(kind="number", doc="a year, on the value held short", default="0"),
 }
 
 BACKTEST = {
-    "fill": Key(kind="text", doc="where a signal is filled", default="next_open", choices=("next_open", "close")),
-    "engine": Key(kind="text", doc="which engine runs the trials", default="auto", choices=("auto", "dense")),
+    "fill": Key(kind="text", doc="where a signal is filled", default="next_open", allowed=("next_open", "close")),
+    "engine": Key(kind="text", doc="which engine runs the trials", default="auto", allowed=("auto", "dense")),
     "start": Key(kind="text", doc='first bar that is traded and measured: "2010-01-01"', default="the first"),
     "periods_per_year": Key(kind="number", doc="to annualise with", default="as observed"),
     "risk_free": Key(kind="number", doc="a year", default="0"),
+    "blocks": Key(kind="integer", doc="stretches of time into which the statistics are kept", default="64"),
+    "cash": Key(kind="number", doc="currency at the start; matters where costs are in currency", default="100000"),
 }
 
 SPACE = {
@@ -87,9 +89,9 @@ SPACE = {
 DIMENSION = {
     "integer": Key(kind="range", doc="integer = [20, 200]"),
     "real": Key(kind="range", doc="real = [0.5, 4]"),
-    "choices": Key(kind="list", doc='choices = ["ema", "sma"]; the text "none" stands for no value'),
-    "step": Key(kind="number", doc="distance of neighbouring labels"),
-    "log": Key(kind="flag", doc="spread the labels evenly on a logarithmic scale", default="false"),
+    "categories": Key(kind="list", doc='categories = ["ema", "sma"]; the text "none" stands for no value'),
+    "step": Key(kind="number", doc="distance of neighbouring labels", default="1 for integer; none for real"),
+    "log": Key(kind="flag", doc="coarse levels look at equal ratios, not equal distances", default="false"),
 }
 
 SEARCH = {
@@ -97,15 +99,15 @@ SEARCH = {
         kind="text", doc='a metric or an expression of metrics: "M.sharpe - 0.1 * M.turnover"', default="sharpe"
     ),
     "constraints": Key(kind="list of rules", doc='what a good trial must satisfy: ["M.trades >= 30"]'),
-    "direction": Key(kind="text", doc="which way is better", default="maximize", choices=("maximize", "minimize")),
-    "trials": Key(kind="integer", doc="how many points to run at most", default="400 where no level is given"),
+    "direction": Key(kind="text", doc="which way is better", default="maximize", allowed=("maximize", "minimize")),
+    "trials": Key(kind="integer", doc="how many points to run at most", default="400; no limit where levels are given"),
     "seconds": Key(kind="number", doc="how long to search at most"),
     "seed": Key(kind="integer", doc="of everything random", default="0"),
     "tolerance": Key(kind="number", doc="a gain of no more than this is no improvement", default="0"),
     "patience": Key(
         kind="integer",
-        doc="levels without improvement before the search stops",
-        default="1, or without end where levels are given",
+        doc="levels in a row without improvement before the search stops",
+        default="2; all are run where levels are given",
     ),
 }
 
@@ -124,7 +126,7 @@ STORE = {
         kind="text", doc="folder that keeps features for the next run, beside this file", default="memory alone"
     ),
     "memory": Key(kind="text", doc="how much memory features may take", default="256 MiB"),
-    "persist": Key(kind="text", doc="what goes to disk", default="always", choices=("always", "auto", "never")),
+    "persist": Key(kind="text", doc="what goes to disk", default="always", allowed=("always", "auto", "never")),
 }
 
 TABLES = {
@@ -143,7 +145,7 @@ NOTES = {
     "strategy": "The rules, as text: expressions as in Python, P.name being a parameter. None is executed.",
     "costs": "What trading costs. An absent table means no costs.",
     "backtest": "How signals become fills and returns become metrics.",
-    "space": "Beside where, one key for each parameter of the rules, with one of integer, real, choices:",
+    "space": "Beside where, one key for each parameter of the rules, with one of integer, real, categories:",
     "search": "What is looked for, and for how long.",
     "level": "[[level]], once for each level, coarse to fine; without one, the levels follow from trials.",
     "store": "Where features are kept.",
@@ -167,7 +169,7 @@ where = "P.fast < P.slow"
 fast = {real = [5, 50], step = 0.5}
 slow = {integer = [20, 200]}
 overbought = {integer = [60, 90], step = 5}
-stop = {choices = [0.05, 0.1, "none"]}
+stop = {categories = [0.05, 0.1, "none"]}
 
 [search]
 objective = "sharpe"
@@ -196,6 +198,6 @@ def describe() -> str:
 
 
 def _line(name: str, key: Key) -> str:
-    kind = " | ".join(f'"{choice}"' for choice in key.choices) or key.kind
+    kind = " | ".join(f'"{text}"' for text in key.allowed) or key.kind
     notes = "; required" if key.required else f" [{key.default}]" if key.default else ""
     return f"  {name:<17} {kind:<27} {key.doc}{notes}"

@@ -13,7 +13,6 @@ from mrtoolkit._jit import is_compiled
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.cli.progress import Bars
 from mrtoolkit.errors import ConfigError, MrtoolkitError, StudyError
-from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
@@ -23,7 +22,7 @@ REPORT_FILE = "report.html"
 
 
 def output_folder(path: Path) -> Path:
-    """Make the folder that results go to, before any work is done for them."""
+    """Return the folder that results go to, made before any work is done for them."""
     if path.exists() and not path.is_dir():
         msg = f"--out {str(path)!r} is a file, but results need a folder; give another name."
         raise ConfigError(msg)
@@ -31,8 +30,8 @@ def output_folder(path: Path) -> Path:
     return path
 
 
-def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **options: Any) -> Study:
-    """Search with a bar a level, and save the study.
+def search(backtest: Backtest, space: Space, *, out: Path, **options: Any) -> Study:
+    """Return the study of a search, drawn as a bar a level and saved.
 
     Parameters
     ----------
@@ -40,8 +39,6 @@ def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **op
         As `optimize` takes them; `options` too.
     out : Path
         An existing folder; the study is written there as one file.
-    title : str
-        In front of each bar.
 
     Returns
     -------
@@ -56,7 +53,7 @@ def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **op
         If the search was interrupted; the study so far is saved, and the error says where.
     """
     _compile(backtest, space)
-    bars = Bars(title)
+    bars = Bars()
     try:
         study = optimize(backtest, space, on_event=bars, **options)
     finally:
@@ -64,7 +61,7 @@ def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **op
     path = out / STUDY_FILE
     if len(study):
         study.save(path)
-    if study.stopped.startswith("interrupted"):
+    if study.is_interrupted:
         kept = (
             f"the {len(study):,} trials that were finished are saved in {path}; `mrtoolkit report {path}` shows them."
         )
@@ -78,13 +75,10 @@ def search(backtest: Backtest, space: Space, *, out: Path, title: str = "", **op
 def _compile(backtest: Backtest, space: Space) -> None:
     """Load the kernels, and say so where they have to be made first: the search's own seconds are then the search's.
 
-    One point is run with a store of its own, so that nothing of it is found again.
+    The one point that is run has a store of its own, so that nothing of it is found again.
     """
     if not is_compiled():
         typer.echo("compiling, once on this machine ...", err=True)
     point = space.decode(np.zeros((1, len(space)), dtype=np.int64))
     with suppress(MrtoolkitError):  # a point that cannot be run is the search's to report
-        tried = Backtest(
-            backtest.bars, backtest.strategy, costs=backtest.costs, fill=backtest.fill, store=FeatureStore()
-        )
-        tried.evaluate(point)
+        backtest.evaluate_fresh(point)

@@ -8,16 +8,16 @@ from typing import Any
 
 import xarray as xr
 
-from mrtoolkit.cli.table import number, percent, seconds, table
-from mrtoolkit.errors import StudyError
+from mrtoolkit.cli.table import plain, table
+from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.search.study import Candidate, Study
-
-_FRACTIONS = ("total_return", "annual_return", "volatility", "max_drawdown", "win_rate", "exposure")
+from mrtoolkit.views.theme import zone_of
+from mrtoolkit.views.words import label, metric_text, seconds
 
 
 def bars_text(bars: xr.Dataset) -> str:
-    """One line about the prices: whose, how many, from when to when, from where."""
-    time = bars["time"].to_numpy().astype("datetime64[D]")
+    """Return one line about the prices: whose, how many, from when to when, from where."""
+    time = wall_clock(bars["time"].to_numpy(), zone_of(bars)).astype("datetime64[ns]").astype("datetime64[D]")
     assets = [str(asset) for asset in bars["asset"].to_numpy()] if "asset" in bars.dims else []
     name = bars.attrs.get("name") or ", ".join(assets)
     about = [f"{len(time):,} bars of {bars.attrs['timeframe']}, {time[0]} to {time[-1]}"]
@@ -27,29 +27,29 @@ def bars_text(bars: xr.Dataset) -> str:
 
 
 def levels_text(study: Study, width: int = 80) -> str:
-    """The table of levels with a line of totals: what was run and computed, and what was there already."""
+    """Return the table of levels with a line of totals: what was run and computed, and what was there already."""
     frame = study.levels
     rows: list[tuple[Any, ...]] = []
     for row in frame.itertuples(index=False):
-        *counts, spent = row
-        rows.append((*counts, seconds(float(spent))))
+        *counts, best, spent = row
+        rows.append((*counts, _metric(study.objective, best), seconds(spent)))
     sums = [int(frame[name].sum()) for name in frame.columns[1:-2]]
-    rows.append(("all", *sums, study.best.value if has_best(study) else math.nan, seconds(study.seconds)))
+    best = study.best.value if study.has_best else math.nan
+    rows.append(("all", *sums, _metric(study.objective, best), seconds(study.seconds)))
     header = ["best value" if name == "best" else name for name in frame.columns]
     return table(rows, header, width=width)
 
 
 def candidates_text(study: Study, width: int = 80) -> str:
-    """Parameters and metrics of the best and the plateau trial, buy and hold beside them."""
+    """Return parameters and metrics of the best and the plateau trial, buy and hold beside them."""
     columns: list[tuple[str, Candidate | None]] = [("best", study.best), ("plateau", study.plateau)]
     held = study.benchmark or {}
     if held:
         columns.append(("buy and hold", None))
     rows = [(name, *(_parameter(c, name) for _, c in columns)) for name in study.space]
     if study.objective not in study.best.metrics:
-        rows.append(
-            (study.objective, *(_metric("", study.benchmark_value if c is None else c.value) for _, c in columns))
-        )
+        values = (study.benchmark_value if c is None else c.value for _, c in columns)
+        rows.append((study.objective, *(_metric(study.objective, value) for value in values)))
     rows += [
         (name, *(_metric(name, held.get(name, math.nan) if c is None else c.metrics[name]) for _, c in columns))
         for name in study.best.metrics
@@ -59,7 +59,7 @@ def candidates_text(study: Study, width: int = 80) -> str:
 
 
 def warning_text(study: Study, width: int = 80) -> str:
-    """The honest word: how many trials the best was chosen from, and what that means."""
+    """Return the honest word: how many trials the best was chosen from, and what that means."""
     text = (
         f"The best is the best of {len(study):,} trials on one history, so it looks better than it is: some of it is "
         "luck, and more trials find more luck. The plateau is what its neighbours share. Neither is advice."
@@ -67,20 +67,9 @@ def warning_text(study: Study, width: int = 80) -> str:
     return fill(text, min(width, 100), initial_indent="  ", subsequent_indent="  ")
 
 
-def has_best(study: Study) -> bool:
-    """Say whether any trial satisfies the constraints and has a value."""
-    try:
-        return study.best is not None
-    except StudyError:
-        return False
-
-
 def _parameter(candidate: Candidate | None, name: str) -> str:
-    if candidate is None:
-        return ""
-    value = candidate.params[name]
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if candidate is None else label(candidate.params[name])
 
 
 def _metric(name: str, value: float) -> str:
-    return percent(value) if name in _FRACTIONS else number(float(value))
+    return plain(metric_text(name, value))

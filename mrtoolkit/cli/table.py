@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
 
-def table(rows: Sequence[Sequence[object]], header: Sequence[str], *, width: int = 80, indent: str = "  ") -> str:
-    """Aligned text, a line a row: the first column to the left, the others to the right.
+from mrtoolkit.views.words import fixed, number
+
+_PLAIN = str.maketrans({"–": "-", "−": "-", "\u00a0": " ", "∞": "inf"})
+
+
+def table(rows: Sequence[Sequence[str | float]], header: Sequence[str], *, width: int = 80, indent: str = "  ") -> str:
+    """Return aligned text, a line a row: the first column to the left, the others to the right.
 
     Parameters
     ----------
     rows : sequence of sequences
-        Cells; text stays as it is, other values go through `number`.
+        Cells; text stays as it is, whole numbers and others are written as in the report.
     header : sequence of str
         A word a column; one of several parts, "features computed", is broken over two lines.
     width : int
@@ -25,7 +30,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str], *, width: int
     str
         Lines without trailing blanks.
     """
-    cells = [[cell if isinstance(cell, str) else number(cell) for cell in row] for row in rows]
+    cells = [[_cell(cell) for cell in row] for row in rows]
     heads = [head.split(" ", 1) if " " in head else ["", head] for head in header]
     widths = [max(len(word) for word in (*heads[j], *(row[j] for row in cells))) for j in range(len(header))]
     if len(indent) + sum(widths) + 2 * (len(widths) - 1) > width:
@@ -34,34 +39,21 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str], *, width: int
     return "\n".join(_line(line, widths, indent) for line in lines)
 
 
-def number(value: object) -> str:
-    """Short text of one number: thousands separators, four digits, a dash for what is missing."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    if isinstance(value, float) or hasattr(value, "dtype"):
-        real = float(value)  # type: ignore[arg-type]
-        if math.isnan(real):
-            return "-"
-        if math.isinf(real):
-            return "inf" if real > 0 else "-inf"
-        if real == int(real) and abs(real) < 1e15:
-            return f"{int(real):,}"
-        return f"{real:,.4f}" if abs(real) < 100 else f"{real:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def plain(text: str) -> str:
+    """Return what `mrtoolkit.views.words` writes in letters that every terminal has.
+
+    Examples
+    --------
+    >>> plain("−1.5\u00a0%"), plain("–"), plain("∞")
+    ('-1.5 %', '-', 'inf')
+    """
+    return text.translate(_PLAIN)
 
 
-def percent(value: float) -> str:
-    """A fraction as percent with one digit, a dash where there is none."""
-    return "-" if math.isnan(value) else f"{100 * value:,.1f} %"
-
-
-def seconds(value: float) -> str:
-    """A time in the unit that a person would say."""
-    if value < 1:
-        return f"{1000 * value:,.0f} ms"
-    if value < 120:
-        return f"{value:,.1f} s"
-    return f"{value / 60:,.1f} min" if value < 7200 else f"{value / 3600:,.1f} h"
+def _cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return plain(fixed(value) if isinstance(value, float | np.floating) else number(value))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import xarray as xr
 
+from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.errors import StudyError, nearest
 
 FULL = 10_000  # bars up to which every one is drawn
@@ -61,7 +62,7 @@ def in_window(bars: xr.Dataset, start: Any, end: Any) -> xr.Dataset:
     return part
 
 
-def trades_of(trial: Any, asset: str) -> pd.DataFrame:
+def trades_of(trial: Trial, asset: str) -> pd.DataFrame:
     """Return a trial's trades in one asset."""
-    trades: pd.DataFrame = trial.trades
+    trades = trial.trades
     return trades[trades["asset"].astype(str) == asset] if "asset" in trades and asset else trades

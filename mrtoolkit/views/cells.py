@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mrtoolkit.errors import StudyError, nearest
-from mrtoolkit.views.trial_table import ParameterAxis, level_numbers, objective_values, trials_of, two_axes
+from mrtoolkit.search.study import Study
+from mrtoolkit.views.trial_table import ParameterAxis, objective_values, two_axes
 
 _GRID = 0.75  # a level that fills less of the lattice of its labels may be scattered points ...
 _FEW = 12  # ... and is, where it also has more labels than this, and than twice the root of its points
@@ -19,7 +20,7 @@ _COLUMNS = ["level", "x", "y", "left", "right", "bottom", "top", "value", "trial
 Reduce = Literal["best", "mean"]
 
 
-def heatmap_data(study: Any, x: str | None = None, y: str | None = None, *, reduce: Reduce = "best") -> pd.DataFrame:
+def heatmap_data(study: Study, x: str | None = None, y: str | None = None, *, reduce: Reduce = "best") -> pd.DataFrame:
     """Return the cells of the map of two parameters, coarse levels first.
 
     Parameters
@@ -73,12 +74,11 @@ class _Cells:
     borders: dict[float, tuple[float, float]]
 
 
-def _points(study: Any, axes: dict[str, Any]) -> pd.DataFrame:
-    trials = trials_of(study)
-    none = np.zeros(trials.sizes["trial"], dtype=int)
-    region = trials["region"].to_numpy().astype(int) if "region" in trials else none
+def _points(study: Study, axes: dict[str, ParameterAxis | None]) -> pd.DataFrame:
+    none = np.zeros(len(study), dtype=int)
     columns = {name: none if axis is None else axis.positions for name, axis in axes.items()}
-    return pd.DataFrame({"level": level_numbers(study), "region": region, **columns, "value": objective_values(study)})
+    places = {"level": study.log.level, "region": study.log.region}
+    return pd.DataFrame({**places, **columns, "value": objective_values(study)})
 
 
 def _filled_share(group: pd.DataFrame) -> tuple[int, float]:

@@ -11,32 +11,21 @@ from bokeh.models import ColumnDataSource, FixedTicker, LinearAxis, Range1d
 from bokeh.models.annotations import BoxAnnotation
 from bokeh.plotting import figure
 
-from mrtoolkit.views.theme import (
-    GREY,
-    VERMILLION,
-    add_hover,
-    label,
-    level_colours,
-    number,
-    style_axis,
-    style_legend,
-    themed_figure,
-)
+from mrtoolkit.search.study import Study
+from mrtoolkit.views.theme import GREY, VERMILLION, add_hover, level_colours, style_axis, style_legend, themed_figure
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.trial_table import (
-    is_feasible,
+    check_trials,
     level_names,
-    level_numbers,
     objective_values,
-    parameter_names,
-    trials_of,
 )
+from mrtoolkit.views.words import number, params_text, plural
 
 _POINTS = 5_000
 _NAMED = 12  # bands up to which each is named above the picture
 
 
-def convergence_data(study: Any) -> xr.Dataset:
+def convergence_data(study: Study) -> xr.Dataset:
     """Return each trial's value and the best until then, in the order in which the trials were run.
 
     Returns
@@ -50,7 +39,7 @@ def convergence_data(study: Any) -> xr.Dataset:
     StudyError
         If the study has no trials.
     """
-    trials = trials_of(study)
+    check_trials(study)
     allowed = objective_values(study)
     sign = 1.0 if study.direction == "maximize" else -1.0
     best = sign * np.fmax.accumulate(sign * allowed)
@@ -58,20 +47,21 @@ def convergence_data(study: Any) -> xr.Dataset:
     improved = np.isfinite(best) & (~np.isfinite(before) | (sign * best > sign * before))
     return xr.Dataset(
         {
-            "number": ("trial", np.arange(1, trials.sizes["trial"] + 1)),
-            "value": ("trial", trials["value"].to_numpy().astype(float)),
+            "number": ("trial", np.arange(1, len(study) + 1)),
+            "value": ("trial", study.log.value.copy()),
             "best": ("trial", best),
             "improved": ("trial", improved),
-            "feasible": ("trial", is_feasible(study)),
-            "level": ("trial", level_numbers(study)),
+            "feasible": ("trial", study.log.feasible.copy()),
+            "level": ("trial", study.log.level.copy()),
         },
-        attrs={"objective": str(study.objective), "direction": str(study.direction)},
+        attrs={"objective": study.objective, "direction": study.direction},
     )
 
 
-def level_bands(study: Any) -> pd.DataFrame:
+def level_bands(study: Study) -> pd.DataFrame:
     """Return the stretches of trials that belong to one level: `level`, `name`, `first`, `last` (numbers from 1)."""
-    levels = level_numbers(study)
+    check_trials(study)
+    levels = study.log.level
     names = level_names(study)
     starts = np.flatnonzero(np.concatenate([[True], np.diff(levels) != 0]))
     ends = np.concatenate([starts[1:], [levels.size]])
@@ -80,7 +70,7 @@ def level_bands(study: Any) -> pd.DataFrame:
     )
 
 
-def convergence(study: Any, *, height: int = 340) -> figure:
+def convergence(study: Study, *, height: int = 340) -> figure:
     """Return the picture of a search: a point a trial, the best so far as a step line, the levels as bands.
 
     Parameters
@@ -103,7 +93,7 @@ def convergence(study: Any, *, height: int = 340) -> figure:
     data = convergence_data(study)
     count = data.sizes["trial"]
     plot = themed_figure(
-        title="Convergence", x_label="Trial", y_label=str(study.objective), height=height,
+        title="Convergence", x_label="Trial", y_label=study.objective, height=height,
         x_range=Range1d(0.5, count + 0.5),
     )  # fmt: skip
     plot.xaxis.ticker.min_interval = 1
@@ -114,9 +104,7 @@ def convergence(study: Any, *, height: int = 340) -> figure:
     points = _draw_points(plot, study, data, named=len(bands) <= _NAMED)
     line = _draw_best(plot, data)
     add_hover(plot, [line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
-    add_hover(
-        plot, points, [("Trial", "@number{0,0}"), (str(study.objective), "@value{0.0000}"), ("Parameters", "@params")]
-    )
+    add_hover(plot, points, [("Trial", "@number{0,0}"), (study.objective, "@value{0.0000}"), ("Parameters", "@params")])
     final = data["best"].to_numpy()[-1]
     plot.title.text = _title(data, float(final))
     style_legend(plot)
@@ -125,7 +113,7 @@ def convergence(study: Any, *, height: int = 340) -> figure:
 
 def _title(data: xr.Dataset, final: float) -> str:
     count = data.sizes["trial"]
-    trials = f"{count:,} trial{'s' if count != 1 else ''}"
+    trials = plural(count, "trial")
     missing = int((~np.isfinite(data["value"].to_numpy())).sum())
     gaps = f"; {missing:,} without a value" if missing else ""
     if not np.isfinite(final):
@@ -149,7 +137,7 @@ def _draw_bands(plot: figure, bands: pd.DataFrame) -> None:
     plot.add_layout(axis, "above")
 
 
-def _draw_points(plot: figure, study: Any, data: xr.Dataset, *, named: bool) -> list[Any]:
+def _draw_points(plot: figure, study: Study, data: xr.Dataset, *, named: bool) -> list[Any]:
     frame = data.to_dataframe().reset_index(drop=True)
     shown = frame.iloc[thinned_places(frame["value"].to_numpy(), _POINTS)]
     shown = shown.assign(params=_parameter_texts(study, shown.index.to_numpy()))
@@ -183,7 +171,6 @@ def _draw_best(plot: figure, data: xr.Dataset) -> Any:
     )
 
 
-def _parameter_texts(study: Any, rows: np.ndarray) -> list[str]:
-    trials = trials_of(study).isel(trial=rows)
-    columns = {name: trials[name].to_numpy() for name in parameter_names(study)}
-    return [", ".join(f"{name} {label(column[i])}" for name, column in columns.items()) for i in range(rows.size)]
+def _parameter_texts(study: Study, rows: np.ndarray) -> list[str]:
+    points = study.space.decode(study.log.codes[rows])
+    return [params_text(dict(zip(study.space, point, strict=True))) for point in points.itertuples(index=False)]

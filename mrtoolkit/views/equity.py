@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -13,9 +13,9 @@ from bokeh.models.layouts import Column
 from bokeh.plotting import figure
 
 from mrtoolkit.backtest.backtest import Backtest
+from mrtoolkit.backtest.trial import Trial
+from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.errors import StudyError
-from mrtoolkit.expressions.inputs import close
-from mrtoolkit.strategy.strategy import Strategy
 from mrtoolkit.views.bar_table import FULL, THIN, one_asset
 from mrtoolkit.views.following import time_figure
 from mrtoolkit.views.theme import (
@@ -27,21 +27,19 @@ from mrtoolkit.views.theme import (
     style_legend,
     themed_figure,
     time_axis,
-    wall_times,
     zone_of,
 )
 from mrtoolkit.views.thinning import thinned_places
 
-_HOLD = Strategy(entry=close > 0, exit=close < 0)
+Benchmark: TypeAlias = Trial | xr.DataArray | xr.Dataset
 
 
-def buy_and_hold(backtest: Any) -> Any:
+def buy_and_hold(backtest: Backtest) -> Trial:
     """Return the trial of buying at the first signal and holding, with the backtest's own costs, fill and start."""
-    held = {**backtest.to_dict(), "strategy": _HOLD.to_dict()}
-    return Backtest.from_dict(held, backtest.bars, backtest.store).trial({})
+    return backtest.holding().trial({})
 
 
-def equity_data(trial: Any, benchmark: Any = None, *, asset: str | None = None) -> xr.Dataset:
+def equity_data(trial: Trial, benchmark: Benchmark | None = None, *, asset: str | None = None) -> xr.Dataset:
     """Return the growth of 1 in a trial and in its benchmark, and the fall of each from its highest.
 
     Parameters
@@ -77,8 +75,8 @@ def equity_data(trial: Any, benchmark: Any = None, *, asset: str | None = None) 
 
 
 def equity(
-    trial: Any,
-    benchmark: Any = None,
+    trial: Trial,
+    benchmark: Benchmark | None = None,
     *,
     asset: str | None = None,
     timezone: str | None = None,
@@ -110,7 +108,7 @@ def equity(
     data = equity_data(trial, benchmark, asset=asset)
     zone = timezone or zone_of(benchmark if isinstance(benchmark, xr.Dataset) else None)
     kept = thinned_places(data["equity"].to_numpy(), THIN, full=FULL)
-    times = wall_times(data["time"].to_numpy(), zone)
+    times = wall_clock(data["time"].to_numpy(), zone).view("datetime64[ns]")
     source = ColumnDataSource({"time": times[kept], **{str(n): v.to_numpy()[kept] for n, v in data.items()}})
     names = [name for name in ("equity", "hold") if name in data]
     top = time_figure(source, names, x_range=x_range, title="Growth of 1", x_label="", y_label="Growth", height=height)
@@ -159,7 +157,7 @@ def _drawdown(growth: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 - growth / highest)
 
 
-def _growth(trial: Any, asset: str | None) -> xr.DataArray:
+def _growth(trial: Trial, asset: str | None) -> xr.DataArray:
     """Return equity as a multiple of what it was before the first bar."""
     equity = one_asset(trial.equity, asset)
     values = equity.to_numpy().astype(float)
@@ -168,9 +166,9 @@ def _growth(trial: Any, asset: str | None) -> xr.DataArray:
     return xr.DataArray(values / start, dims="time", coords={"time": equity["time"].to_numpy()})
 
 
-def _benchmark(benchmark: Any, like: xr.DataArray, asset: str | None) -> np.ndarray:
+def _benchmark(benchmark: Benchmark, like: xr.DataArray, asset: str | None) -> np.ndarray:
     """Return the growth of 1 in the benchmark at the trial's times."""
-    if hasattr(benchmark, "trades"):
+    if isinstance(benchmark, Trial):
         return _growth(benchmark, asset).reindex(time=like["time"].to_numpy()).to_numpy()
     prices = one_asset(benchmark["close"] if isinstance(benchmark, xr.Dataset) else benchmark, asset)
     values = prices.reindex(time=like["time"].to_numpy()).to_numpy().astype(float)

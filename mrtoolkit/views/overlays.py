@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Comparison, Cross, Input, Node
 from mrtoolkit.expressions.walk import walk
+from mrtoolkit.strategy.strategy import RULES, Strategy
 
 _MOST = 4  # more lines hide the price
 _NEAR = 2.0  # within this ratio of the close, by median: a moving average is, an RSI or an ATR is not
 
 
-def rule_features(backtest: Any, params: Mapping[str, Any], *, most: int = _MOST) -> dict[str, np.ndarray]:
+def rule_features(backtest: Backtest, params: Mapping[str, Any], *, most: int = _MOST) -> dict[str, np.ndarray]:
     """Return what the rules of a strategy compare at `params`, as far as it lies near the price, by expression.
 
     Parameters
@@ -41,10 +43,10 @@ def rule_features(backtest: Any, params: Mapping[str, Any], *, most: int = _MOST
     return found
 
 
-def _compared(strategy: Any, params: Mapping[str, Any]) -> dict[str, Node]:
+def _compared(strategy: Strategy, params: Mapping[str, Any]) -> dict[str, Node]:
     """Return the expressions on either side of the rules' comparisons, in the order of the rules."""
     found: dict[str, Node] = {}
-    for name in ("entry", "exit", "short_entry", "short_exit"):
+    for name in RULES:
         rule = getattr(strategy, name)
         for node in walk(bind(rule, params)) if rule is not None else ():
             if isinstance(node, Comparison | Cross):

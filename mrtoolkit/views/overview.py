@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bokeh.layouts import column
 from bokeh.models.layouts import Column
 
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.convergence import convergence
 from mrtoolkit.views.regions import zooms
 from mrtoolkit.views.surface import heatmap
 from mrtoolkit.views.trial_table import two_axes
 
 
-def overview(study: Any, x: str | None = None, y: str | None = None) -> Column:
+def overview(study: Study, x: str | None = None, y: str | None = None) -> Column:
     """Return convergence, the zoom level by level, and the heat map, one above the other.
 
     Parameters

@@ -11,20 +11,14 @@ import xarray as xr
 from bokeh.models import ColumnDataSource, CustomJS
 from bokeh.plotting import figure
 
+from mrtoolkit.backtest.trial import Trial
+from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.errors import StudyError
 from mrtoolkit.views.bar_table import FULL, THIN, asset_name, in_window, one_asset, trades_of
 from mrtoolkit.views.following import time_figure
-from mrtoolkit.views.theme import (
-    GREY,
-    LINES,
-    LONG,
-    SHORT,
-    add_hover,
-    style_legend,
-    wall_times,
-    zone_of,
-)
+from mrtoolkit.views.theme import GREY, LINES, LONG, SHORT, add_hover, style_legend, zone_of
 from mrtoolkit.views.thinning import thinned_places
+from mrtoolkit.views.words import plural
 
 _CANDLES = 180  # bars in sight up to which candles are drawn
 _PRICES = ("open", "high", "low", "close")
@@ -49,12 +43,12 @@ def price_data(bars: xr.Dataset, *, asset: str | None = None, start: Any = None,
     """
     part = one_asset(in_window(bars, start, end), asset)
     kept = thinned_places(part["close"].to_numpy(), THIN, full=FULL)
-    times = wall_times(part["time"].to_numpy()[kept], zone_of(bars))
+    times = wall_clock(part["time"].to_numpy()[kept], zone_of(bars)).view("datetime64[ns]")
     return pd.DataFrame({"time": times, **{name: part[name].to_numpy()[kept] for name in _PRICES}})
 
 
 def trades_data(
-    trial: Any, bars: xr.Dataset, *, asset: str | None = None, start: Any = None, end: Any = None
+    trial: Trial, bars: xr.Dataset, *, asset: str | None = None, start: Any = None, end: Any = None
 ) -> pd.DataFrame:
     """Return the trades of one asset that touch the window: the trial's columns, its times on the bars' wall clock.
 
@@ -69,12 +63,12 @@ def trades_data(
     inside = (trades["exit_time"].to_numpy() >= first) & (trades["entry_time"].to_numpy() <= last)
     table: pd.DataFrame = trades[inside].reset_index(drop=True)
     for name in ("entry_time", "exit_time"):
-        table[name] = wall_times(table[name].to_numpy(), zone_of(bars))
+        table[name] = wall_clock(table[name].to_numpy(), zone_of(bars)).view("datetime64[ns]")
     return table
 
 
 def price(
-    trial: Any,
+    trial: Trial,
     bars: xr.Dataset,
     *,
     overlays: Mapping[str, Any] | None = None,
@@ -130,7 +124,7 @@ def price(
 
 def _title(name: str, trades: pd.DataFrame, count: int) -> str:
     many = f" (line thinned from {count:,} bars)" if count > FULL else ""
-    made = f"{len(trades):,} trade{'s' if len(trades) != 1 else ''}"
+    made = plural(len(trades), "trade")
     return f"{name}: {made}{many}" if name else f"Price: {made}{many}"
 
 
@@ -177,7 +171,7 @@ def _draw_overlays(
             raise StudyError(msg)
         series = xr.DataArray(array, dims="time", coords={"time": bars["time"].to_numpy()}).sel(time=slice(start, end))
         kept = thinned_places(series.to_numpy(), THIN, full=FULL)
-        times = wall_times(series["time"].to_numpy()[kept], zone_of(bars))
+        times = wall_clock(series["time"].to_numpy()[kept], zone_of(bars)).view("datetime64[ns]")
         colour = LINES[i % len(LINES)]
         plot.line(times, series.to_numpy()[kept], color=colour, line_width=1.5, alpha=0.9, legend_label=str(name))
 

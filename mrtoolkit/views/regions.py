@@ -12,25 +12,25 @@ from bokeh.models.layouts import Row
 from bokeh.plotting import figure
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.search.region import Region
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import heatmap_data
 from mrtoolkit.views.surface import draw_cells, draw_colour_bar, map_figure, mark_candidates
-from mrtoolkit.views.theme import add_hover, label, level_colours, style_legend, value_colours
+from mrtoolkit.views.theme import add_hover, level_colours, style_legend, value_colours
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
     level_names,
-    level_numbers,
     objective_values,
-    parameter_names,
-    trials_of,
     two_axes,
 )
+from mrtoolkit.views.words import label
 
 _POINTS = 5_000
 _PANELS = 6
 _ROOM = 0.04  # of a panel, between its border and the outer trials: half a mark
 
 
-def points_data(study: Any, x: str | None = None, y: str | None = None) -> pd.DataFrame:
+def points_data(study: Study, x: str | None = None, y: str | None = None) -> pd.DataFrame:
     """Return where each trial stands on the map: `x`, `y` (positions), `value` (NaN where none), `level`.
 
     Raises
@@ -40,13 +40,13 @@ def points_data(study: Any, x: str | None = None, y: str | None = None) -> pd.Da
     """
     x_axis, y_axis = _two(study, x, y)
     columns = {"x": x_axis.positions, "y": y_axis.positions, "value": objective_values(study)}
-    return pd.DataFrame({**columns, "level": level_numbers(study)})
+    return pd.DataFrame({**columns, "level": study.log.level})
 
 
-def regions_data(study: Any, x: str | None = None, y: str | None = None) -> pd.DataFrame:
+def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd.DataFrame:
     """Return the box of every region that was searched, a row a region.
 
-    A level for which the study names no region gives the box round its trials.
+    Trials that the search did not ask for, told before its first region, give the box round them.
 
     Returns
     -------
@@ -65,16 +65,16 @@ def regions_data(study: Any, x: str | None = None, y: str | None = None) -> pd.D
     rows = []
     for level in sorted(points["level"].unique()):
         part = points[points["level"] == level]
-        found = [r for r in getattr(study, "regions", ()) if int(r.level) == level] or [None]
-        for region in found:
+        found: list[Region | None] = [r for r in study.regions if r.level == level]
+        for region in found or [None]:
             left, right = _edges(region, x_axis, part["x"].to_numpy())
             bottom, top = _edges(region, y_axis, part["y"].to_numpy())
             edges = {"left": left, "right": right, "bottom": bottom, "top": top}
-            rows.append({"level": level, "name": names[level], "region": getattr(region, "index", 0), **edges})
+            rows.append({"level": level, "name": names[level], "region": region.index if region else 0, **edges})
     return pd.DataFrame(rows)
 
 
-def regions(study: Any, x: str | None = None, y: str | None = None, *, height: int = 420) -> figure:
+def regions(study: Study, x: str | None = None, y: str | None = None, *, height: int = 420) -> figure:
     """Return every trial on the map of two parameters, coloured by value, with the boxes of each level.
 
     Parameters
@@ -103,7 +103,7 @@ def regions(study: Any, x: str | None = None, y: str | None = None, *, height: i
     colours = value_colours(points["value"].to_numpy(), direction=study.direction)
     circles = _draw_points(plot, study, shown, colours)
     _draw_boxes(plot, regions_data(study, x, y), len(level_names(study)))
-    rows = [(x_axis.name, "@x_label"), (y_axis.name, "@y_label"), (str(study.objective), "@value{0.0000}")]
+    rows = [(x_axis.name, "@x_label"), (y_axis.name, "@y_label"), (study.objective, "@value{0.0000}")]
     add_hover(plot, [circles], [*rows, ("Level", "@level"), ("Other", "@others")])
     draw_colour_bar(plot, colours)
     mark_candidates(plot, study, x_axis, y_axis)
@@ -111,7 +111,7 @@ def regions(study: Any, x: str | None = None, y: str | None = None, *, height: i
     return plot
 
 
-def zooms(study: Any, x: str | None = None, y: str | None = None, *, height: int = 300) -> Row:
+def zooms(study: Study, x: str | None = None, y: str | None = None, *, height: int = 300) -> Row:
     """Return the zoom as a row of panels, a panel a level: its map, and the box that the next level looks into.
 
     Parameters
@@ -157,7 +157,7 @@ def zooms(study: Any, x: str | None = None, y: str | None = None, *, height: int
     return panels
 
 
-def _two(study: Any, x: str | None, y: str | None) -> tuple[ParameterAxis, ParameterAxis]:
+def _two(study: Study, x: str | None, y: str | None) -> tuple[ParameterAxis, ParameterAxis]:
     x_axis, y_axis = two_axes(study, x, y)
     if y_axis is None:
         cure = "draw mrt.views.heatmap(study), which gives a line"
@@ -166,12 +166,12 @@ def _two(study: Any, x: str | None, y: str | None) -> tuple[ParameterAxis, Param
     return x_axis, y_axis
 
 
-def _edges(region: Any, axis: ParameterAxis, positions: np.ndarray) -> tuple[float, float]:
+def _edges(region: Region | None, axis: ParameterAxis, positions: np.ndarray) -> tuple[float, float]:
     """Return the borders of a box on one axis: half a step outside the outer labels that were tried in it.
 
-    A level without regions has its trials' extent; a box with one label in it a 50th of the map.
+    Without a region, those of its trials; a box with one label in it is a 50th of the map wide.
     """
-    bounds = [axis.position(value) for value in region.bounds.get(axis.name, ())] if region is not None else []
+    bounds = [] if region is None else [axis.position(value) for value in region.bounds[axis.name]]
     known = [bound for bound in bounds if np.isfinite(bound)] or [float(positions.min()), float(positions.max())]
     low, high = min(known), max(known)
     inside = np.unique(positions[(positions >= low) & (positions <= high)])
@@ -193,18 +193,18 @@ def _shown(points: pd.DataFrame, direction: str) -> pd.DataFrame:
     return pd.concat([rest.iloc[even], ordered.iloc[-1_000:]])
 
 
-def _title(study: Any, count: int, drawn: int) -> str:
+def _title(study: Study, count: int, drawn: int) -> str:
     thinned = f", {drawn:,} of them drawn" if drawn < count else ""
     return f"{count:,} trials{thinned}, coloured by {study.objective}"
 
 
-def _draw_points(plot: figure, study: Any, shown: pd.DataFrame, colours: Any) -> Any:
+def _draw_points(plot: figure, study: Study, shown: pd.DataFrame, colours: Any) -> Any:
     names = level_names(study)
     rows = shown.index.to_numpy()
-    trials = trials_of(study).isel(trial=rows)
+    points = study.space.decode(study.log.codes[rows])
     x_name, y_name = plot.xaxis[0].axis_label, plot.yaxis[0].axis_label
-    others = [n for n in parameter_names(study) if n not in {x_name, y_name}]
-    columns = {n: trials[n].to_numpy() for n in {x_name, y_name, *others}}
+    others = [n for n in study.space if n not in {x_name, y_name}]
+    columns = {n: points[n].to_numpy() for n in study.space}
     sizes = np.linspace(11, 6, len(names)) if len(names) > 1 else np.array([8.0])
     source = ColumnDataSource(
         {

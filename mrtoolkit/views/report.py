@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.search.cost import CostComparison
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.page import embed, section, whole_page
 from mrtoolkit.views.provenance import provenance_part
 from mrtoolkit.views.report_figures import Picture, search_pictures, trial_pictures
@@ -20,11 +21,11 @@ from mrtoolkit.views.report_text import (
     title_of,
     top_part,
 )
-from mrtoolkit.views.trial_table import trials_of
+from mrtoolkit.views.trial_table import check_trials
 
 
-def report(study: Any, path: str | Path, *, cost: Any = None, title: str | None = None) -> Path:
-    """Write the report of a study as one HTML file that opens offline, and return where it is.
+def report(study: Study, path: str | Path, *, cost: CostComparison | None = None, title: str | None = None) -> Path:
+    """Return the path of a study's report, written as one HTML file that opens offline.
 
     Parameters
     ----------
@@ -53,13 +54,13 @@ def report(study: Any, path: str | Path, *, cost: Any = None, title: str | None 
     >>> mrt.report(study, "study.html")  # doctest: +SKIP
     """
     target = _checked(path)
-    trials_of(study)
+    check_trials(study)
     heading = title or title_of(study)
     _write(target, _html(study, heading, cost))
     return target
 
 
-def _html(study: Any, heading: str, cost: Any) -> str:
+def _html(study: Study, heading: str, cost: CostComparison | None) -> str:
     searched, traded = search_pictures(study), trial_pictures(study)
     script, divisions = embed({p.name: p.figure for p in (*searched, *traded)})
     parts = [

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import xarray as xr
 from bokeh.models.ui import UIElement
 
+from mrtoolkit.backtest.backtest import Backtest
+from mrtoolkit.backtest.trial import Trial
+from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.views.bar_table import asset_name
 from mrtoolkit.views.convergence import convergence, convergence_data
 from mrtoolkit.views.equity import buy_and_hold, equity, equity_data
@@ -16,7 +20,7 @@ from mrtoolkit.views.price import price, trades_data
 from mrtoolkit.views.regions import regions, zooms
 from mrtoolkit.views.surface import heatmap
 from mrtoolkit.views.theme import zone_of
-from mrtoolkit.views.trial_table import candidate, level_names, parameter_names, trials_of, two_axes
+from mrtoolkit.views.trial_table import candidate, level_names, two_axes
 from mrtoolkit.views.words import metric_text, params_text, percent, plural
 
 
@@ -34,7 +38,7 @@ class Picture:
         return drawing(division, self.caption, self.description)
 
 
-def search_pictures(study: Any) -> list[Picture]:
+def search_pictures(study: Study) -> list[Picture]:
     """Return the figures of the search: convergence, and where there are two parameters the zoom and the maps."""
     _, y_axis = two_axes(study, None, None)
     if y_axis is None:
@@ -42,9 +46,10 @@ def search_pictures(study: Any) -> list[Picture]:
     return [_convergence(study), _zooms(study), _regions(study), _heatmap(study)]
 
 
-def trial_pictures(study: Any) -> list[Picture]:
+def trial_pictures(study: Study) -> list[Picture]:
     """Return the figures of the best trial, run again: none where the study has no backtest or no best."""
-    best, backtest = candidate(study, "best"), study.backtest
+    best = candidate(study, "best")
+    backtest: Backtest | None = study.backtest
     if best is None or backtest is None:
         return []
     trial = backtest.trial(best.params)
@@ -52,10 +57,10 @@ def trial_pictures(study: Any) -> list[Picture]:
     return [_price(backtest.bars, trial, best, chart), _equity(backtest, trial, chart)]
 
 
-def _convergence(study: Any) -> Picture:
+def _convergence(study: Study) -> Picture:
     data = convergence_data(study)
-    steps, final = int(data["improved"].sum()), metric_text(str(study.objective), float(data["best"][-1]))
-    made = f"{plural(trials_of(study).sizes['trial'], 'trial')} over the levels {', '.join(level_names(study))}"
+    steps, final = int(data["improved"].sum()), metric_text(study.objective, float(data["best"][-1]))
+    made = f"{plural(len(study), 'trial')} over the levels {', '.join(level_names(study))}"
     return Picture(
         name="convergence",
         figure=convergence(study),
@@ -64,7 +69,7 @@ def _convergence(study: Any) -> Picture:
     )
 
 
-def _zooms(study: Any) -> Picture:
+def _zooms(study: Study) -> Picture:
     caption = (
         "The zoom, a panel a level. A box is where the next level looks; brighter is better, grey has no value "
         "or breaks a constraint. A star is the best, a diamond the plateau."
@@ -78,7 +83,7 @@ def _zooms(study: Any) -> Picture:
     )
 
 
-def _regions(study: Any) -> Picture:
+def _regions(study: Study) -> Picture:
     return Picture(
         name="regions",
         figure=regions(study),
@@ -88,10 +93,10 @@ def _regions(study: Any) -> Picture:
     )
 
 
-def _heatmap(study: Any) -> Picture:
-    more = len(parameter_names(study)) > 2
+def _heatmap(study: Study) -> Picture:
+    more = len(study.space) > 2
     caption = "All levels in one map: the finer lie on the coarser."
-    if len(parameter_names(study)) == 1:
+    if len(study.space) == 1:
         caption = "The objective over the one parameter, the levels in their colours."
     return Picture(
         name="heatmap",
@@ -101,7 +106,7 @@ def _heatmap(study: Any) -> Picture:
     )
 
 
-def _price(bars: Any, trial: Any, best: Any, chart: UIElement) -> Picture:
+def _price(bars: xr.Dataset, trial: Trial, best: Candidate, chart: UIElement) -> Picture:
     name = asset_name(bars, None)
     caption = (
         f"What the best trial ({params_text(best.params)}) did. Triangles up buy, those down sell; filled ones open "
@@ -114,7 +119,7 @@ def _price(bars: Any, trial: Any, best: Any, chart: UIElement) -> Picture:
     )
 
 
-def _equity(backtest: Any, trial: Any, chart: Any) -> Picture:
+def _equity(backtest: Backtest, trial: Trial, chart: Any) -> Picture:
     bars, holding = backtest.bars, buy_and_hold(backtest)
     curve = equity_data(trial, holding)
     ends = (float(curve[n][-1] - 1.0) for n in ("equity", "hold"))
@@ -130,17 +135,17 @@ def _equity(backtest: Any, trial: Any, chart: Any) -> Picture:
     )
 
 
-def _over(study: Any) -> str:
+def _over(study: Study) -> str:
     x_axis, y_axis = two_axes(study, None, None)
     return x_axis.name if y_axis is None else f"{x_axis.name} and {y_axis.name}"
 
 
-def _found(study: Any) -> str:
+def _found(study: Study) -> str:
     best = candidate(study, "best")
     if best is None:
         return ""
-    return f" The best is {params_text(best.params)} with {metric_text(str(study.objective), best.value)}."
+    return f" The best is {params_text(best.params)} with {metric_text(study.objective, best.value)}."
 
 
-def _several(bars: Any) -> str:
+def _several(bars: xr.Dataset) -> str:
     return " The first asset is drawn; the objective is the mean over all." if "asset" in bars.dims else ""

@@ -6,28 +6,27 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from mrtoolkit.search.cost import CostComparison
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.page import cards, paragraph, table, text
 from mrtoolkit.views.provenance import bars_words, periods_per_year
-from mrtoolkit.views.theme import label, number
-from mrtoolkit.views.trial_table import candidate, level_names, objective_values, parameter_names, trials_of
-from mrtoolkit.views.words import metric_name, metric_text, params_text, plural, seconds
+from mrtoolkit.views.trial_table import candidate, level_names, objective_values
+from mrtoolkit.views.words import label, metric_name, metric_text, number, params_text, plural, seconds
 
 _TOP = 10
 
 
-def title_of(study: Any) -> str:
+def title_of(study: Study) -> str:
     """Return a heading: the name of the data where it is known, and the objective."""
     name = str(study.backtest.bars.attrs.get("name", "")) if study.backtest is not None else ""
     return f"{name}: a search for {study.objective}" if name else f"A search for {study.objective}"
 
 
-def header_part(study: Any, heading: str) -> str:
+def header_part(study: Study, heading: str) -> str:
     """Return the heading, the summary in one paragraph, and the numbers to be seen first."""
-    best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), _held_value(study)
-    count = trials_of(study).sizes["trial"]
-    items = [("Trials", f"{count:,}", f"in {plural(len(level_names(study)), 'level')}")]
+    best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), study.benchmark_value
+    items = [("Trials", f"{len(study):,}", f"in {plural(len(level_names(study)), 'level')}")]
     if best is not None:
         items.append((f"Best {study.objective}", _value(study, best.value), params_text(best.params)))
     if plateau is not None:
@@ -37,7 +36,7 @@ def header_part(study: Any, heading: str) -> str:
     return f"<header><h1>{text(heading)}</h1>\n{paragraph(_summary(study), kind='lead')}\n{cards(items)}</header>"
 
 
-def candidates_part(study: Any) -> str:
+def candidates_part(study: Study) -> str:
     """Return parameters and metrics of the best and the plateau, buy and hold beside them."""
     best, plateau = candidate(study, "best"), candidate(study, "plateau")
     if best is None or plateau is None:
@@ -45,8 +44,8 @@ def candidates_part(study: Any) -> str:
     held, per_year = study.benchmark, periods_per_year(study)
     rows: list[list[str]] = [[n, label(best.params[n]), label(plateau.params[n]), ""] for n in best.params]
     if study.objective not in best.metrics:
-        values = (best.value, plateau.value, _held_value(study))
-        rows.append([str(study.objective), *(_value(study, v) for v in values)])
+        values = (best.value, plateau.value, study.benchmark_value)
+        rows.append([study.objective, *(_value(study, v) for v in values)])
     for name in best.metrics:
         if name != "value":
             values = (best.metrics[name], plateau.metrics[name], (held or {}).get(name, math.nan))
@@ -61,11 +60,9 @@ def candidates_part(study: Any) -> str:
     return paragraph(words) + table("Parameters and metrics", header, rows)
 
 
-def levels_part(study: Any) -> str:
+def levels_part(study: Study) -> str:
     """Return the table of levels with its sums."""
-    frame: pd.DataFrame = study.levels
-    if frame.empty:
-        return paragraph("The study keeps no table of levels.")
+    frame = study.levels
     rows = [[_level_cell(study, c, row[c]) for c in frame.columns] for _, row in frame.iterrows()]
     best = candidate(study, "best")
     total = {"level": "all", "best": "–" if best is None else _value(study, best.value)}
@@ -74,12 +71,12 @@ def levels_part(study: Any) -> str:
     words = "Points are what a level looks at; those that an earlier level had run are reused, the others are run."
     if float(frame["features used"].sum()) > 0:
         words += " Features are the indicators' values over all bars; each is computed once and then looked up."
-    reason = str(study.stopped).strip().rstrip(".")
+    reason = study.stopped.strip().rstrip(".")
     ending = paragraph(f"Why it ended: {reason}.") if reason else ""
     return paragraph(words) + table("Levels", [str(c) for c in frame.columns], rows) + ending
 
 
-def top_part(study: Any) -> str:
+def top_part(study: Study) -> str:
     """Return the ten best trials as a table: the figures in numbers, for those who cannot see them."""
     values = objective_values(study)
     sign = -1.0 if study.direction == "maximize" else 1.0
@@ -87,33 +84,30 @@ def top_part(study: Any) -> str:
     rows_shown = [int(i) for i in order if np.isfinite(values[i])]
     if not rows_shown:
         return ""
-    trials, names, levels = trials_of(study), parameter_names(study), level_names(study)
-    columns = {n: trials[n].to_numpy() for n in names}
-    at = trials["level"].to_numpy()
+    points, levels = study.space.decode(study.log.codes[rows_shown]), level_names(study)
     rows = [
-        [str(i + 1), levels[int(at[i])], *(label(columns[n][i]) for n in names), _value(study, float(values[i]))]
-        for i in rows_shown
+        [str(i + 1), levels[int(study.log.level[i])], *map(label, point), _value(study, float(values[i]))]
+        for i, point in zip(rows_shown, points.itertuples(index=False), strict=True)
     ]
-    header = ["trial", "level", *names, str(study.objective)]
+    header = ["trial", "level", *study.space, study.objective]
     lines = table(f"The best {plural(len(rows), 'trial')}", header, rows, words=2)
     return f"<details><summary>The best trials as a table</summary>{lines}</details>"
 
 
-def overfitting_part(study: Any) -> str:
+def overfitting_part(study: Study) -> str:
     """Return the honest word: how many tries the best was chosen from, and what follows."""
-    count = trials_of(study).sizes["trial"]
     warning = (
-        f"This study made {plural(count, 'trial')} on one history and shows the best of them. The best of many tries "
-        "is biased upward: a part of its value is luck that will not come again, and the more trials, the larger that "
-        "part. Read the best value as the upper end of what to expect, not as a forecast."
+        f"This study made {plural(len(study), 'trial')} on one history and shows the best of them. The best of many "
+        "tries is biased upward: a part of its value is luck that will not come again, and the more trials, the larger "
+        "that part. Read the best value as the upper end of what to expect, not as a forecast."
     )
     parts = [paragraph(warning, kind="warn"), _spread(study), _advice(study)]
     parts.append(paragraph("Past prices are no promise, and nothing here is advice.", kind="note"))
     return "\n".join(p for p in parts if p)
 
 
-def _spread(study: Any) -> str:
-    values, held = objective_values(study), _held_value(study)
+def _spread(study: Study) -> str:
+    values, held = objective_values(study), study.benchmark_value
     known = values[np.isfinite(values)]
     best = candidate(study, "best")
     if best is None or known.size < 2:
@@ -128,7 +122,7 @@ def _spread(study: Any) -> str:
     return paragraph(words)
 
 
-def _advice(study: Any) -> str:
+def _advice(study: Study) -> str:
     best, plateau = candidate(study, "best"), candidate(study, "plateau")
     if best is None or plateau is None:
         return ""
@@ -144,13 +138,13 @@ def _advice(study: Any) -> str:
     return paragraph(words)
 
 
-def _summary(study: Any) -> str:
-    best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), _held_value(study)
-    count, names, levels = trials_of(study).sizes["trial"], list(parameter_names(study)), len(level_names(study))
+def _summary(study: Study) -> str:
+    best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), study.benchmark_value
+    names, levels = list(study.space), len(level_names(study))
     word = "highest" if study.direction == "maximize" else "lowest"
     where = f" on {bars_words(study.backtest.bars)}" if study.backtest is not None else ""
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    words = f"{plural(count, 'trial')} in {plural(levels, 'level')} searched {listed} "
+    words = f"{plural(len(study), 'trial')} in {plural(levels, 'level')} searched {listed} "
     words += f"for the {word} {study.objective}{where}."
     if best is None or plateau is None:
         return f"{words} No trial has a value and satisfies the constraints."
@@ -160,22 +154,17 @@ def _summary(study: Any) -> str:
         words += f"; the plateau, {params_text(plateau.params)}, {near}, has {_value(study, plateau.value)}"
     words += f"; buy and hold has {_value(study, held)}." if math.isfinite(held) else "."
     per_year = periods_per_year(study)
-    if per_year is not None and "sharpe" in str(study.objective):
+    if per_year is not None and "sharpe" in study.objective:
         words += f" The Sharpe ratio is annualised by {number(per_year)} bars a year."
     return words
 
 
-def _value(study: Any, value: float) -> str:
+def _value(study: Study, value: float) -> str:
     """Return a value of the objective in its unit."""
-    return metric_text(str(study.objective), value)
+    return metric_text(study.objective, value)
 
 
-def _held_value(study: Any) -> float:
-    value = getattr(study, "benchmark_value", None)
-    return float(value) if value is not None else float((study.benchmark or {}).get(study.objective, math.nan))
-
-
-def _level_cell(study: Any, column: str, value: Any) -> str:
+def _level_cell(study: Study, column: str, value: Any) -> str:
     if column == "seconds":
         return seconds(float(value))
     if column == "best":
@@ -183,7 +172,7 @@ def _level_cell(study: Any, column: str, value: Any) -> str:
     return str(value) if isinstance(value, str) else number(value)
 
 
-def cost_part(cost: Any) -> str:
+def cost_part(cost: CostComparison) -> str:
     """Return what the search cost beside what the plain ways would have (a `CostComparison`)."""
     points = f"{'' if cost.is_exact else 'about '}{cost.lattice_points:,}"
     rows = [

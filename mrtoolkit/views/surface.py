@@ -8,6 +8,7 @@ import pandas as pd
 from bokeh.models import ColorBar, ColumnDataSource
 from bokeh.plotting import figure
 
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import Reduce, heatmap_data
 from mrtoolkit.views.theme import (
     PURPLE,
@@ -24,7 +25,7 @@ from mrtoolkit.views.trial_table import ParameterAxis, candidate, level_names, t
 
 
 def heatmap(
-    study: Any, x: str | None = None, y: str | None = None, *, reduce: Reduce = "best", height: int = 420
+    study: Study, x: str | None = None, y: str | None = None, *, reduce: Reduce = "best", height: int = 420
 ) -> figure:
     """Return the objective over two parameters as coloured cells, with the best and the plateau marked.
 
@@ -73,7 +74,7 @@ def map_figure(title: str, x_axis: ParameterAxis, y_axis: ParameterAxis, *, heig
 
 
 def draw_cells(
-    plot: figure, study: Any, cells: pd.DataFrame, axes: tuple[ParameterAxis, ParameterAxis], colours: Any
+    plot: figure, study: Study, cells: pd.DataFrame, axes: tuple[ParameterAxis, ParameterAxis], colours: Any
 ) -> None:
     """Draw the cells of `heatmap_data`, the later over the earlier."""
     names = level_names(study)
@@ -90,7 +91,7 @@ def draw_cells(
         left="left", right="right", bottom="bottom", top="top", source=source,
         fill_color={"field": "value", "transform": colours}, line_color="#ffffff", line_alpha=0.25, line_width=0.5,
     )  # fmt: skip
-    rows = [(axes[0].name, "@x"), (axes[1].name, "@y"), (str(study.objective), "@value{0.0000}")]
+    rows = [(axes[0].name, "@x"), (axes[1].name, "@y"), (study.objective, "@value{0.0000}")]
     add_hover(plot, [quads], [*rows, ("Level", "@level"), ("Trials", "@trials{0,0}")])
 
 
@@ -101,7 +102,7 @@ def draw_colour_bar(plot: figure, colours: Any) -> None:
     plot.add_layout(bar, "right")
 
 
-def mark_candidates(plot: figure, study: Any, x_axis: ParameterAxis, y_axis: ParameterAxis | None) -> None:
+def mark_candidates(plot: figure, study: Study, x_axis: ParameterAxis, y_axis: ParameterAxis | None) -> None:
     """Mark the study's best with a star and its plateau with a diamond, one star where they are one."""
     best, plateau = candidate(study, "best"), candidate(study, "plateau")
     marks = [(plateau, "plateau", "diamond", PURPLE, 18), (best, "best", "star", VERMILLION, 20)]
@@ -118,9 +119,9 @@ def mark_candidates(plot: figure, study: Any, x_axis: ParameterAxis, y_axis: Par
         )  # fmt: skip
 
 
-def _curve(study: Any, x_axis: ParameterAxis, cells: pd.DataFrame, *, height: int) -> figure:
+def _curve(study: Study, x_axis: ParameterAxis, cells: pd.DataFrame, *, height: int) -> figure:
     plot = themed_figure(
-        title=f"{study.objective} over {x_axis.name}", x_label=x_axis.name, y_label=str(study.objective), height=height,
+        title=f"{study.objective} over {x_axis.name}", x_label=x_axis.name, y_label=study.objective, height=height,
         x_axis_type=x_axis.scale,
     )  # fmt: skip
     x_axis.draw_on(plot.xaxis[0])
@@ -137,9 +138,7 @@ def _curve(study: Any, x_axis: ParameterAxis, cells: pd.DataFrame, *, height: in
         )
         points = plot.scatter("place", "value", source=source, size=7, color=colour, legend_label=names[level])
         renderers.append(points)
-    add_hover(
-        plot, renderers, [(x_axis.name, "@x"), (str(study.objective), "@value{0.0000}"), ("Trials", "@trials{0,0}")]
-    )
+    add_hover(plot, renderers, [(x_axis.name, "@x"), (study.objective, "@value{0.0000}"), ("Trials", "@trials{0,0}")])
     mark_candidates(plot, study, x_axis, None)
     style_legend(plot, glyph=28)
     return plot

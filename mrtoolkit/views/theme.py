@@ -1,4 +1,4 @@
-"""One restrained look for every figure: colours, type, grid, numbers, and times in the bars' own zone.
+"""One restrained look for every figure: colours, type, grid, axes, legends.
 
 Nothing here is opaque: fills are transparent and text a middle grey, so that a figure sits in a light notebook and in a
 dark one. The report, which knows its page, darkens or lightens the text from there (`report.js`).
@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from bokeh.models import (
     BasicTickFormatter,
@@ -155,62 +154,9 @@ def level_colours(count: int) -> list[str]:
     return [_LEVELS[i % len(_LEVELS)] for i in range(count)]
 
 
-def number(value: object, digits: int = 4) -> str:
-    """Return a number as a person writes it: `digits` significant, thousands separated, a dash for NaN.
-
-    Examples
-    --------
-    >>> number(12345.678), number(0.123456), number(float("nan")), number(True), number("ema"), number(40.0)
-    ('12,346', '0.1235', '–', 'True', 'ema', '40')
-    """
-    if isinstance(value, bool | np.bool_ | str) or value is None:
-        return str(value)
-    if not isinstance(value, int | float | np.integer | np.floating):
-        return str(value)
-    amount = float(value)
-    if math.isnan(amount):
-        return "–"
-    if math.isinf(amount):
-        return "∞" if amount > 0 else "−∞"
-    if amount.is_integer() and abs(amount) < 1e15:
-        return f"{amount:,.0f}".replace("-", "−")
-    whole = len(str(int(abs(amount)))) if abs(amount) >= 1 else 0
-    if abs(amount) < 1e-4:
-        return f"{amount:.{digits - 1}g}".replace("-", "−")
-    places = max(digits - whole, 0) if whole else digits
-    text = f"{amount:,.{places}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
-
-
-def fixed(value: float) -> str:
-    """Return a number with four decimals, so that a column of them lines up; thousands with one, a dash for NaN."""
-    amount = float(value)
-    if not math.isfinite(amount):
-        return number(amount)
-    return f"{amount:,.{4 if abs(amount) < 1e3 else 1}f}".replace("-", "−")
-
-
-def label(value: object) -> str:
-    """Return a parameter's value as it would be typed: 12.5, 40, ema, True, None (also for NaN)."""
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, int | float | np.integer | np.floating):
-        return "None" if math.isnan(value) else f"{float(value):.12g}"
-    return str(value)
-
-
 def zone_of(bars: xr.Dataset | None) -> str:
     """Return the bars' own time zone, UTC where they have none."""
     return str(bars.attrs.get("timezone", "UTC")) if bars is not None else "UTC"
-
-
-def wall_times(times: object, zone: str) -> np.ndarray:
-    """Return UTC instants as the clock on the wall showed them in `zone`, datetime64[ns] without a zone.
-
-    At the end of summer time an hour of the wall clock comes twice; two bars then share a place on the axis.
-    """
-    index = pd.DatetimeIndex(np.asarray(times, dtype="datetime64[ns]"))
-    return index.tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy(dtype="datetime64[ns]")
 
 
 def time_axis(plot: figure) -> None:

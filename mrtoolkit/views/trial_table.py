@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from bokeh.models import FixedTicker
 
 from mrtoolkit.errors import StudyError, nearest
-from mrtoolkit.views.theme import label, plain_numbers
+from mrtoolkit.search.dimensions import Categorical
+from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.views.theme import plain_numbers
+from mrtoolkit.views.words import label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,77 +65,56 @@ class ParameterAxis:
             plain_numbers(axis)
 
 
-def trials_of(study: Any) -> xr.Dataset:
-    """Return the study's trials, refusing a study that has none."""
-    trials: xr.Dataset = study.trials
-    if trials.sizes.get("trial", 0) == 0:
+def check_trials(study: Study) -> None:
+    """Refuse a study that has no trials."""
+    if len(study) == 0:
         msg = "a picture of this study was asked for, but it holds 0 trials; run its search first."
         raise StudyError(msg)
-    return trials
 
 
-def parameter_names(study: Any) -> tuple[str, ...]:
-    """Return the study's parameters in the order in which its space names them."""
-    trials = trials_of(study)
-    return tuple(
-        str(n) for n, c in trials.coords.items() if c.dims == ("trial",) and n not in {"trial", "asset", "time"}
-    )
+def trials_of(study: Study) -> xr.Dataset:
+    """Return the study's trials, refusing a study that has none."""
+    check_trials(study)
+    return study.trials
 
 
-def objective_values(study: Any) -> np.ndarray:
+def objective_values(study: Study) -> np.ndarray:
     """Return the objective of each trial, NaN where it has none or breaks a constraint, (trial,) float64."""
-    trials = trials_of(study)
-    values = trials["value"].to_numpy().astype(float)
-    return np.where(is_feasible(study) & np.isfinite(values), values, np.nan)
+    return np.where(study.log.feasible & np.isfinite(study.log.value), study.log.value, np.nan)
 
 
-def candidate(study: Any, name: str) -> Any:
+def candidate(study: Study, name: Literal["best", "plateau"]) -> Candidate | None:
     """Return the study's `best` or `plateau`, None where no trial counts."""
-    try:
-        return getattr(study, name)
-    except StudyError:
+    if not study.has_best:
         return None
+    return study.best if name == "best" else study.plateau
 
 
-def is_feasible(study: Any) -> np.ndarray:
-    """Return which trials satisfy the constraints, (trial,) bool."""
-    trials = trials_of(study)
-    if "feasible" not in trials:
-        return np.ones(trials.sizes["trial"], dtype=bool)
-    return np.asarray(trials["feasible"].to_numpy().astype(bool))
+def level_names(study: Study) -> list[str]:
+    """Return the names of the levels that were begun, in order."""
+    begun = max(len(study.rows), int(study.log.level.max(initial=-1)) + 1)
+    return [str(level["name"]) for level in study.keys["levels"]][:begun]
 
 
-def level_numbers(study: Any) -> np.ndarray:
-    """Return the level of each trial as its place in `level_names`, (trial,) int."""
-    return np.asarray(trials_of(study)["level"].to_numpy().astype(int))
-
-
-def level_names(study: Any) -> list[str]:
-    """Return the levels' names in order, made up where the table of levels is shorter than the trials say."""
-    table: pd.DataFrame = study.levels
-    names = [str(n) for n in table["level"]] if "level" in table else []
-    missing = range(len(names), int(level_numbers(study).max()) + 1)
-    return names + [f"level {i + 1}" for i in missing]
-
-
-def parameter_axis(study: Any, name: str) -> ParameterAxis:
+def parameter_axis(study: Study, name: str) -> ParameterAxis:
     """Return one parameter of the study as an axis."""
-    names = parameter_names(study)
-    if name not in names:
-        shown = f"this study's parameters are {', '.join(names)}{nearest(name, names)}"
+    if name not in study.space:
+        shown = f"this study's parameters are {', '.join(study.space)}{nearest(name, study.space)}"
         msg = f"the axis {name!r} was asked for, but {shown}; name one of them."
         raise StudyError(msg)
-    column = trials_of(study)[name].to_numpy()
-    if column.dtype.kind in "iuf" and not np.isnan(column).any():
-        return ParameterAxis(name=name, positions=column.astype(float), is_log=_is_log(study, name, column))
+    column, dimension = trials_of(study)[name].to_numpy(), study.space[name]
+    if not isinstance(dimension, Categorical):
+        return ParameterAxis(name=name, positions=column.astype(float), is_log=dimension.log)
+    if column.dtype.kind in "if":
+        return ParameterAxis(name=name, positions=column.astype(float))
     texts = [label(value) for value in column]
-    known = [label(value) for value in getattr(_dimension(study, name), "labels", ())]
-    categories = tuple(dict.fromkeys([*(text for text in known if text in set(texts)), *texts]))
+    tried = set(texts)
+    categories = tuple(dict.fromkeys(text for text in map(label, dimension.labels) if text in tried))
     places = {text: float(i) for i, text in enumerate(categories)}
     return ParameterAxis(name=name, positions=np.array([places[t] for t in texts]), categories=categories)
 
 
-def two_axes(study: Any, x: str | None, y: str | None) -> tuple[ParameterAxis, ParameterAxis | None]:
+def two_axes(study: Study, x: str | None, y: str | None) -> tuple[ParameterAxis, ParameterAxis | None]:
     """Return the two parameters to draw: those named, else the first that vary, numbers before categories.
 
     The second is None for a study of one parameter.
@@ -141,26 +122,10 @@ def two_axes(study: Any, x: str | None, y: str | None) -> tuple[ParameterAxis, P
     if x is not None and x == y:
         msg = f"x and y are both {x!r}, which makes a line and not a map; name two different parameters."
         raise StudyError(msg)
-    axes = {
-        name: parameter_axis(study, name)
-        for name in dict.fromkeys([n for n in (x, y) if n] + list(parameter_names(study)))
-    }
+    named = [name for name in (x, y) if name is not None]
+    axes = {name: parameter_axis(study, name) for name in dict.fromkeys([*named, *study.space])}
     by_use = sorted(axes, key=lambda n: (np.unique(axes[n].positions).size < 2, bool(axes[n].categories)))
-    free = [n for n in by_use if n not in {x, y}]
-    if not axes:
-        msg = "a map of this study was asked for, but its trials have no parameters; search over at least one."
-        raise StudyError(msg)
+    free = [n for n in by_use if n not in named]
     x_name = x or free.pop(0)
     y_name = y or (free.pop(0) if free else None)
     return axes[x_name], (axes[y_name] if y_name else None)
-
-
-def _dimension(study: Any, name: str) -> Any:
-    try:
-        return study.space[name]
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _is_log(study: Any, name: str, column: np.ndarray) -> bool:
-    return bool(getattr(_dimension(study, name), "log", False)) and float(np.nanmin(column)) > 0

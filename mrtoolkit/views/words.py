@@ -1,4 +1,4 @@
-"""Numbers and parameters as the report and its figures write them."""
+"""Numbers, durations and parameters as a person writes them: in the report, in its figures, on the command line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,50 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from mrtoolkit.backtest.metrics import UNITS
-from mrtoolkit.views.theme import fixed, label, number
 
 _ANNUALISED = ("volatility", "sharpe", "sortino")
+
+
+def number(value: float) -> str:
+    """Return a number with four significant digits, thousands separated, a dash for NaN.
+
+    Examples
+    --------
+    >>> number(12345.678), number(0.123456), number(float("nan")), number(40.0)
+    ('12,346', '0.1235', '–', '40')
+    """
+    amount = float(value)
+    if math.isnan(amount):
+        return "–"
+    if math.isinf(amount):
+        return "∞" if amount > 0 else "−∞"
+    if amount.is_integer() and abs(amount) < 1e15:
+        return f"{amount + 0.0:,.0f}".replace("-", "−")  # 0, not -0
+    if abs(amount) < 1e-4:
+        return f"{amount:.3g}".replace("-", "−")
+    places = max(4 - len(str(int(abs(amount)))), 0) if abs(amount) >= 1 else 4
+    text = f"{amount:,.{places}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def fixed(value: float) -> str:
+    """Return a number with four decimals, so that a column of them lines up; thousands with one, a dash for NaN."""
+    amount = float(value)
+    if not math.isfinite(amount):
+        return number(amount)
+    return f"{amount:,.{4 if abs(amount) < 1e3 else 1}f}".replace("-", "−")
+
+
+def label(value: object) -> str:
+    """Return a parameter's value as it would be typed: 12.5, 40, ema, True, None (also for NaN)."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | float | np.integer | np.floating):
+        return "None" if math.isnan(value) else f"{float(value):.12g}"
+    return str(value)
 
 
 def params_text(params: Mapping[str, Any]) -> str:

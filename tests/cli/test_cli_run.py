@@ -26,7 +26,7 @@ fee = 0.001
 where = "P.fast < P.slow"
 fast = {integer = [5, 15]}
 slow = {integer = [10, 40], step = 5}
-stop = {choices = [0.1, "none"]}
+stop = {categories = [0.1, "none"]}
 [search]
 objective = "M.sharpe - 0.01 * M.turnover"
 constraints = ["M.trades >= 2"]

@@ -1,11 +1,16 @@
-"""Studies and trials to draw, made by hand so that every number in a test can be read here."""
-
-from types import SimpleNamespace
+"""Studies and trials to draw: real ones, filled by hand so that every number in a test can be read here."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+
+from mrtoolkit.backtest.trial import Trial
+from mrtoolkit.search.dimensions import Categorical, Integer, Real
+from mrtoolkit.search.events import LevelRow
+from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.study import Study
 
 
 def make_bars(count=600, *, timezone="America/New_York", seed=3, freq="B", **attrs):
@@ -51,7 +56,7 @@ def make_trial(bars, *, sides=("long", "short"), every=60, held=25):
     def over_time(values):
         return xr.DataArray(values, dims="time", coords={"time": times})
 
-    return SimpleNamespace(
+    return Trial(
         params={"fast": 10, "slow": 40},
         trades=pd.DataFrame(rows, columns=columns),
         returns=over_time(returns),
@@ -61,62 +66,60 @@ def make_trial(bars, *, sides=("long", "short"), every=60, held=25):
     )
 
 
-def make_study(points, values, levels, *, direction="maximize", feasible=None, regions=(), names=None, **attributes):
+def make_study(
+    points,
+    values,
+    levels,
+    *,
+    direction="maximize",
+    feasible=None,
+    regions=(),
+    names=None,
+    objective="sharpe",
+    evaluator=None,
+    stopped="all levels were run",
+):
     """A study of the given points (dict of columns), their values and levels."""
     values, levels = np.asarray(values, dtype=float), np.asarray(levels, dtype=int)
-    count = values.size
-    names = names or [f"level {i + 1}" for i in range(int(levels.max()) + 1 if count else 0)]
-    coords = {}
-    for name, column in points.items():
-        array = np.asarray(column)
-        if array.dtype.kind in "US" or any(v is None for v in column):
-            array = np.array(list(column), dtype=object)
-        coords[name] = ("trial", array)
-    trials = xr.Dataset(
-        {
-            "value": ("trial", values),
-            "level": ("trial", levels),
-            "region": ("trial", np.zeros(count, dtype=int)),
-            "feasible": ("trial", np.ones(count, dtype=bool) if feasible is None else np.asarray(feasible)),
-            "sharpe": ("trial", values),
-        },
-        coords=coords,
+    names = names or [f"level {i + 1}" for i in range(int(levels.max(initial=-1)) + 1)]
+    space = Space(**{name: make_dimension(list(column)) for name, column in points.items()})
+    codes = space.encode(pd.DataFrame({name: pd.Series(list(c), dtype=object) for name, c in points.items()}))
+    study = Study(
+        space=space,
+        goal=Goal.checked("sharpe", (), direction, ("sharpe",)),
+        objective=objective,
+        direction=direction,
+        evaluator=evaluator,
+        seed=0,
+        keys={"levels": [{"name": name} for name in names], "constraints": []},
+        metrics=("sharpe",),
     )
-    run = [int((levels == i).sum()) for i in range(len(names))]
-    table = pd.DataFrame(
-        {
-            "level": names,
-            "points": run,
-            "reused": 0,
-            "run": run,
-            "features used": run,
-            "features reused": 0,
-            "features computed": run,
-            "best": [np.nan] * len(names),
-            "seconds": 0.01,
-        }
+    study.log.append(
+        codes,
+        level=levels,
+        region=np.zeros(values.size, dtype=int),
+        value=values,
+        feasible=np.ones(values.size, dtype=bool) if feasible is None else np.asarray(feasible),
+        metrics={"sharpe": values},
+        blocks={},
     )
-    best = None
-    if count and np.isfinite(values).any():
-        at = int(np.nanargmax(values if direction == "maximize" else -values))
-        params = {n: trials[n].to_numpy()[at] for n in points}
-        best = SimpleNamespace(params=params, value=float(values[at]), metrics={"sharpe": float(values[at])})
-    defaults = {
-        "trials": trials,
-        "levels": table,
-        "regions": list(regions),
-        "objective": "sharpe",
-        "direction": direction,
-        "best": best,
-        "plateau": best,
-        "benchmark": {"sharpe": 0.4},
-        "backtest": None,
-        "evaluator": None,
-        "space": {},
-        "seed": 0,
-        "stopped": "all levels were run",
-    }
-    return SimpleNamespace(**{**defaults, **attributes})
+    for name, n in zip(names, np.bincount(levels, minlength=len(names)).tolist(), strict=True):
+        counts = {"points": n, "run": n, "reused": 0, "features_used": n, "features_computed": n, "features_reused": 0}
+        study.rows.append(LevelRow(level=name, best=float("nan"), seconds=0.01, **counts))
+    study.regions += regions
+    study.stopped = stopped
+    return study
+
+
+def make_dimension(column):
+    """The dimension that a column of labels is drawn from: whole numbers, thousandths, or categories."""
+    if not column:
+        return Integer(1, 2)
+    if any(value is None or isinstance(value, str) for value in column):
+        return Categorical(list(dict.fromkeys(column)))
+    if all(float(value).is_integer() for value in column):
+        return Integer(int(min(column)), int(max(column)))
+    return Real(float(min(column)), float(max(column)), step=0.001)
 
 
 def textbook_points():

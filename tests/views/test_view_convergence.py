@@ -1,8 +1,12 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.views.convergence import convergence, convergence_data, level_bands
+from mrtoolkit.views.regions import regions_data
+from mrtoolkit.views.report_text import header_part, top_part
 
 
 def test_best_so_far_is_the_running_maximum_of_a_plain_loop(study_of):
@@ -58,3 +62,18 @@ def test_many_trials_are_thinned_and_keep_their_extremes(study_of):
     drawn = np.concatenate([r.data_source.data["value"] for r in plot.renderers if "value" in r.data_source.data])
     assert drawn.size <= 5_002
     assert {9.0, -9.0} <= set(drawn)
+
+
+def test_a_search_under_way_is_drawn_with_the_name_of_the_level_that_runs():
+    space = mrt.Space(n=mrt.Integer(1, 30), m=mrt.Integer(1, 30))
+    search = mrt.MultiResOptimizer(None, space, levels=[mrt.Level("wide", labels=3), mrt.Level("near", labels=3)])
+    told = pd.DataFrame({"n": [4, 5], "m": [6, 9]})  # before the search asked for anything, so in none of its regions
+    search.tell(told, [0.5, 0.25])
+    assert level_bands(search.study)["name"].tolist() == ["wide"]
+    assert regions_data(search.study)[["left", "right", "bottom", "top"]].to_numpy().tolist() == [[3.5, 5.5, 4.5, 10.5]]
+    points = search.ask()
+    search.tell(points, points["n"].to_numpy(dtype=float))
+    search.tell(search.ask(2), [1.0, 2.0])
+    assert level_bands(search.study)["name"].tolist() == ["wide", "near"]
+    assert '<td class="word">near</td>' in top_part(search.study)
+    assert "in 2 levels" in header_part(search.study, "under way")

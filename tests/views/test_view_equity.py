@@ -1,9 +1,9 @@
-from types import SimpleNamespace
-
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
+from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.errors import StudyError
 from mrtoolkit.views.equity import equity, equity_data
 
@@ -13,15 +13,19 @@ def over(values, bars):
     return xr.DataArray(np.asarray(values, dtype=float), dims="time", coords={"time": times})
 
 
+def account(equity, returns):
+    return Trial(params={}, metrics={}, trades=pd.DataFrame(), equity=equity, returns=returns, position=returns)
+
+
 def test_growth_starts_from_the_equity_before_the_first_bar(bars):
-    trial = SimpleNamespace(equity=over([110.0, 99.0, 121.0], bars), returns=over([0.1, -0.1, 121 / 99 - 1], bars))
+    trial = account(equity=over([110.0, 99.0, 121.0], bars), returns=over([0.1, -0.1, 121 / 99 - 1], bars))
     data = equity_data(trial)
     assert data["equity"].to_numpy() == pytest.approx([1.1, 0.99, 1.21])
     assert data["drawdown"].to_numpy() == pytest.approx([0.0, 0.1, 0.0])
 
 
 def test_a_loss_on_the_first_bar_is_a_drawdown(bars):
-    trial = SimpleNamespace(equity=over([90.0, 95.0], bars), returns=over([-0.1, 95 / 90 - 1], bars))
+    trial = account(equity=over([90.0, 95.0], bars), returns=over([-0.1, 95 / 90 - 1], bars))
     assert equity_data(trial)["drawdown"].to_numpy() == pytest.approx([0.1, 0.05])
 
 
@@ -42,7 +46,7 @@ def test_holding_the_bars_is_close_over_first_close(bars, trial):
 def test_a_gap_in_the_benchmark_carries_its_last_price(bars):
     part = bars.isel(time=slice(0, 4)).copy(deep=True)
     part["close"][:] = [10.0, np.nan, 12.0, np.nan]
-    trial = SimpleNamespace(equity=over(np.ones(4), bars), returns=over(np.zeros(4), bars))
+    trial = account(equity=over(np.ones(4), bars), returns=over(np.zeros(4), bars))
     assert equity_data(trial, part)["hold"].to_numpy().tolist() == [1.0, 1.0, 1.2, 1.2]
 
 

@@ -1,9 +1,8 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.search.region import Region
 from mrtoolkit.views.regions import points_data, regions, regions_data, zooms
 
 
@@ -16,8 +15,8 @@ def test_boxes_of_the_textbook_reach_half_a_step_beyond_the_outer_labels(study):
 
 def test_the_studys_own_regions_are_drawn_where_it_has_them(study_of):
     found = [
-        SimpleNamespace(level=1, index=0, bounds={"a": (2, 3), "b": (5, 6)}),
-        SimpleNamespace(level=1, index=1, bounds={"a": (8, 9), "b": (1, 2)}),
+        Region(centre={}, level=1, index=0, bounds={"a": (2, 3), "b": (5, 6)}),
+        Region(centre={}, level=1, index=1, bounds={"a": (8, 9), "b": (1, 2)}),
     ]
     a, b = [1, 9, 2, 3, 8, 9], [1, 9, 5, 6, 1, 2]
     study = study_of({"a": a, "b": b}, np.arange(6.0), [0, 0, 1, 1, 1, 1], regions=found)
@@ -35,7 +34,7 @@ def test_every_trial_is_a_point_at_its_parameters(study):
 
 
 def test_a_category_gives_a_box_round_its_place(study_of):
-    region = SimpleNamespace(level=0, index=0, bounds={"kind": ("sma", "sma"), "n": (1, 2)})
+    region = Region(centre={}, level=0, index=0, bounds={"kind": ("sma", "sma"), "n": (1, 2)})
     study = study_of({"kind": ["ema", "sma"], "n": [1, 2]}, [1, 2], [0, 0], regions=[region])
     box = regions_data(study, "kind", "n").iloc[0]
     assert (box["left"], box["right"]) == (0.6, 1.4)
@@ -55,7 +54,9 @@ def test_one_parameter_is_refused_with_what_to_draw_instead(study_of):
 def test_many_trials_are_thinned_and_the_title_says_so(study_of):
     rng = np.random.default_rng(0)
     count = 8_000
-    study = study_of({"a": rng.random(count), "b": rng.random(count)}, rng.random(count), np.zeros(count))
+    study = study_of(
+        {"a": rng.random(count).round(3), "b": rng.random(count).round(3)}, rng.random(count), np.zeros(count)
+    )
     plot = regions(study)
     assert plot.title.text == "8,000 trials, 5,000 of them drawn, coloured by sharpe"
     drawn = next(r for r in plot.renderers if "others" in r.data_source.data)

@@ -1,5 +1,4 @@
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,15 +84,12 @@ def test_an_overview_stacks_convergence_zoom_and_map(real):
     assert len(overview(real).children) == 3
 
 
-def test_markup_in_names_and_attributes_stays_text(study_of, bars_of, trial_of, tmp_path):
+def test_markup_in_names_and_attributes_stays_text(study_of, bars_of, tmp_path):
+    averages = mrt.choose(P.kind, {EVIL: mrt.ema(P.fast), "b": mrt.sma(P.fast)})
     bars = bars_of(source=EVIL, name=EVIL, licence=EVIL)
-    backtest = SimpleNamespace(
-        bars=bars, strategy=mrt.Strategy(entry=mrt.ema(P.fast) > 1.0), costs=mrt.Costs(), fill="next_open",
-        store=mrt.FeatureStore(), trial=lambda _: trial_of(bars), periods_per_year=252.0, risk_free=0.0,
-        to_dict=mrt.Backtest(bars, mrt.Strategy(entry=mrt.ema(5) > 1.0)).to_dict,
-    )  # fmt: skip
-    points = {"fast": [1, 2], EVIL: [EVIL, "b"]}
-    study = study_of(points, [1, 2], [0, 0], names=[EVIL], objective=EVIL, stopped=EVIL, backtest=backtest)
+    backtest = mrt.Backtest(bars, mrt.Strategy(entry=averages > 1.0))
+    points = {"fast": [2, 3], "kind": [EVIL, "b"]}
+    study = study_of(points, [1, 2], [0, 0], names=[EVIL], objective=EVIL, stopped=EVIL, evaluator=backtest)
     page = report(study, tmp_path / "evil.html", title=EVIL).read_text(encoding="utf-8")
     assert "<script>window.broken" not in page
     assert "<img" not in page
