@@ -149,5 +149,5 @@ def test_an_evaluator_that_lacks_something_is_told_what():
         def evaluate(self, points):
             raise Evaluates
 
-    with pytest.raises(StudyError, match="an evaluator without bars, evaluate_fresh, features, .*, to_dict; give"):
+    with pytest.raises(StudyError, match="an evaluator without bars, .*evaluate_fresh, features, .*, to_dict; give"):
         mrt.optimize(Half(), SPACE)

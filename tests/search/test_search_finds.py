@@ -97,6 +97,7 @@ def test_a_level_of_all_points_finds_what_a_plain_loop_finds(values, direction, 
 
 def _nothing_else():
     return {
+        "check": lambda self, frame: None,
         "evaluate_fresh": lambda self, frame: self.evaluate(frame),
         "features": lambda self, frame: frozenset(),
         "stale_features": lambda self, frame: (),
