@@ -87,5 +87,9 @@ def __getattr__(name: str) -> _Any:
     return module if name == "views" else getattr(module, name)
 
 
+_PARTS = {"TYPE_CHECKING", "backtest", "cli", "errors", "evaluation", "expressions", "features", "indicators", "search"}
+_PARTS |= {"statistics", "strategy"}  # the rooms of the house: what users type leaves them by their names
+
+
 def __dir__() -> list[str]:
-    return sorted(name for name in {*globals(), *_LAZY} if not name.startswith("_"))
+    return sorted(name for name in {*globals(), *_LAZY} - _PARTS if not name.startswith("_"))

@@ -23,6 +23,7 @@ from mrtoolkit.backtest.trial import Trial, make_trial
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.calendar import bars_per_year
 from mrtoolkit.data.fingerprint import fingerprint
+from mrtoolkit.errors import BarsError, StrategyError
 from mrtoolkit.evaluation import Evaluation
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Node
@@ -33,6 +34,7 @@ from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.strategy import Strategy
 
+_FAR_APART = 0.1  # of the measured bars
 _HOLD = Strategy(entry=close > 0, exit=close < 0)
 
 
@@ -107,6 +109,7 @@ class Backtest:
         self.periods_per_year = bars_per_year(self.bars) if periods_per_year is None else float(periods_per_year)
         self._plan = Plan(strategy=strategy, bars=self.bars, store=self.store)
         self._start = resolve_start(start, self.bars, self._plan)
+        self._fingerprint = fingerprint(self.bars)
         self._market = self._make_market()
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -224,6 +227,11 @@ class Backtest:
         StrategyError
             If a parameter is missing or unknown, or a value has no meaning.
         """
+        if not isinstance(params, Mapping):
+            raise StrategyError(
+                f"params is a {type(params).__name__}, but a trial needs one point as a mapping, "
+                "such as study.best.params."
+            )
         points = self._points(frame_of([dict(params)]))
         (signals,) = self._plan.signals(points)
         blocks = evaluate(self._market, signals)[0]
@@ -256,6 +264,22 @@ class Backtest:
         rows = [self._points(points.iloc[[k]]) for k in range(len(points))]
         blocks = [block_statistics(replace(self._plan, store=FeatureStore()), self._market, row) for row in rows]
         return self._evaluation(np.concatenate(blocks), computed=0)
+
+    def check(self, points: pd.DataFrame) -> None:
+        """Refuse points that cannot be run: a value that is no number, out of bounds, or too long for the history."""
+        self._plan.check(self._points(points))
+
+    def caution(self, points: pd.DataFrame) -> str | None:
+        """What makes these points hard to compare: first warm bars that lie far apart, when all bars are measured."""
+        warm = np.concatenate([signals.warm.max(axis=0) for signals in self._plan.signals(self._points(points))])
+        first, last = np.maximum([warm.min(), warm.max()], self._start)
+        measured = self.bars.sizes["time"] - self._start
+        if last - first <= _FAR_APART * measured:
+            return None
+        return (
+            f"the first warm bars of the points lie {last - first:,} of {measured:,} bars apart, so the slow ones are "
+            "measured over years in which they could not trade; give the backtest start=space to measure all alike."
+        )
 
     def features(self, points: pd.DataFrame) -> frozenset[str]:
         """Keys of the distinct features that the points use; computes nothing."""
@@ -305,7 +329,7 @@ class Backtest:
             "risk_free": self.risk_free,
             "blocks": self.n_blocks,
             "cash": self.cash,
-            "bars": fingerprint(self.bars),
+            "bars": self._fingerprint,
         }
 
     @classmethod
@@ -329,6 +353,11 @@ class Backtest:
         return f"Backtest({n:,} {frame} bars{assets}, {self.strategy!r}, {self.costs!r}, fill={self.fill!r})"
 
     def _points(self, frame: pd.DataFrame) -> Points:
+        if fingerprint(self.bars) != self._fingerprint:
+            raise BarsError(
+                "the bars were changed in place after the backtest was made, so its features and prices would not "
+                "belong together; make the backtest again, with bars that stay."
+            )
         return Points.from_frame(frame, self.params)
 
     def _evaluation(self, blocks: np.ndarray, *, computed: int) -> Evaluation:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from mrtoolkit.backtest.points import frame_of
+from mrtoolkit.backtest.points import as_request, frame_of
+from mrtoolkit.errors import StrategyError
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.expressions.objective import Objective
 
@@ -31,10 +31,19 @@ class ObjectiveFunction:
     objective: Objective
 
     def __call__(self, params: Mapping[str, Any]) -> float:
-        """The objective's value at one point."""
+        """The objective's value at one point.
+
+        Raises
+        ------
+        StrategyError
+            If `params` is no mapping, or lacks a parameter.
+        """
+        if not isinstance(params, Mapping):
+            raise StrategyError(f"params is a {type(params).__name__}, but one point is a mapping of names to values.")
         return float(self.batch(frame_of([dict(params)]))[0])
 
-    def batch(self, points: pd.DataFrame) -> np.ndarray:
-        """The objective's values at a table of points, (point,)."""
-        metrics = self.backtest.evaluate(points.reset_index(drop=True)).metrics
+    def batch(self, points: Any) -> np.ndarray:
+        """The objective's values at a table or list of points, (point,)."""
+        points = as_request(points).frame
+        metrics = self.backtest.evaluate(points).metrics
         return self.objective.values(metrics, len(points))

@@ -77,13 +77,21 @@ class Objective:
             found: Any = evaluate(self.rule, {name: metrics[name] for name in metrics_of(self.rule)})
         else:
             found = self.rule(xr.Dataset({name: ("trial", values) for name, values in metrics.items()}))
+            if isinstance(found, xr.Dataset):
+                self._refuse(found, n_trials)
         try:
-            return np.array(np.broadcast_to(np.asarray(found, dtype=np.float64), (n_trials,)))
+            values = np.array(found, dtype=np.float64)
         except (TypeError, ValueError):
-            raise StudyError(
-                f"the objective {self.text} gave {type(found).__name__} of shape {np.shape(found)} for {n_trials:,} "
-                "trials; give one number a trial."
-            ) from None
+            self._refuse(found, n_trials)
+        if values.shape != (n_trials,):
+            self._refuse(found, n_trials)
+        return values
+
+    def _refuse(self, found: Any, n_trials: int) -> NoReturn:
+        raise StudyError(
+            f"the objective {self.text} gave {type(found).__name__} of shape {getattr(found, 'shape', ())} "
+            f"for {n_trials:,} trials; give one number a trial."
+        )
 
 
 def check_metrics(what: str, node: Node, metrics: Sequence[str]) -> None:

@@ -33,13 +33,8 @@ class Operands:
         self.shape = (bars.sizes.get("asset", 1), bars.sizes["time"])
         operands = {id(operand): operand for node in nodes for operand in operands_of(node)}
         rows = {key: points.rows(operand.params) for key, operand in operands.items()}
-        bound = {
-            key: [bind(operand, points.values(int(i), operand.params)) for i in rows[key][0]]
-            for key, operand in operands.items()
-        }
+        bound = {key: bound_rows(operand, points, rows[key][0], self.shape[1]) for key, operand in operands.items()}
         wanted = {id(node): node for each in bound.values() for node in each if not isinstance(node, Constant)}
-        for node in wanted.values():
-            _check_history(node, self.shape[1])
         arrays = dict(zip(wanted, store.fetch(bars, list(wanted.values())), strict=True))
         first = {key: _first_bars(array) for key, array in arrays.items()}
         always = np.zeros(self.shape[0], dtype=np.int64)
@@ -63,6 +58,26 @@ class Operands:
         """The first bar at which an operand has had a value, (asset, point)."""
         _, warm, index = self._rows[id(node)]
         return np.asarray(warm[:, index])
+
+
+def bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> list[Node]:
+    """An operand with the values of each of some points in the place of its parameters.
+
+    Raises
+    ------
+    StrategyError
+        If a value is no number where one is needed, or an indicator has no value within the history.
+    """
+    bound = [bind(operand, points.values(int(i), operand.params)) for i in rows]
+    for node in bound:
+        for call in calls_of(node):
+            _check_call(call, n_bars)
+        if isinstance(node, Constant) and isinstance(node.value, (str, bool)):
+            raise StrategyError(
+                f"a comparison or a setting needs a number, but a point gives it {node.value!r}; "
+                "give the parameter numbers."
+            )
+    return bound
 
 
 def operands_of(node: Node) -> list[Node]:
@@ -91,11 +106,14 @@ def _first_bars(array: np.ndarray) -> np.ndarray:
     return np.array([first_value(row) for row in array], dtype=np.int64)
 
 
-def _check_history(node: Node, n_bars: int) -> None:
-    for call in calls_of(node):
-        warmup = indicator_of(call).warmup_of([number_of(argument) for argument in call.arguments])
-        if warmup >= n_bars:
-            raise StrategyError(
-                f"{call.key} has its first value after {warmup:,} bars, but there are {n_bars:,}; "
-                "shorten its lookback or give a longer history."
-            )
+def _check_call(call: Call, n_bars: int) -> None:
+    spec = indicator_of(call)
+    values = [argument.value if isinstance(argument, Constant) else None for argument in call.arguments]
+    for parameter, value in zip(spec.parameters, values, strict=True):
+        parameter.check(value, spec.name)
+    warmup = spec.warmup_of([float(value) for value in values if value is not None])
+    if warmup >= n_bars:
+        raise StrategyError(
+            f"{call.key} has its first value after {warmup:,} bars, but there are {n_bars:,}; "
+            "shorten its lookback or give a longer history."
+        )

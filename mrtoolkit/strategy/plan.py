@@ -15,9 +15,9 @@ from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import without_output
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.batch import Batch
-from mrtoolkit.strategy.operands import Operands, calls_of, operands_of
+from mrtoolkit.strategy.operands import Operands, bound_rows, calls_of, operands_of
 from mrtoolkit.strategy.points import Points
-from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, structural_params
+from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, check_setting, structural_params
 
 _SPAN_BYTES = 256 * 2**20
 _SLICE_BYTES = 64 * 2**20
@@ -91,6 +91,23 @@ class Plan:
                 step = min(self._slice_length(nodes), -(-len(chosen) // (at_least if worth else 1)))
                 places = [np.arange(a, min(a + step, len(chosen))) for a in range(0, len(chosen), step)]
                 yield [partial(self._slice, operands, span_points, chosen, place, nodes) for place in places]
+
+    def check(self, points: Points) -> None:
+        """Refuse points that cannot be run; computes nothing.
+
+        Raises
+        ------
+        StrategyError, IndicatorError, ExpressionError
+            Naming the value, what is allowed, and what to do.
+        """
+        for positions, nodes in self._groups(points):
+            group = points.take(positions)
+            for name, node in nodes.items():
+                for operand in operands_of(node):
+                    rows, _ = group.rows(operand.params)
+                    for bound in bound_rows(operand, group, rows, self.bars.sizes["time"]):
+                        if name in SETTINGS and isinstance(bound, Constant):
+                            check_setting(name, bound.value)
 
     def calls(self, points: Points) -> list[Call]:
         """The distinct indicator calls that the points use, with their values; computes nothing."""

@@ -24,7 +24,7 @@ class Strategy:
 
     Parameters
     ----------
-    entry, exit : condition
+    entry, exit : condition, or its text
         Of a long position. Rules are states, not edges: it is held from the first close at which `entry & ~exit`
         to the first at which `exit`. No exit means `~entry`.
     short_entry, short_exit : condition, optional
@@ -166,7 +166,11 @@ class Strategy:
 
 
 def _as_rule(name: str, value: Any) -> Node:
-    node = as_node(value)
+    if isinstance(value, bool):
+        raise StrategyError(
+            f"{name} is {value}, but it must be a condition of the bars, as in mrt.close > mrt.sma(20)."
+        )
+    node = parse(value) if isinstance(value, str) else as_node(value)
     _check_leaves(name, node)
     if not node.is_condition or isinstance(node, Constant):
         raise StrategyError(
@@ -176,7 +180,7 @@ def _as_rule(name: str, value: Any) -> Node:
 
 
 def _as_setting(name: str, value: Any) -> Node:
-    node = as_node(value)
+    node = parse(value) if isinstance(value, str) else as_node(value)
     _check_leaves(name, node)
     if node.is_condition:
         raise StrategyError(
@@ -218,8 +222,8 @@ def check_setting(name: str, value: object) -> None:
         raise StrategyError(f"{name} is {value}, but it must be above 0; {cure}.")
     if name in ("stop_loss", "trailing_stop") and number >= 1.0:
         raise StrategyError(f"{name} is {value}, but it is a fraction of the price below 1; write 0.05 for 5 percent.")
-    if name == "max_bars" and number < 1.0:
-        raise StrategyError(f"max_bars is {value}, but it is a number of bars, at least 1.")
+    if name == "max_bars" and number != int(number):
+        raise StrategyError(f"max_bars is {value}, but it counts bars; give a whole number.")
 
 
 def _is_event(rule: Node) -> bool:

@@ -179,3 +179,31 @@ def test_condition_that_rules_share_is_computed_once(monkeypatch):
     strategy = mrt.Strategy(entry=above & (mrt.rsi(14) < 70), exit=above & (mrt.rsi(14) >= 80))
     make(strategy=strategy).run({"fast": [5, 10], "slow": [30, 40]})
     assert len(compared) == 4
+
+
+def test_bars_changed_in_place_are_noticed():
+    bars = mrt.data.simulate(bars=300, seed=0).copy(deep=True)
+    backtest = make(bars)
+    backtest.run({"fast": 5, "slow": 20, "stop": None})
+    bars["close"].values[100] *= 1.0001
+    with pytest.raises(mrt.BarsError, match="changed in place"):
+        backtest.run({"fast": 5, "slow": 20, "stop": None})
+
+
+def test_points_that_cannot_be_compared_are_pointed_out():
+    backtest = make()
+    far = pd.DataFrame({"fast": [5, 5], "slow": [20, 200], "stop": [0.1, 0.1]})
+    assert "180 of 600 bars apart" in backtest.caution(far)
+    assert backtest.caution(far.assign(slow=[20, 40])) is None
+
+
+def test_rules_may_be_text():
+    text = mrt.Strategy(entry="ema(P.fast) > ema(P.slow)", stop_loss="2 * atr(14) / close")
+    assert text == mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow), stop_loss=2 * mrt.atr(14) / mrt.close)
+
+
+def test_callable_objective_gives_one_number_a_trial():
+    point = {"fast": 5, "slow": 30, "stop": None}
+    for wrong in (lambda m: float(m.sharpe.max()), lambda m: m, lambda m: "high"):
+        with pytest.raises(mrt.StudyError, match="give one number a trial"):
+            make().evaluator(wrong)(point)

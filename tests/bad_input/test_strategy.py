@@ -19,6 +19,8 @@ STRATEGIES = {
     "stop 1": (dict(entry=CROSS, stop_loss=1), "stop_loss is 1, but it is a fraction of the price below 1; write 0.05"),
     "trailing 5": (dict(entry=CROSS, trailing_stop=5), "trailing_stop is 5, but it is a fraction of the price below 1"),
     "target 0": (dict(entry=CROSS, take_profit=0.0), "take_profit is 0, but it must be above 0"),
+    "half a bar": (dict(entry=CROSS, max_bars=1.5), "max_bars is 1.5, but it counts bars; give a whole number"),
+    "flag as rule": (dict(entry=True), "entry is True, but it must be a condition of the bars"),
     "no bars": (dict(entry=CROSS, max_bars=0), "max_bars is 0, but it must be above 0"),
     "side": (
         dict(entry=CROSS, side="shrot"),
@@ -92,6 +94,9 @@ def test_backtest_setting_without_meaning_is_refused(words, message):
         ({"fast": range(2, 40_000), "slow": range(2, 30_000)}, mrt.StrategyError, "1,199,860,004 points"),
         ({"fast": 5, "slow": 400}, mrt.StrategyError, "ema(400) has its first value after 399 bars, but there are 120"),
         ({"fast": 5, "slow": -3}, mrt.IndicatorError, "lookback"),
+        ({"fast": True, "slow": 30}, mrt.IndicatorError, "lookback is True"),
+        ({"fast": "a", "slow": 30}, mrt.IndicatorError, "lookback is 'a'"),
+        ({"fast": None, "slow": 30}, mrt.IndicatorError, "lookback is None"),
         ([1, 2], mrt.StrategyError, "points are list, but must be a grid"),
     ],
 )
@@ -130,3 +135,17 @@ def test_start_of_something_else_is_refused():
     for start in (BARS["time"][100], mrt.Space(fast=mrt.Integer(5, 10))):
         with pytest.raises(mrt.StrategyError, match="start is"):
             mrt.Backtest(BARS, mrt.Strategy(entry=CROSS), start=start, store=mrt.FeatureStore())
+
+
+def test_text_where_a_stop_needs_a_number_is_refused():
+    backtest = mrt.Backtest(BARS, mrt.Strategy(entry=CROSS, stop_loss=P.stop), store=mrt.FeatureStore())
+    with pytest.raises(mrt.StrategyError, match="needs a number, but a point gives it 'a'"):
+        backtest.run({"fast": 5, "slow": 20, "stop": ["a", 0.1]})
+
+
+def test_trial_without_a_point_is_refused():
+    backtest = mrt.Backtest(BARS, mrt.Strategy(entry=CROSS), store=mrt.FeatureStore())
+    with pytest.raises(mrt.StrategyError, match="params is a NoneType"):
+        backtest.trial(None)
+    with pytest.raises(mrt.StrategyError, match="params is a NoneType"):
+        backtest.evaluator("sharpe")(None)
