@@ -121,12 +121,12 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, trades):
         if t < start:
             continue
         close = closes[t]
-        mark = close if close == close else mark
         if quiet and not signals[t] & awaited:
-            now = cash + position * mark
+            now = cash + position * close
             if now > 0.0:
                 equity[t] = now
                 continue
+        mark = close if close == close else mark
 
         # the open: orders given at the close before
         if (leaving or side != 0.0) and not at_close:
@@ -197,7 +197,7 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, trades):
             quiet = calm and not watched and longest == np.inf and not carried
 
     if position != 0.0:  # still open at the last known close
-        end_trade(trades[n_trades], now, end - 1, mark, 0.0, END)
+        end_trade(trades[n_trades], now, end - 1, closes[end - 1], 0.0, END)
         n_trades += 1
     equity[max(start, end) :] = now
     return n_trades
