@@ -83,7 +83,7 @@ def check_time(time: np.ndarray, zone: str) -> None:
             f"time stamps are not in order: {int((steps < 0).sum()):,} of {time.size:,} bars come before the bar "
             "above them, "
             f"first {axes.at(position)} (row {position + 1:,}, after {axes.at(position - 1)}); "
-            "sort them by time (frame.sort_values or bars.sortby('time'))."
+            "sort the rows by time (frame.sort_values in pandas, bars.sortby('time') in xarray)."
         )
     position = int((steps == 0).argmax())
     raise BarsError(
@@ -131,35 +131,41 @@ def check_prices(columns: Mapping[str, np.ndarray], axes: Axes, *, missing: str)
             _check_further(name, columns[name], axes)
     _check_missing(checked, axes, missing)
     high, low = checked["high"], checked["low"]
-    _refuse(high < low, "'high' is below 'low'", axes)
+    _refuse(high < low, "'high' is below 'low'", "frame['high'] >= frame['low']", axes)
     for name in ("open", "close"):
         price = checked[name]
         if (price > high).any():
-            _refuse(price > high * (1 + ROUNDING), f"'{name}' is above 'high'", axes)
+            good = f"frame['{name}'] <= frame['high']"
+            _refuse(price > high * (1 + ROUNDING), f"'{name}' is above 'high'", good, axes)
             high = checked["high"] = np.fmax(high, price)
         if (price < low).any():
-            _refuse(price < low * (1 - ROUNDING), f"'{name}' is below 'low'", axes)
+            good = f"frame['{name}'] >= frame['low']"
+            _refuse(price < low * (1 - ROUNDING), f"'{name}' is below 'low'", good, axes)
             low = checked["low"] = np.fmin(low, price)
     return checked
 
 
-def _refuse(bad: np.ndarray, what: str, axes: Axes) -> None:
+def _refuse(bad: np.ndarray, what: str, good: str, axes: Axes) -> None:
+    """Raise where any bar is bad; `good` is the condition, in pandas, of the rows to keep."""
     if bad.any():
-        raise BarsError(f"{what} {axes.found(bad)}; repair the source or drop these bars (bars.sel(time=~bad)).")
+        raise BarsError(
+            f"{what} {axes.found(bad)}; repair the source, or keep the other rows alone: read the table by pandas "
+            f"as `frame` and give frame[{good}]."
+        )
 
 
 def _check_price(name: str, values: np.ndarray, axes: Axes) -> None:
     if values.min() > 0 and values.max() < np.inf:
         return
-    _refuse(values < 0, f"'{name}' is negative", axes)
-    _refuse(values == 0, f"'{name}' is zero", axes)
-    _refuse(np.isinf(values), f"'{name}' is infinite", axes)
+    _refuse(values < 0, f"'{name}' is negative", f"frame['{name}'] > 0", axes)
+    _refuse(values == 0, f"'{name}' is zero", f"frame['{name}'] > 0", axes)
+    _refuse(np.isinf(values), f"'{name}' is infinite", f"frame['{name}'].abs() < float('inf')", axes)
 
 
 def _check_further(name: str, values: np.ndarray, axes: Axes) -> None:
-    _refuse(np.isinf(values), f"'{name}' is infinite", axes)
+    _refuse(np.isinf(values), f"'{name}' is infinite", f"frame['{name}'].abs() != float('inf')", axes)
     if name == "volume":
-        _refuse(values < 0, "'volume' is negative", axes)
+        _refuse(values < 0, "'volume' is negative", "~(frame['volume'] < 0)", axes)
 
 
 def _check_missing(columns: Mapping[str, np.ndarray], axes: Axes, missing: str) -> None:
@@ -182,8 +188,8 @@ def _check_missing(columns: Mapping[str, np.ndarray], axes: Axes, missing: str) 
         bad = mask & inside
         if bad.any():
             raise BarsError(
-                f"'{name}' is missing (NaN) {axes.found(bad)}; repair the source, drop these bars, or allow them "
-                "with missing='allow'."
+                f"'{name}' is missing (NaN) {axes.found(bad)}; repair the source, drop these rows "
+                f"(frame.dropna(subset=['{name}']) in pandas), or allow them with missing='allow'."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ TIME_NAMES: tuple[str, ...] = (
 )
 TIME_NAMES += ("index", "level_0", "trade_date", "tradedate", "t", "dt")
 _TIMES_NOT_INPUTS = {*TIME_NAMES, "close_time", "closetime", "ignore", "unix_timestamp", "unnamed_0"}
+_SLIP = 0.75  # of difflib's ratio: "clse" and "opne" have more, "vol" for a volatility and "log" less
 ASSET_NAMES = ("ticker", "symbol", "asset", "instrument", "code", "tic")
 
 
@@ -60,8 +62,10 @@ def plain_name(name: object) -> str:
     return re.sub(r"[^0-9a-z]+", "_", text.lower()).strip("_")
 
 
-def find_column(wanted: str, names: Sequence[str], option: str) -> int:
+def find_column(wanted: str, names: Sequence[str], option: str, *, near: Sequence[str] | None = None) -> int:
     """Return the position of the column that a user named: as written, else in any case.
+
+    `near` are the columns that it may have meant; all of them where it is not given.
 
     Raises
     ------
@@ -73,8 +77,9 @@ def find_column(wanted: str, names: Sequence[str], option: str) -> int:
         if found:
             return found[0]
     raise BarsError(
-        f"{option} names the column {wanted!r}, and there is none{nearest(wanted, names)}; the columns are "
-        f"{_listed(names)}."
+        f"{option} names the column {wanted!r}, and there is none"
+        f"{nearest(wanted, names if near is None else near)}; the columns "
+        f"are {_listed(names)}."
     )
 
 
@@ -102,9 +107,11 @@ def choose_columns(
     numeric : sequence of bool
         Whether a column holds numbers.
     """
-    positions = {name: find_column(source, names, "columns=") for name, source in _checked_choice(columns).items()}
     plain = [plain_name(name) for name in names]
     free = [place for place in range(len(names)) if place not in taken]
+    near = [names[place] for place in free if plain[place] not in _TIMES_NOT_INPUTS]
+    choice = checked_choice(columns)
+    positions = {name: find_column(source, names, "columns=", near=near) for name, source in choice.items()}
     adjusted_by = None
     if "close" not in positions:
         adjusted = _first(_ADJUSTED, plain, free)
@@ -119,7 +126,7 @@ def choose_columns(
             found = _first(_NAMES[name], plain, free) if found is None else found
             if found is not None:
                 positions[name] = found
-    _check_all_found(positions, names)
+    _check_all_found(positions, names, near)
     used = {*positions.values(), *taken, *([adjusted_by] if adjusted_by is not None else [])}
     for place in free:
         if place not in used and numeric[place] and plain[place] and plain[place] not in _TIMES_NOT_INPUTS:
@@ -129,7 +136,8 @@ def choose_columns(
     )
 
 
-def _checked_choice(columns: Mapping[str, str] | None) -> dict[str, str]:
+def checked_choice(columns: Mapping[str, str] | None) -> dict[str, str]:
+    """Return what a user gave as columns=, or refuse it: no mapping, a reserved name, a misspelt price."""
     if columns is None:
         return {}
     if not isinstance(columns, Mapping):
@@ -143,7 +151,25 @@ def _checked_choice(columns: Mapping[str, str] | None) -> dict[str, str]:
             f"columns= cannot set {wrong[0]!r}, which is not a column of bars; name times with time= and assets with "
             "asset=."
         )
+    for name in map(str, columns):
+        if meant := _misspelt(name):
+            raise BarsError(
+                f"columns= sets {name!r}, which would be a further input beside the prices (did you mean {meant!r}?); "
+                f"write columns={{{meant!r}: ...}}, or give the input a name less like it."
+            )
     return {str(name): str(source) for name, source in columns.items()}
+
+
+def _misspelt(name: str) -> str | None:
+    """Return the price or volume that `name` is a slip of; `close_2`, `flow` and `adj_close` are none."""
+    for known in _NAMES:
+        if name == known or re.fullmatch(f"{known}[_0-9].*", name):
+            return None
+    lower = name.strip().lower()
+    for known in _NAMES:
+        if lower[:1] == known[0] and difflib.SequenceMatcher(None, lower, known).ratio() >= _SLIP:
+            return known
+    return None
 
 
 def _first(wanted: Sequence[str], plain: Sequence[str], free: Sequence[int]) -> int | None:
@@ -156,7 +182,7 @@ def _first(wanted: Sequence[str], plain: Sequence[str], free: Sequence[int]) -> 
     return None
 
 
-def _check_all_found(positions: Mapping[str, int], names: Sequence[str]) -> None:
+def _check_all_found(positions: Mapping[str, int], names: Sequence[str], near: Sequence[str]) -> None:
     absent = [name for name in PRICES if name not in positions]
     if not absent:
         return
@@ -168,7 +194,7 @@ def _check_all_found(positions: Mapping[str, int], names: Sequence[str]) -> None
     else:
         cure = f"name {'it' if len(absent) == 1 else 'them'} with columns={{{first!r}: '...'}}"
     raise BarsError(
-        f"there is no column for {_listed(absent)}{nearest(first, names)}; the columns are {_listed(names)}; {cure}."
+        f"there is no column for {_listed(absent)}{nearest(first, near)}; the columns are {_listed(names)}; {cure}."
     )
 
 

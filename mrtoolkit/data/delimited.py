@@ -20,6 +20,7 @@ _HEAD_BYTES = 65_536
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 _STARTS_AS_TIME = re.compile(r"\d{4,}([-./]\d|$)|\d{8} \d{4,6}$|\d{1,2}[-./]\d{1,2}[-./]\d{4}|\d{9,}")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?")
+_WEB_PAGE = re.compile(r"\s*(<!doctype\s+html|<html\b|<head\b|<\?xml\b)", re.IGNORECASE)
 _BINANCE = [
     "open_time",
     "open",
@@ -57,7 +58,7 @@ def read_delimited(path: Path) -> pd.DataFrame:
     Raises
     ------
     BarsError
-        If the file is empty or a row has another number of values than the first.
+        If the file is empty, is a web page, or a row has another number of values than the first.
     """
     content = _content(path)
     encoding, skip = _encoding(content[:_HEAD_BYTES])
@@ -65,6 +66,11 @@ def read_delimited(path: Path) -> pd.DataFrame:
     lines = [line for line in head.splitlines() if line.strip()]
     if not lines:
         raise BarsError("the file is empty: there are no bars in it; write a header line and at least 2 bars.")
+    if _WEB_PAGE.match(lines[0]):
+        raise BarsError(
+            f"the file seems to be a web page and not a table of prices: it begins with {lines[0].strip()[:40]!r}; "
+            "open it in a browser to see what the site says (often that one must log in), and save the data itself."
+        )
     if _is_yfinance(lines):
         return _read_two_levels(content, encoding)
     form = _form(lines[:50], encoding)

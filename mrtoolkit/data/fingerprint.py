@@ -16,6 +16,9 @@ from mrtoolkit.data.inputs import input_values
 BLOCK_BARS = 65_536
 _DIGEST_BYTES = 16
 _FORMAT = 1
+# Of the guard: a random odd number a position of a block.
+_WEIGHTS = np.random.default_rng(0).integers(0, 2**63, BLOCK_BARS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_HALF = np.uint64(32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,8 @@ _lock = threading.Lock()
 def fingerprint(bars: xr.Dataset) -> str:
     """Return 32 hexadecimal digits that name the content of bars: times, time zone, assets, columns and every value.
 
-    Names and other attributes do not count, nor does the order of the columns. Known bars cost one sum over their
-    values (it notices a value that was changed in place), new ones a BLAKE2b digest of 16 bytes.
+    Names and other attributes do not count, nor does the order of the columns. Known bars cost one weighted sum over
+    their values (it notices values that were changed or moved in place), new ones a BLAKE2b digest of 16 bytes.
 
     Examples
     --------
@@ -102,7 +105,21 @@ def _digest_blocks(bars: xr.Dataset) -> tuple[str, ...]:
 
 
 def _guard(bars: xr.Dataset) -> tuple[object, ...]:
-    # The sum of the bit patterns, modulo 2**64: any one value changed in place changes it. 15 us a column at 50,000
-    # bars.
-    sums = [int(input_values(bars, name).view(np.uint64).sum(dtype=np.uint64)) for name in _names(bars)]
-    return (_header(bars), tuple(bars.sizes.items()), int(bars.variables["time"].values.view(np.int64).sum()), *sums)
+    # 55 us a column at 50,000 bars, where a plain sum costs 5 and does not see that a column was reversed.
+    time = _weighted_sum(np.ascontiguousarray(bars.variables["time"].values))
+    sums = [_weighted_sum(input_values(bars, name).reshape(-1)) for name in _names(bars)]
+    return (_header(bars), tuple(bars.sizes.items()), time, *sums)
+
+
+def _weighted_sum(values: np.ndarray) -> int:
+    """Sum of the bit patterns times a weight a position, modulo 2**64.
+
+    The upper half of a pattern is folded onto the lower one: those of round numbers end in 40 and more zeros, so that
+    of their products with the weights, and of what tells two such sums apart, only few bits would be left.
+    """
+    total, bits = 0, values.view(np.uint64)
+    for start in range(0, bits.size, BLOCK_BARS):
+        block = bits[start : start + BLOCK_BARS]
+        block = block ^ (block >> _HALF)
+        total = (total * 0x9E3779B97F4A7C15 + int(np.dot(block, _WEIGHTS[: block.size]))) % 2**64
+    return total

@@ -14,7 +14,7 @@ import xarray as xr
 from mrtoolkit.data.assemble import MISSING, STAMPS
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.checks import check_time
-from mrtoolkit.data.columns import find_column
+from mrtoolkit.data.columns import checked_choice, find_column
 from mrtoolkit.data.delimited import read_delimited
 from mrtoolkit.data.pandas_frames import bars_from_frame
 from mrtoolkit.data.stamps import check_zone, opening_times, to_utc, wall_clock
@@ -74,6 +74,11 @@ def read_bars(
     check_choice("missing", missing, MISSING, BarsError)
     check_choice("stamp", stamp, STAMPS, BarsError)
     options = ReadOptions(columns=columns, time=time, tz=tz, stamp=stamp, asset=asset, missing=missing)
+    if not isinstance(path, str | PathLike):
+        raise BarsError(
+            f"read_bars got {'None' if path is None else f'a {type(path).__name__}'} as its path; give the path of a "
+            "file, such as 'prices.csv' (tables in memory are taken by mrt.data.from_pandas)."
+        )
     file = Path(path)
     kind = _kind(file)
     attrs = {"source": file.name}
@@ -144,7 +149,7 @@ def _read_zarr(folder: Path, options: ReadOptions) -> xr.Dataset:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise BarsError(f"the Zarr group cannot be read: {reason}; write bars with bars.to_zarr(folder).") from None
     names = [str(name) for name in stored.variables]
-    chosen = {find_column(source, names, "columns="): name for name, source in (options.columns or {}).items()}
+    chosen = {find_column(source, names, "columns="): name for name, source in checked_choice(options.columns).items()}
     if options.time is not None:
         chosen[find_column(options.time, names, "time=")] = "time"
     renamed = stored.rename({names[place]: name for place, name in chosen.items() if names[place] != name})

@@ -7,11 +7,12 @@ from typing import Any, Self
 
 from mrtoolkit.errors import ExpressionError
 from mrtoolkit.expressions.interning import Interned
+from mrtoolkit.expressions.no_operators import NoOperators
 from mrtoolkit.expressions.operators import ATOM, COMPARE, FUNCTIONS, OPERANDS, POWER, PRECEDENCE, UNARY
 from mrtoolkit.expressions.scalars import Scalar, canonical, member_text, scalar_text
 
 
-class Node(Interned):
+class Node(NoOperators, Interned):
     """An immutable part of a rule: a number a bar, or a condition (true or false) a bar.
 
     Python's operators build further nodes: `+ - * / ** abs` over numbers, `> >= < <= == !=` compare them, `& | ~` join
@@ -381,7 +382,8 @@ def _check_periods(operand: Node, periods: Node) -> None:
         allowed = type(count) is int and count > 0
         if type(count) is int and count < 0:
             raise ExpressionError(
-                f"{operand.key}.shift({count}) looks {-count:,} bars ahead; shift by 0 or more, as in .shift({-count})."
+                f"{operand.key}.shift({count}) looks {-count:,} bar{'' if count == -1 else 's'} ahead; "
+                f"shift by 0 or more, as in .shift({-count})."
             )
     else:
         allowed = not (periods.is_series or periods.is_condition or periods.is_list)

@@ -67,7 +67,8 @@ def _not_a_scalar(value: object) -> str:
     home = kind.__module__.partition(".")[0]
     if home in {"pandas", "xarray", "numpy", "polars", "dask", "pyarrow"}:
         return (
-            f"an operand is a {home} {kind.__name__}, but a rule is made of nodes and numbers; write mrt.close or "
+            f"an operand is {'an' if home == 'xarray' else 'a'} {home} {kind.__name__}, but a rule is made of "
+            f"nodes and numbers; write mrt.close or "
             f"mrt.input('name') for a column and give the data itself to mrt.Backtest(bars, strategy)."
         )
     return (

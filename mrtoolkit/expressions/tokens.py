@@ -83,5 +83,10 @@ def shortened(text: str) -> str:
 def _unknown(character: str) -> tuple[str, str]:
     if character in "\"'":
         return "the quoted text has no end", f"close it by {character}, and write a new line inside as \\n"
-    cures = {"^": "write a ** b for a power", "%": "there is no remainder", "!": "write ~ for not", "@": "leave it out"}
+    cures = {
+        "^": "write a ** b for a power",
+        "%": "compute a remainder in an @mrt.indicator",
+        "!": "write ~ for not",
+        "@": "leave it out",
+    }
     return f"{character!r} is no part of a rule", cures.get(character, "leave it out")

@@ -91,12 +91,14 @@ def read_chunk(path: Path, chunks: Sequence[int], dtype: str) -> np.ndarray:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DamagedChunkError(f"{path.name} cannot be read: {error}") from error
+        raise DamagedChunkError(f"its chunk {_place(path)} cannot be read: {error.strerror or error}") from error
     values = np.frombuffer(data, dtype="u1")
     if len(data) != 8 * int(np.prod(chunks)) + 4:
-        raise DamagedChunkError(f"{path.name} has {len(data):,} bytes")
+        raise DamagedChunkError(
+            f"its chunk {_place(path)} has {len(data):,} bytes, not {8 * int(np.prod(chunks)) + 4:,}"
+        )
     if google_crc32c.value(values[:-4]) != int.from_bytes(data[-4:], "little"):
-        raise DamagedChunkError(f"{path.name} fails its checksum")
+        raise DamagedChunkError(f"its chunk {_place(path)} fails its checksum")
     return np.frombuffer(data, dtype=_DTYPES[dtype], count=(len(data) - 4) // 8).reshape(chunks)
 
 
@@ -118,6 +120,13 @@ def write_whole(path: Path, *parts: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def _place(path: Path) -> str:
+    """`ema/c/0/0`: an array's name and what follows."""
+    parts = path.parts
+    start = max((k for k, part in enumerate(parts) if part == "c"), default=1) - 1
+    return "/".join(parts[max(0, start) :])
 
 
 def _encode_strings(texts: Sequence[str], n: int) -> bytes:

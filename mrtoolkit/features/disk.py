@@ -19,7 +19,7 @@ import json
 import shutil
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._commits: dict[Path, Commit] = {}
+        self._told: set[Hashable] = set()
         _check_is_store(path)
 
     def commit(self, data: str, family: Family) -> Commit | None:
@@ -126,6 +127,12 @@ class Disk:
             if now is not None and labels in now.slots:
                 _write_row(now.path, axes, commit.family, now.slots[labels], row)
 
+    def tell_damage(self, what: Hashable, message: str, *, stacklevel: int) -> None:
+        """Warn of a damaged feature or family, once for each `what`."""
+        if what not in self._told:
+            self._told.add(what)
+            warnings.warn(message, DamagedFeatureWarning, stacklevel=stacklevel)
+
     def _commit_in(self, folder: Path) -> Commit | None:
         signature = signature_of(folder)
         if signature is None:
@@ -136,8 +143,12 @@ class Disk:
         try:
             commit = read_commit(folder, signature)
         except DamagedChunkError as error:
-            message = f"the family {folder.name} of the feature store {self.path} is damaged ({error}): it is not used."
-            warnings.warn(message, DamagedFeatureWarning, stacklevel=5)
+            name = folder.name.partition("@")[0]
+            message = (
+                f"the features {name!r} in {folder} are damaged ({error}); they are not used, and computed again where "
+                "they are asked for."
+            )
+            self.tell_damage((folder, signature), message, stacklevel=6)
             return None
         self._commits[folder] = commit
         return commit

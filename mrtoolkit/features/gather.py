@@ -20,9 +20,11 @@ from mrtoolkit.features.commit import Commit
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.evaluate import Value, apply, compute_rows, parameters_of, series
 from mrtoolkit.features.family import Axes, Labels
-from mrtoolkit.features.faults import DamagedFeatureWarning, StoreWriteWarning
+from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
 from mrtoolkit.features.memory import ByteLRU
+from mrtoolkit.indicators.look_ahead import check_on_bars
+from mrtoolkit.indicators.registry import is_built_in
 from mrtoolkit.indicators.spec import Indicator
 
 
@@ -134,6 +136,8 @@ class Gather:
         start = time.perf_counter()
         rows = list(compute_rows(spec, sources, parameters, self.axes.shape))
         cost = (time.perf_counter() - start) * 1e9 / (len(rows) * math.prod(self.axes.shape))
+        if not is_built_in(spec.name):
+            _check_look_ahead(spec, sources, parameters, rows)
         self.costs[family.folder] = min(cost, self.costs.get(family.folder, math.inf))
         for call, values in zip(calls, rows, strict=True):
             key = feature_key(self.axes.fingerprint, call)
@@ -155,7 +159,7 @@ class Gather:
                 f"the stored feature {key.text} is damaged ({error}) in {commit.path}; "
                 "it was not used and is computed again."
             )
-            warnings.warn(message, DamagedFeatureWarning, stacklevel=4)
+            disk.tell_damage((commit.path, commit.signature, labels), message, stacklevel=5)
             self.damaged[key] = (commit, labels)
             return None
         return values if family.outputs else values[0]
@@ -169,6 +173,19 @@ class Gather:
         except OSError as error:
             message = f"the damaged feature {key.text} could not be written again ({error}); it stays in memory."
             warnings.warn(message, StoreWriteWarning, stacklevel=4)
+
+
+def _check_look_ahead(
+    spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray, rows: Sequence[np.ndarray]
+) -> None:
+    """Refuse a user's indicator that looks ahead on these bars, before any of its values is kept.
+
+    For the first and the last of the parameters and the first asset alone: two calls over two thirds of the bars, where
+    a batch takes one a set of parameters and an asset.
+    """
+    for k in sorted({0, len(rows) - 1}):
+        result = rows[k][:, 0] if spec.outputs else rows[k][:1]
+        check_on_bars(spec, [source[0] for source in sources], parameters[k].tolist(), result)
 
 
 def _warm(spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from threading import RLock
 from typing import Literal
@@ -28,6 +29,7 @@ from mrtoolkit.features.key import FeatureKey, check_concrete, family_of, featur
 from mrtoolkit.features.labelled import Column, family_dataset, feature_matrix, features_dataset
 from mrtoolkit.features.opening import open_family
 from mrtoolkit.features.sizes import check_fits, parse_size
+from mrtoolkit.features.too_short import check_long_enough
 from mrtoolkit.features.wanted import Wanted, known_to, named, wanted_by
 from mrtoolkit.features.writing import write_dataset, write_rows
 
@@ -65,6 +67,11 @@ class FeatureStore:
         self, path: str | Path | None = None, *, memory: str | int = "256 MiB", persist: Persist = "always"
     ) -> None:
         check_choice("persist", persist, ("always", "auto", "never"), StoreError)
+        if path is not None and not isinstance(path, str | PathLike):
+            raise StoreError(
+                f"the path of a FeatureStore is {path!r} ({type(path).__name__}), but must be that of a folder, as in "
+                "'features.zarr'; leave it out for memory alone (memory='256 MiB' limits that)."
+            )
         self._memory: Memory = Memory(parse_size(memory))
         self._disk = None if path is None else Disk(Path(path).expanduser().absolute())
         self._persist = persist
@@ -117,9 +124,12 @@ class FeatureStore:
         ------
         StoreError
             If `node` is a condition or has open parameters.
+        IndicatorError
+            If the bars are no more than an indicator's warm-up, so that it would have no value at all.
         """
         bars = self._checked(bars)
-        (values,) = self.fetch(bars, [check_concrete(node)])
+        check_long_enough([check_concrete(node)], bars.sizes["time"])
+        (values,) = self.fetch(bars, [node])
         return values.T if "asset" in bars.dims else values[0]
 
     def peek(self, bars: xr.Dataset, node: Call) -> np.ndarray | None:
@@ -157,8 +167,13 @@ class FeatureStore:
         ------
         StoreError
             For a condition or an open parameter; nothing is computed.
+        IndicatorError
+            If the bars are no more than an indicator's warm-up; nothing is computed.
         """
-        return self._labelled(self._checked(bars), wanted_by(nodes))
+        bars, wanted = self._checked(bars), wanted_by(nodes)
+        for one in wanted:
+            check_long_enough(one.nodes, bars.sizes["time"])
+        return self._labelled(bars, wanted)
 
     def load_features(self, bars: xr.Dataset, names: object) -> xr.Dataset:
         """Return stored features by name, ["ema", "rsi(14)"], labelled as by `compute_batch`, computing none of them.

@@ -33,6 +33,10 @@ def indicator(
 ) -> Any:
     """Register a function as an indicator, after tests for look-ahead, warm-up, missing values and more.
 
+    The tests take some 200 calls over simulated bars; fewer of a function whose call takes longer than 20 ms. Whenever
+    features of it are computed, the first and the last of the batch are computed once more on the first two thirds of
+    the bars, so that what looks ahead on long data or at some parameters alone is refused too.
+
     Parameters
     ----------
     function : callable
@@ -72,6 +76,12 @@ def indicator(
     ...     return np.concatenate([np.full(lookback, np.nan), close[lookback:] - close[:-lookback]])
     >>> change(5)
     change(5)
+
+    A recursion or a sum begins at the first bar that is not NaN, as what an indicator is computed of may begin late:
+
+    >>> @indicator
+    ... def total(close):
+    ...     return np.where(np.isnan(close), np.nan, np.nancumsum(close))
     """
     if function is None:
         options: dict[str, Any] = {"warmup": warmup, "version": version, "inputs": inputs, "outputs": outputs}

@@ -58,6 +58,11 @@ def get(name: str) -> Entry:
         raise IndicatorError(msg) from None
 
 
+def is_built_in(name: str) -> bool:
+    """Whether an indicator is the toolkit's own and not a user's."""
+    return name in _built_in
+
+
 def names() -> tuple[str, ...]:
     """Names of all registered indicators, sorted."""
     return tuple(sorted(_entries))

@@ -371,3 +371,51 @@ def test_bad_rows_in_memory():
         from_pandas([])
     with pytest.raises(BarsError, match="no bars"):
         from_pandas(pd.DataFrame())
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("clse", "close"), ("opne", "open"), ("Close", "close"), ("hgh", "high"), ("volum", "volume")]
+)
+def test_a_misspelt_price_is_no_further_input(tmp_path, key, meant):
+    with pytest.raises(BarsError) as error:
+        read_bars(_file(tmp_path, _rows()), columns={key: "close"})
+    _says(error, f"columns= sets {key!r}", f"did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize("key", ["vix", "adj_close", "close_2", "flow", "open_interest", "high52", "vol"])
+def test_a_further_input_of_another_name_is_taken(tmp_path, key):
+    bars = read_bars(_file(tmp_path, _rows()), columns={key: "volume"})
+    assert bars[key].values.tolist() == [100.0] * 5
+
+
+def test_only_prices_are_suggested_for_a_column_that_is_not_there(tmp_path):
+    head = "Date,Open,High,Low,Close,Volume"
+    with pytest.raises(BarsError, match="names the column 'Last', and there is none; the columns") as error:
+        read_bars(_file(tmp_path, _rows(), head), columns={"close": "Last"})
+    assert "did you mean" not in str(error.value)
+    with pytest.raises(BarsError, match=r"did you mean 'Close'\?"):
+        read_bars(_file(tmp_path, _rows(), head), columns={"close": "Clos"})
+
+
+def test_the_cure_of_bad_rows_works_in_pandas(tmp_path):
+    path = _file(tmp_path, _rows(r2="2024-01-03,10,8,9,9,100"))
+    with pytest.raises(BarsError, match="give frame") as error:
+        read_bars(path)
+    assert "bars.sel" not in str(error.value)
+    cure = re.search(r"give (frame\[.*\])\.$", str(error.value)).group(1)
+    frame = pd.read_csv(path, parse_dates=["time"])  # noqa: F841 - the cure reads it
+    assert from_pandas(eval(cure), missing="allow").sizes["time"] == 4
+
+
+@pytest.mark.parametrize("head", ["<!DOCTYPE html>", "<html lang='en'>", "  <HTML>"])
+def test_a_web_page_saved_as_csv_is_called_one(tmp_path, head):
+    with pytest.raises(BarsError) as error:
+        read_bars(_file(tmp_path, ["<body>Please log in</body>", "</html>"], head))
+    _says(error, "seems to be a web page", head.strip())
+
+
+@pytest.mark.parametrize("path", [None, 3, ["a.csv"]])
+def test_a_path_that_is_none_is_said_so(path):
+    with pytest.raises(BarsError) as error:
+        read_bars(path)
+    _says(error, "read_bars got", "prices.csv")

@@ -135,3 +135,37 @@ def test_a_node_is_no_collection_and_no_number(ask):
 def test_what_is_no_rule_is_refused_where_it_is_written(write, words):
     with pytest.raises(ExpressionError, match=f"(?s){words}.*[.]$"):
         write()
+
+
+@pytest.mark.parametrize(
+    ("operation", "part"),
+    [
+        (lambda x: x % 2, "no remainder (%)"),
+        (lambda x: 2 % x, "no remainder (%)"),
+        (lambda x: x // 2, "no whole-number division (//)"),
+        (lambda x: 2 // x, "no whole-number division (//)"),
+        (lambda x: divmod(x, 2), "no divmod"),
+        (lambda x: x @ x, "no matrix product (@)"),
+        (lambda x: (x > 1) ^ (x > 2), "no exclusive or (^)"),
+        (lambda x: x << 1, "no shift of bits (<<)"),
+        (lambda x: round(x, 2), "no rounding"),
+        (lambda x: +x, "no plus sign"),
+    ],
+)
+def test_an_operator_that_rules_do_not_have_is_refused_with_those_that_they_have(operation, part):
+    import mrtoolkit as mrt
+
+    with pytest.raises(mrt.errors.ExpressionError) as error:
+        operation(mrt.close)
+    assert part in str(error.value)
+    assert "rules have + - * / ** abs over numbers" in str(error.value)
+    assert "@mrt.indicator" in str(error.value)
+
+
+def test_an_xarray_operand_has_its_article():
+    import xarray as xr
+
+    import mrtoolkit as mrt
+
+    with pytest.raises(mrt.errors.ExpressionError, match="an operand is an xarray DataArray"):
+        mrt.close > xr.DataArray([1.0])  # noqa: B015

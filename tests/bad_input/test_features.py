@@ -156,3 +156,22 @@ def test_more_features_than_memory_could_hold_are_refused_first(n_bars, top):
     with pytest.raises(StoreError, match="ask for fewer values at a time"):
         store.compute_batch(bars, [ema(range(2, min(top, 2000)), of=rsi(range(2, top)))])
     assert store.counters.computed == 0
+
+
+@pytest.mark.parametrize("path", [3, 2.5, ["a"]])
+def test_a_path_of_another_kind_is_refused(path):
+    with pytest.raises(StoreError, match=r"the path of a FeatureStore is .*, but must be that of a folder"):
+        FeatureStore(path)
+
+
+@pytest.mark.parametrize("node", [ema(51), ema(5, of=ema(51)), ema(51) - ema(3)])
+def test_a_warmup_as_long_as_the_history_is_refused_before_anything_is_computed(bars, node):
+    store = FeatureStore()
+    for ask in (store.array, store.compute_batch):
+        with pytest.raises(IndicatorError, match=r"ema\(51\) has a warm-up of 50 bars, and the data has 50, .*51 bars"):
+            ask(bars, node)
+    assert store.counters.computed == 0
+    with pytest.raises(IndicatorError, match=r"ema\(5000\)"):
+        store.compute_batch(bars, ema([5, 5000]))
+    assert np.isfinite(store.array(bars, ema(50))[-1])
+    assert store.array(bars, ema(30, of=ema(30))).shape == (50,)  # each by itself

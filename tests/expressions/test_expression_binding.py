@@ -114,7 +114,7 @@ def test_values_decide_what_they_can(node, values, bound):
         (ema(P.fast), {}, "there are values of: none"),
         (ema(P.n), {"n": math.nan}, "'n' cannot be nan"),
         (ema(P.n), {"n": [1, 2]}, "'n' cannot be"),
-        (close.shift(P.s), {"s": -1}, "looks 1 bars ahead"),
+        (close.shift(P.s), {"s": -1}, "looks 1 bar ahead"),
         (close.shift(P.s), {"s": 1.5}, "whole number of bars"),
         (close.shift(P.s), {"s": None}, "which is None"),
         (choose(P.kind, {"ema": close, "sma": open}), {"kind": "emma"}, "its cases are .*did you mean 'ema'"),

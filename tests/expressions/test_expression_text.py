@@ -89,7 +89,7 @@ def test_text_means_what_it_means_in_python(text, node):
         ("choose(P.k)", 1, "write choose("),
         ("when(P.f, close > 1, otherwise=2)", 1, "True or False"),
         ("log(close, 2)", 1, "write log(x)"),
-        ("close.shift(-1)", 7, "looks 1 bars ahead"),
+        ("close.shift(-1)", 7, "looks 1 bar ahead"),
         ("close & open", 7, "needs conditions"),
         ("1e999", 1, "finite"),
         ("close > " + "9" * 5000, 9, "finite"),

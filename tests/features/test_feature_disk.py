@@ -439,3 +439,22 @@ def test_any_sequence_on_disk_gives_what_a_dictionary_would(tmp_path_factory, se
             else:
                 for chunk in path.glob("*/ema@*/ema/c/*/0"):
                     flip_bit(chunk, numbers[0], 2)
+
+
+def test_a_damaged_feature_is_named_once_and_so_is_a_damaged_family(tmp_path, recwarn):
+    bars = make_bars()
+    FeatureStore(tmp_path / "s.zarr").compute_batch(bars, [ema([5, 7, 9]), rsi(14)])
+    (folder,) = family_folders(tmp_path / "s.zarr", "ema")
+    (other,) = family_folders(tmp_path / "s.zarr", "rsi")
+    flip_bit(folder / "ema/c/1/0", 30, 5)
+    flip_bit(other / "lookback/c/0", 8, 1)
+    store = FeatureStore(tmp_path / "s.zarr", persist="never")
+    for _ in range(3):
+        store.load_features(bars, ["ema"])
+        store.fetch(bars, [ema(7), rsi(14), rsi(15)])
+    damaged = [str(w.message) for w in recwarn if issubclass(w.category, DamagedFeatureWarning)]
+    assert len(damaged) == 2, damaged
+    (feature,) = (text for text in damaged if "ema(7)" in text)
+    (family,) = (text for text in damaged if "'rsi'" in text)
+    assert "its chunk ema/c/1/0 fails its checksum" in feature
+    assert "its chunk lookback/c/0 fails its checksum" in family
