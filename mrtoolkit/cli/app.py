@@ -5,18 +5,21 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+import warnings
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mrtoolkit.cli.say import say
 from mrtoolkit.errors import MrtoolkitError
 
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    refused or failed; one line on stderr says what, where and what to do
+  1    refused or failed, or no trial satisfies the constraints (study and
+       report are written then); one line on stderr says what and what to do
   2    the command line itself was wrong
   70   a defect of mrtoolkit: please report what it printed
   130  interrupted with Ctrl-C; what was finished is saved, and the last line says where
@@ -171,24 +174,31 @@ def lab(
     _run(context, "lab", folder=folder, browser=browser, extra=tuple(context.args))
 
 
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Print a warning as an error is printed: the line of code it came from says nothing to who types a command."""
+    say(f"mrtoolkit: {category.__name__}: {' '.join(str(message).split())}", err=True)
+
+
 def _run(context: typer.Context, command: str, **arguments: Any) -> None:
     """Import one command and run it; turn what goes wrong into a line and an exit code."""
     debug = bool(context.find_root().obj)
     try:
-        importlib.import_module(f"mrtoolkit.cli.{command}").command(**arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            importlib.import_module(f"mrtoolkit.cli.{command}").command(**arguments)
     except (MrtoolkitError, OSError) as error:
         if debug:
             raise
-        typer.echo(f"mrtoolkit: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        say(f"mrtoolkit: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         if debug:
             raise
-        typer.echo(f"mrtoolkit: interrupted{f'; {error}' if str(error) else ''}", err=True)
+        say(f"mrtoolkit: interrupted{f'; {error}' if str(error) else ''}", err=True)
         raise typer.Exit(130) from error
     except typer.Exit:
         raise
     except Exception:
-        typer.echo("mrtoolkit: a defect; please report the command and the lines below.", err=True)
+        say("mrtoolkit: a defect; please report the command and the lines below.", err=True)
         traceback.print_exc()
         raise typer.Exit(70) from None

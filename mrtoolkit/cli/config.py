@@ -44,9 +44,7 @@ def read_config(path: Path) -> dict[str, Any]:
         else:
             check_table(f"{path}: [{name}]", table, keys)
         checked[name] = table
-    if bool(checked["bars"].get("path")) == bool(checked["bars"].get("sample")):
-        msg = f"{path}: [bars] needs one of 'path' (a file of prices) and 'sample' (a bundled share), not both."
-        raise ConfigError(msg)
+    _one_source(path, checked["bars"])
     if not [key for key in checked["space"] if key != "where"]:
         example = "fast = {integer = [5, 50]}"
         msg = f"{path}: [space] has no parameter to search; give one for each P.name of the rules, such as {example}."
@@ -110,6 +108,19 @@ def _table(where: str, value: Any) -> Table:
         msg = f"{where} is {value!r}, but must be a table."
         raise ConfigError(msg)
     return value
+
+
+def _one_source(path: Path, bars: Table) -> None:
+    given = [key for key in ("path", "sample") if key in bars]
+    if len(given) == 2:
+        msg = f"{path}: [bars] has both 'path' (a file of prices) and 'sample' (a bundled share); remove one of them."
+        raise ConfigError(msg)
+    if not given:
+        msg = (
+            f"{path}: [bars] has neither 'path' (a file of prices) nor 'sample' (a bundled share); give one of them. "
+            "`mrtoolkit run --example` prints a file that runs."
+        )
+        raise ConfigError(msg)
 
 
 def _levels(path: Path, value: Any) -> list[Table]:

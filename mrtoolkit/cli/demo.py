@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 from textwrap import indent
 
-import typer
-
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.model import Costs
+from mrtoolkit.cli.output import REPORT_FILE, STUDY_FILE
 from mrtoolkit.cli.report import write_report
-from mrtoolkit.cli.searching import REPORT_FILE, STUDY_FILE, output_folder, search
+from mrtoolkit.cli.say import say
+from mrtoolkit.cli.searching import search
 from mrtoolkit.cli.summary import bars_text, candidates_text, levels_text, warning_text
 from mrtoolkit.cli.table import table
 from mrtoolkit.data.samples import sample, samples
@@ -37,19 +37,18 @@ def command(*, asset: str, out: Path, others: bool, open_report: bool) -> None:
     """Search one share in full, the others in a line each; print what it found and what it cost, write the report."""
     width = shutil.get_terminal_size().columns
     backtest = textbook_backtest(asset)
-    folder = output_folder(out)
     rule = f"hold while {backtest.strategy.entry.key}, {100 * FEE:g} % a fill, filled at the next open"
-    typer.echo(f"{bars_text(backtest.bars)}\n{rule}\n")
-    study = search(backtest, textbook_space(), out=folder, levels=LEVELS)
-    typer.echo(f"levels\n{levels_text(study, width)}\n")
-    typer.echo(f"by {study.objective}\n{candidates_text(study, width)}\n")
-    typer.echo(f"what it cost\n{indent(repr(compare_cost(study)), '  ')}\n")
-    typer.echo(f"20 trials and the best again, without any cache: {study.verify(20)!r}\n")
+    heading = f"{bars_text(backtest.bars)}\n{rule}\n"
+    study = search(backtest, textbook_space(), heading=heading, out=out, levels=LEVELS)
+    say(f"levels\n{levels_text(study, width)}\n")
+    say(f"by {study.objective}\n{candidates_text(study, width)}\n")
+    say(f"what it cost\n{indent(repr(compare_cost(study)), '  ')}\n")
+    say(f"20 trials and the best again, without any cache: {study.verify(20)!r}\n")
     if others:
-        typer.echo(f"does it carry over? {study.objective} on the other shares\n{others_text(study, asset, width)}\n")
-    typer.echo(f"{warning_text(study, width)}\n")
-    typer.echo(f"study:  {(folder / STUDY_FILE).resolve()}")
-    write_report(study, folder / REPORT_FILE, open_report=open_report)
+        say(f"does it carry over? {study.objective} on the other shares\n{others_text(study, asset, width)}\n")
+    say(f"{warning_text(study, width)}\n")
+    say(f"study:  {(out / STUDY_FILE).resolve()}")
+    write_report(study, out / REPORT_FILE, open_report=open_report)
 
 
 def textbook_backtest(asset: str) -> Backtest:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import typer
 
+from mrtoolkit.cli.output import check_writable
+from mrtoolkit.cli.say import say
 from mrtoolkit.errors import ConfigError
 
 FIRST = "01-the-main-job.ipynb"
@@ -23,7 +25,7 @@ def command(*, folder: Path | None, browser: bool, extra: tuple[str, ...]) -> No
         msg = "JupyterLab is not installed in this environment; install it with: pip install jupyterlab"
         raise ConfigError(msg)
     home = notebook_folder(folder)
-    typer.echo(f"notebooks: {home.resolve()}")
+    say(f"notebooks: {home.resolve()}")
     line = [sys.executable, "-m", "jupyterlab", str(home / FIRST), *([] if browser else ["--no-browser"]), *extra]
     process = subprocess.Popen(line)  # not exec: Windows has none that keeps the terminal
     while True:
@@ -66,6 +68,7 @@ def notebook_folder(folder: Path | None) -> Path:
     if target.exists() and not target.is_dir():
         msg = f"{str(target)!r} is a file, but the notebooks need a folder; give another with --folder."
         raise ConfigError(msg)
+    check_writable(target, option="--folder")
     for path in sorted(source.rglob("*")):
         copy = target / path.relative_to(source)
         if path.is_file() and not copy.exists() and ".ipynb_checkpoints" not in path.parts:

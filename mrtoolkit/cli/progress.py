@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from typing import Any, TextIO
 
@@ -13,6 +14,7 @@ from mrtoolkit.search.events import BatchDone, Event, LevelEnded, LevelStarted, 
 from mrtoolkit.views.words import fixed
 
 _LABEL = 12  # letters of a level's name
+_USUAL = 80  # columns of a terminal that does not say, as of some containers and editors
 
 
 class Bars:
@@ -51,11 +53,20 @@ class Bars:
 
     def _start(self, event: LevelStarted) -> None:
         self.close()
+        tells = _tells_its_width(self._stream)
         self._bar = tqdm(
             total=event.to_run,
             desc=f"  {event.name:<{_LABEL}}",
             bar_format="{desc} {bar} {n_fmt} of {total_fmt} trials{postfix}",
             file=self._stream,
-            dynamic_ncols=True,
+            dynamic_ncols=tells,
+            ncols=None if tells else _USUAL,
             disable=None,  # drawn on a terminal only: a log keeps to what is printed at the end
         )
+
+
+def _tells_its_width(stream: TextIO) -> bool:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except (AttributeError, OSError, ValueError):  # no terminal, or no file at all
+        return False

@@ -5,9 +5,8 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
-import typer
-
-from mrtoolkit.errors import ConfigError
+from mrtoolkit.cli.output import check_report_file
+from mrtoolkit.cli.say import say
 from mrtoolkit.search.loading import load_study
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.report import report
@@ -15,16 +14,14 @@ from mrtoolkit.views.report import report
 
 def command(*, study: Path, out: Path, open_report: bool) -> None:
     """Read a study, write its report, say where it is."""
+    check_report_file(out)
     write_report(load_study(study), out, open_report=open_report)
 
 
 def write_report(study: Study, path: Path, *, open_report: bool) -> None:
     """Write one study's report and print where it is, as a path that a terminal makes a link of."""
-    if path.is_dir():
-        msg = f"{str(path)!r} is a folder, but the report is one HTML file; give --out {path / 'report.html'}."
-        raise ConfigError(msg)
     path.parent.mkdir(parents=True, exist_ok=True)
     report(study, path)
-    typer.echo(f"report: {path.resolve()}")
+    say(f"report: {path.resolve()}")
     if open_report:
         webbrowser.open(path.resolve().as_uri())

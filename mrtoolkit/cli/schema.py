@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import typer
+from mrtoolkit.cli.say import say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ seed = 0
 
 def command(*, example: bool) -> None:
     """Print the schema, or a file that keeps to it."""
-    typer.echo(EXAMPLE if example else describe(), nl=not example)
+    say(EXAMPLE if example else describe(), nl=not example)
 
 
 def describe() -> str:

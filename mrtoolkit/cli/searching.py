@@ -7,38 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 
 from mrtoolkit._jit import is_compiled
 from mrtoolkit.backtest.backtest import Backtest
+from mrtoolkit.cli.output import STUDY_FILE, check_output
 from mrtoolkit.cli.progress import Bars
-from mrtoolkit.errors import ConfigError, MrtoolkitError, StudyError
-from mrtoolkit.search.optimizer import optimize
+from mrtoolkit.cli.say import say
+from mrtoolkit.errors import MrtoolkitError, StudyError
+from mrtoolkit.search.events import Event, LevelStarted
+from mrtoolkit.search.optimizer import MultiResOptimizer
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
 
-STUDY_FILE = "study.zarr.zip"
-REPORT_FILE = "report.html"
 
-
-def output_folder(path: Path) -> Path:
-    """Return the folder that results go to, made before any work is done for them."""
-    if path.exists() and not path.is_dir():
-        msg = f"--out {str(path)!r} is a file, but results need a folder; give another name."
-        raise ConfigError(msg)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def search(backtest: Backtest, space: Space, *, out: Path, **options: Any) -> Study:
-    """Return the study of a search, drawn as a bar a level and saved.
+def search(backtest: Backtest, space: Space, *, heading: str, out: Path, **options: Any) -> Study:
+    """Return the study of a search, drawn as a bar a level and saved; what is refused leaves no trace.
 
     Parameters
     ----------
     backtest, space
         As `optimize` takes them; `options` too.
+    heading : str
+        Printed when the search begins, which it does when nothing is left to refuse.
     out : Path
-        An existing folder; the study is written there as one file.
+        A folder, made when there is a trial to save; the study is written there as one file.
 
     Returns
     -------
@@ -47,15 +39,24 @@ def search(backtest: Backtest, space: Space, *, out: Path, **options: Any) -> St
 
     Raises
     ------
+    ConfigError
+        If the folder cannot take the results.
     StudyError
         If not one trial was run.
     KeyboardInterrupt
         If the search was interrupted; the study so far is saved, and the error says where.
     """
-    _compile(backtest, space)
+
+    def head(event: Event) -> None:
+        if isinstance(event, LevelStarted) and event.level == 0:
+            say(heading)
+
+    check_output(out)
     bars = Bars()
+    optimizer = MultiResOptimizer(backtest, space, on_event=(head, bars), **options)
+    _compile(backtest, space)
     try:
-        study = optimize(backtest, space, on_event=bars, **options)
+        study = optimizer.optimize()
     finally:
         bars.close()
     path = out / STUDY_FILE
@@ -78,7 +79,7 @@ def _compile(backtest: Backtest, space: Space) -> None:
     The one point that is run has a store of its own, so that nothing of it is found again.
     """
     if not is_compiled():
-        typer.echo("compiling, once on this machine ...", err=True)
+        say("compiling, once on this machine ...", err=True)
     point = space.decode(np.zeros((1, len(space)), dtype=np.int64))
     with suppress(MrtoolkitError):  # a point that cannot be run is the search's to report
         backtest.evaluate_fresh(point)

@@ -16,6 +16,7 @@ from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.errors import StudyError
+from mrtoolkit.views.arguments import check_benchmark, check_trial
 from mrtoolkit.views.bar_table import FULL, THIN, one_asset
 from mrtoolkit.views.following import time_figure
 from mrtoolkit.views.theme import (
@@ -61,8 +62,10 @@ def equity_data(trial: Trial, benchmark: Benchmark | None = None, *, asset: str 
     Raises
     ------
     StudyError
-        If the trial has no bars, or the benchmark shares no time with it.
+        If the trial has no bars or is none, or the benchmark is none or shares no time with it.
     """
+    check_trial(trial)
+    check_benchmark(benchmark)
     if trial.equity.sizes["time"] == 0:
         msg = "the equity of a trial was asked for, but it holds 0 bars; give more bars or an earlier start."
         raise StudyError(msg)
@@ -103,7 +106,7 @@ def equity(
     Raises
     ------
     StudyError
-        If the trial has no bars, or the benchmark shares no time with it.
+        If the trial has no bars or is none, or the benchmark is none or shares no time with it.
     """
     data = equity_data(trial, benchmark, asset=asset)
     zone = timezone or zone_of(benchmark if isinstance(benchmark, xr.Dataset) else None)

@@ -14,6 +14,7 @@ from bokeh.plotting import figure
 from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.errors import StudyError
+from mrtoolkit.views.arguments import check_bars, check_trial
 from mrtoolkit.views.bar_table import FULL, THIN, asset_name, in_window, one_asset, trades_of
 from mrtoolkit.views.following import time_figure
 from mrtoolkit.views.theme import GREY, LINES, LONG, SHORT, add_hover, style_legend, zone_of
@@ -41,6 +42,7 @@ def price_data(bars: xr.Dataset, *, asset: str | None = None, start: Any = None,
     StudyError
         If the asset is unknown or no bar lies between `start` and `end`.
     """
+    check_bars(bars)
     part = one_asset(in_window(bars, start, end), asset)
     kept = thinned_places(part["close"].to_numpy(), THIN, full=FULL)
     times = wall_clock(part["time"].to_numpy()[kept], zone_of(bars)).view("datetime64[ns]")
@@ -57,6 +59,8 @@ def trades_data(
     StudyError
         If the asset is unknown or no bar lies between `start` and `end`.
     """
+    check_trial(trial)
+    check_bars(bars)
     part = in_window(bars, start, end)
     trades = trades_of(trial, asset_name(bars, asset))
     first, last = part["time"].to_numpy()[[0, -1]]
@@ -102,6 +106,7 @@ def price(
     StudyError
         If the asset is unknown, no bar lies in the window, or an overlay is not as long as the bars.
     """
+    check_trial(trial)
     data = price_data(bars, asset=asset, start=start, end=end)
     trades = trades_data(trial, bars, asset=asset, start=start, end=end)
     source = ColumnDataSource({str(n): data[n].to_numpy() for n in data})

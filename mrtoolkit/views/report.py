@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.cost import CostComparison
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.page import embed, section, whole_page
 from mrtoolkit.views.provenance import provenance_part
 from mrtoolkit.views.report_figures import Picture, search_pictures, trial_pictures
@@ -46,13 +48,14 @@ def report(study: Study, path: str | Path, *, cost: CostComparison | None = None
     Raises
     ------
     StudyError
-        If the study has no trials, or the path is a folder or in a folder that is not there.
+        If it is no study or has no trials, or the path is none, a folder or in a folder that is not there.
 
     Examples
     --------
     >>> import mrtoolkit as mrt
     >>> mrt.report(study, "study.html")  # doctest: +SKIP
     """
+    check_study(study)
     target = _checked(path)
     check_trials(study)
     heading = title or title_of(study)
@@ -84,7 +87,10 @@ def _drawn(picture: Picture, divisions: dict[str, str]) -> str:
     return picture.html(divisions[picture.name])
 
 
-def _checked(path: str | Path) -> Path:
+def _checked(path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        msg = f"the report was to be written to {path!r}, which is no path; give a file, such as 'study.html'."
+        raise StudyError(msg)
     target = Path(path).expanduser().absolute()
     asked = f"the report was to be written to {str(path)!r}"
     if target.is_dir():

@@ -13,6 +13,7 @@ from bokeh.models import FixedTicker
 from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.theme import plain_numbers
 from mrtoolkit.views.words import label
 
@@ -66,7 +67,8 @@ class ParameterAxis:
 
 
 def check_trials(study: Study) -> None:
-    """Refuse a study that has no trials."""
+    """Refuse a study that has no trials, and what is no study."""
+    check_study(study)
     if len(study) == 0:
         msg = "a picture of this study was asked for, but it holds 0 trials; run its search first."
         raise StudyError(msg)
@@ -98,6 +100,7 @@ def level_names(study: Study) -> list[str]:
 
 def parameter_axis(study: Study, name: str) -> ParameterAxis:
     """Return one parameter of the study as an axis."""
+    check_study(study)
     if name not in study.space:
         shown = f"this study's parameters are {', '.join(study.space)}{nearest(name, study.space)}"
         msg = f"the axis {name!r} was asked for, but {shown}; name one of them."
@@ -122,6 +125,7 @@ def two_axes(study: Study, x: str | None, y: str | None) -> tuple[ParameterAxis,
     if x is not None and x == y:
         msg = f"x and y are both {x!r}, which makes a line and not a map; name two different parameters."
         raise StudyError(msg)
+    check_study(study)
     named = [name for name in (x, y) if name is not None]
     axes = {name: parameter_axis(study, name) for name in dict.fromkeys([*named, *study.space])}
     by_use = sorted(axes, key=lambda n: (np.unique(axes[n].positions).size < 2, bool(axes[n].categories)))

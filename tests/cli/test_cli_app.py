@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from importlib.metadata import version
 from types import SimpleNamespace
 
@@ -29,7 +30,8 @@ def failing(monkeypatch):
         def command(**_):
             raise error
 
-        monkeypatch.setattr(module.importlib, "import_module", lambda _: SimpleNamespace(command=command))
+        found = SimpleNamespace(import_module=lambda _: SimpleNamespace(command=command))
+        monkeypatch.setattr(module, "importlib", found)  # the name in this module alone
 
     return install
 
@@ -81,6 +83,17 @@ def test_a_file_that_cannot_be_written_is_one_line_and_ends_with_1(failing):
     assert done.stderr.startswith("mrtoolkit: PermissionError: ")
     assert "'/x/report.html'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_and_no_error(monkeypatch):
+    def command(**_):
+        warnings.warn("the points\n   differ.", UserWarning, stacklevel=2)
+
+    monkeypatch.setattr(module, "importlib", SimpleNamespace(import_module=lambda _: SimpleNamespace(command=command)))
+    done = invoke("report", "x")
+    assert done.exit_code == 0
+    assert done.stderr == "mrtoolkit: UserWarning: the points differ.\n"
 
 
 def test_debug_shows_the_traceback(failing):

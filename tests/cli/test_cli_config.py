@@ -56,8 +56,8 @@ MISTAKES = [
     ("{integer = [5, 10]}", "{choices = [5, 10]}", ["has no key 'choices'", "did you mean 'categories'"]),
     ("{integer = [5, 10]}", "{step = 1}", ["[space] fast has none of integer, real and categories"]),
     ("{integer = [5, 10]}", "{integer = [5, 10], real = [1, 2]}", ["[space] fast has integer and real", "exactly one"]),
-    ('sample = "AAPL"', "", ["[bars] needs one of 'path'", "and 'sample'"]),
-    ('sample = "AAPL"', 'sample = "AAPL"\npath = "x.csv"', ["[bars] needs one of", "not both"]),
+    ('sample = "AAPL"', "", ["[bars] has neither 'path'", "nor 'sample'", "--example"]),
+    ('sample = "AAPL"', 'sample = "AAPL"\npath = "x.csv"', ["[bars] has both 'path'", "remove one"]),
     ('sample = "AAPL"', 'path = "x.csv"\nstamp = "closed"', ["stamp is 'closed'", "did you mean 'close'"]),
     ("fast = {integer = [5, 10]}\nslow = {integer = [20, 40]}", "", ["[space] has no parameter to search"]),
     ('[bars]\nsample = "AAPL"', "bars = 3", ["[bars] is 3, but must be a table"]),
@@ -96,6 +96,11 @@ def test_a_missing_file_is_named_with_its_nearest_neighbour(tmp_path):
     write(tmp_path, GOOD)
     with pytest.raises(ConfigError, match=r"did you mean 'my\.toml'.*--example"):
         read_config(tmp_path / "mi.toml")
+
+
+def test_an_empty_file_is_told_that_it_has_no_prices(tmp_path):
+    with pytest.raises(ConfigError, match=r"\[bars\] has neither 'path'.*--example"):
+        read_config(write(tmp_path, ""))
 
 
 def test_a_folder_is_no_configuration(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -127,6 +128,9 @@ REFUSED = [
     ("slow = {", "sloe = {", ["slow"]),
     ("M.sharpe -", "M.sharp -", ["sharp", "did you mean 'sharpe'"]),
     ("trials = 40", "trials = 0", ["trials"]),
+    ("seed = 3", "seed = -1", ["seed"]),
+    ("stop = {", "spare = {integer = [1, 2]}\nstop = {", ["spare"]),
+    ("slow = {integer = [10, 40]", "slow = {integer = [10, 4000]", ["lookback"]),
 ]
 
 
@@ -140,17 +144,26 @@ def test_what_does_not_fit_is_one_line_and_writes_nothing(folder, old, new, word
     assert done.stderr.count("\n") == 1
     for word in words:
         assert word in done.stderr
-    assert sorted(path.name for path in folder.iterdir() if any([path.is_file(), *path.glob("*")])) == [
-        "my.toml",
-        "prices.csv",
-    ]
+    assert done.stdout == ""
+    assert sorted(path.name for path in folder.iterdir()) == ["my.toml", "prices.csv"]
 
 
-def test_a_search_that_finds_nothing_says_why(folder):
+def test_what_is_refused_with_a_store_and_a_growing_study_writes_nothing(folder):
+    text = CONFIG.replace("[10, 40]", "[10, 4000]") + '[store]\npath = "features.zarr"\n'
+    (folder / "my.toml").write_text(text, encoding="utf-8")
+    assert run("--resume").exit_code == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["my.toml", "prices.csv"]
+
+
+def test_a_search_that_finds_nothing_ends_with_1_says_why_and_leaves_its_report(folder):
     (folder / "my.toml").write_text(CONFIG.replace("M.trades >= 2", "M.trades >= 1000"), encoding="utf-8")
     done = run()
-    assert done.exit_code == 0, done.output
-    assert "M.trades >= 1000" in done.stdout
+    assert done.exit_code == 1, done.output
+    assert re.search(r"none of the \d+ trials satisfies M.trades >= 1000", done.stderr)
+    assert done.stderr.count("\n") == 1
+    assert f"report: {folder / 'results' / 'report.html'}" in done.stdout
+    assert (folder / "results" / "report.html").exists()
+    assert not mrt.load_study(folder / "results" / "study.zarr.zip").has_best
 
 
 def test_ctrl_c_ends_with_130_and_saves_what_was_finished(folder):
@@ -203,9 +216,18 @@ def test_a_store_says_what_it_holds(folder):
     text = CONFIG + '[store]\npath = "features.zarr"\n'
     (folder / "my.toml").write_text(text, encoding="utf-8")
     assert run().exit_code == 0
-    done = CliRunner().invoke(app, ["store", "info", "features.zarr"], catch_exceptions=False)
+    done = CliRunner().invoke(app, ["store", "info", "results/../features.zarr"], catch_exceptions=False)
     assert done.exit_code == 0
-    assert "ema" in done.stdout
+    assert done.stdout.startswith(f"feature store {folder / 'features.zarr'}: ")
+    assert "ema(P.lookback)" in done.stdout
+    for word in ("memory", "computed", "evicted"):  # of this process, which has done nothing
+        assert word not in done.stdout
+
+
+def test_a_store_without_features_is_one_line(folder):
+    (folder / "features.zarr").mkdir()
+    done = CliRunner().invoke(app, ["store", "info", "features.zarr"], catch_exceptions=False)
+    assert done.stdout == f"feature store {folder / 'features.zarr'}: 0 features, 0 B on disk\n"
 
 
 def test_a_store_that_is_not_there_is_one_line_and_is_not_made(folder):

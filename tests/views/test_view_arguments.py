@@ -1,0 +1,41 @@
+import pytest
+
+import mrtoolkit as mrt
+from mrtoolkit.errors import StudyError
+from mrtoolkit.views import convergence, equity, heatmap, overview, price, regions, report
+
+TRIAL = r"one trial was to be drawn, but got .*; give backtest\.trial\(study\.best\.params\)\.$"
+
+
+@pytest.mark.parametrize("name", ["study", "none"])
+def test_a_figure_of_a_trial_says_how_to_come_by_one(name, study, bars):
+    wrong = {"study": study, "none": None}[name]
+    for draw in (equity, lambda given: price(given, bars), lambda given: mrt.views.trades_data(given, bars)):
+        with pytest.raises(StudyError, match=TRIAL):
+            draw(wrong)
+
+
+def test_bars_are_asked_for_by_name(trial, bars):
+    for wrong in (None, bars["close"], bars.drop_vars("open")):
+        with pytest.raises(
+            StudyError, match=r"bars were to be drawn.*give those that the trial ran on, backtest\.bars"
+        ):
+            price(trial, wrong)
+
+
+def test_a_benchmark_that_is_none_says_what_could_be_one(trial, study):
+    with pytest.raises(StudyError, match=r"but got a Study; give mrt\.views\.buy_and_hold\(backtest\)"):
+        equity(trial, study)
+
+
+@pytest.mark.parametrize("draw", [convergence, heatmap, regions, overview, lambda given: report(given, "x.html")])
+def test_a_figure_of_a_study_says_how_to_come_by_one(draw, trial):
+    for wrong in (None, trial):
+        with pytest.raises(StudyError, match=r"a study was to be shown, but got .*; give what mrt\.optimize"):
+            draw(wrong)
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_a_report_without_a_path_says_what_to_give(study, path):
+    with pytest.raises(StudyError, match=r"which is no path; give a file, such as 'study\.html'"):
+        report(study, path)
