@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -118,7 +116,7 @@ def test_a_reader_that_leaves_does_not_end_the_work(tmp_path):
 
 
 def test_a_terminal_of_no_columns_has_its_bars():
-    termios = pytest.importorskip("termios")
+    fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))  # Windows has none
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, bytes(8))
     with os.fdopen(theirs, "w") as stream:
