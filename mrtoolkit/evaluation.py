@@ -56,6 +56,14 @@ class Evaluator(Protocol):
         """Evaluate points (a row a point, a column a parameter) with whatever caches there are."""
         ...
 
+    def check(self, points: pd.DataFrame) -> None:
+        """Refuse points that cannot be evaluated, without evaluating them."""
+        ...
+
+    def caution(self, points: pd.DataFrame) -> str | None:
+        """Say in a sentence what makes these points hard to compare, None for nothing; a search warns of it."""
+        ...
+
     def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate points with the reference engine, computing everything anew and reading no cache."""
         ...

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.evaluation import Evaluation, Evaluator
+from mrtoolkit.search.digest import callable_digest
 from mrtoolkit.search.objective import Goal
 
 
@@ -58,6 +59,13 @@ class CallableEvaluator:
             ]
         return Evaluation(metrics={"value": as_values(found, len(points))})
 
+    def check(self, points: pd.DataFrame) -> None:
+        """Let every point pass: what a callable takes is its own affair."""
+
+    def caution(self, points: pd.DataFrame) -> None:
+        """Say nothing: how a callable measures its points is its own affair."""
+        return
+
     def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
         """Call the function again: nothing is cached here."""
         return self.evaluate(points)
@@ -78,9 +86,10 @@ class CallableEvaluator:
         """Keep nothing."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return where the callable was defined, by which a resumed study knows it."""
+        """Return where the callable was defined, and a digest of its code: by both a resumed study knows it."""
         name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
-        return {"callable": f"{getattr(self.function, '__module__', '')}.{name}"}
+        code = None if self.function is None else callable_digest(self.function)
+        return {"callable": f"{getattr(self.function, '__module__', '')}.{name}", "code": code}
 
 
 def as_evaluator(value: Any) -> Evaluator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,28 +17,42 @@ from mrtoolkit.search.space import Space
 _MAX_CATEGORIES = 32  # of a longer list so many are tried, evenly spread
 
 
+class ComparisonWarning(UserWarning):
+    """The points of a space are not measured alike, so that their results are hard to compare."""
+
+
 def try_corners(evaluator: Evaluator, space: Space, levels: Sequence[Level]) -> None:
-    """Evaluate the ends of a space over the evaluator's bars, without its caches; of a callable nothing is asked.
+    """Let the evaluator check the ends of a space, which computes nothing; a callable has nothing to check.
 
     A lookback longer than the history, or a stop of 100 percent, would otherwise end a search at whichever level comes
-    to it.
+    to it. What makes the ends hard to compare is warned of, as a `ComparisonWarning`.
 
     Raises
     ------
     SpaceError
         If a point cannot be run: names it, and says why.
     """
-    if evaluator.bars is None:
-        return
-    for codes in corner_codes(space, levels):
+    corners = corner_codes(space, levels)
+    for codes in corners:
         try:
-            evaluator.evaluate_fresh(space.decode(codes[np.newaxis]))
+            evaluator.check(space.decode(codes[np.newaxis]))
         except (TypeError, ValueError) as error:
             msg = (
                 f"the space holds {space.point(codes)}, which cannot be run; change its bounds, or rule such points "
                 f"out by where=: {error}"
             )
             raise SpaceError(msg) from error
+    caution = evaluator.caution(space.decode(corners)) if len(corners) else None
+    if caution is not None:
+        warnings.warn(caution, ComparisonWarning, stacklevel=_depth_outside())
+
+
+def _depth_outside() -> int:
+    """Return how many calls up the line stands that is not the toolkit's: there a warning is shown."""
+    frame, depth = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mrtoolkit":
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def corner_codes(space: Space, levels: Sequence[Level]) -> np.ndarray:

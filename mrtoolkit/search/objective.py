@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.expressions.grammar import parse
-from mrtoolkit.expressions.nodes import Metric, Node
+from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.expressions.objective import Objective, check_metrics, no_call
 from mrtoolkit.expressions.pointwise import evaluate
-from mrtoolkit.expressions.walk import walk
-from mrtoolkit.search.space import no_call
-
-Objective: TypeAlias = str | Node | Callable[[xr.Dataset], Any]
+from mrtoolkit.expressions.walk import metrics_of
+from mrtoolkit.search.digest import callable_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +23,14 @@ class Goal:
 
     Attributes
     ----------
-    objective : Metric, expression of metrics, or callable
-        Gives the value of each trial.
+    objective : Objective
+        Gives the value of each trial. Only finite values count: a trial whose value is NaN or infinite never wins.
     constraints : tuple of conditions
         Each must be true for a trial to count, whatever a metric without a value (NaN) would be.
     direction : {"maximize", "minimize"}
     """
 
-    objective: Node | Callable[[xr.Dataset], Any]
+    objective: Objective
     constraints: tuple[Node, ...]
     direction: str
 
@@ -56,78 +54,54 @@ class Goal:
             raise StudyError(f"direction={direction!r} was asked for; allowed are 'maximize' and 'minimize'{hint}.")
         if objective is None:
             objective = "sharpe" if "sharpe" in metrics else metrics[0]
-        if isinstance(objective, str):
-            objective = Metric(objective) if objective.isidentifier() else parse(objective, no_call)
-        if isinstance(objective, Node):
-            _check_metrics("the objective", objective, metrics)
-        elif not callable(objective):
-            msg = (
-                f"objective={objective!r} is no metric's name, no expression of metrics and no callable; "
-                "give one of them."
-            )
-            raise StudyError(msg)
-        if isinstance(objective, Node) and objective.is_condition:
-            msg = (
-                f"the objective {objective.key} is true or false; give it to constraints=, and a number to objective=."
-            )
-            raise StudyError(msg)
-        return cls(objective=objective, constraints=_as_constraints(constraints, metrics), direction=direction)
+        checked = Objective.of(objective, metrics)
+        return cls(objective=checked, constraints=_as_constraints(constraints, metrics), direction=direction)
 
     @property
     def text(self) -> str:
-        """The objective as text: a metric's name, an expression, or where a callable was defined."""
-        if isinstance(self.objective, Metric):
-            return self.objective.name
-        if isinstance(self.objective, Node):
-            return self.objective.key
-        return (
-            f"{self.objective.__module__}.{getattr(self.objective, '__qualname__', type(self.objective).__qualname__)}"
-        )
+        """The objective as text."""
+        return self.objective.text
 
     @property
     def metric(self) -> str | None:
         """The metric that is the objective, None where it is made of several."""
-        return self.objective.name if isinstance(self.objective, Metric) else None
+        return self.objective.metric
 
     def values(self, metrics: Mapping[str, np.ndarray], n_trials: int) -> np.ndarray:
         """Return the objective of each trial, (trial,) float64."""
-        if isinstance(self.objective, Node):
-            names = _metric_names(self.objective)
-            found: Any = evaluate(self.objective, {name: metrics[name] for name in names})
-        else:
-            found = self.objective(xr.Dataset({name: ("trial", values) for name, values in metrics.items()}))
-        try:
-            return np.array(np.broadcast_to(np.asarray(found, dtype=np.float64), (n_trials,)))
-        except (TypeError, ValueError):
-            shape = np.shape(found)
-            msg = (
-                f"the objective {self.text} gave {type(found).__name__} of shape {shape} for {n_trials:,} "
-                "trials; give one number a trial."
-            )
-            raise StudyError(msg) from None
+        return self.objective.values(metrics, n_trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON by which a resumed study knows its goal: of a callable its code too."""
+        rule = self.objective.rule
+        code = {} if isinstance(rule, Node) else {"objective_code": callable_digest(rule)}
+        constraints = [node.key for node in self.constraints]
+        return {"objective": self.text, **code, "constraints": constraints, "direction": self.direction}
 
     def feasible(self, metrics: Mapping[str, np.ndarray], n_trials: int) -> np.ndarray:
         """Return which trials satisfy every constraint, (trial,) bool."""
         mask = np.ones(n_trials, dtype=bool)
         for node in self.constraints:
-            mask &= np.asarray(evaluate(node, {name: metrics[name] for name in _metric_names(node)}), dtype=bool)
+            mask &= np.asarray(evaluate(node, {name: metrics[name] for name in metrics_of(node)}), dtype=bool)
         return mask
 
     def value_of(self, metrics: Mapping[str, float] | None) -> float:
         """Return the objective of one set of metrics, NaN where it has none."""
-        if metrics is None or not isinstance(self.objective, Node) or not _metric_names(self.objective) <= set(metrics):
+        rule = self.objective.rule
+        if metrics is None or not isinstance(rule, Node) or not set(metrics_of(rule)) <= set(metrics):
             return float("nan")
         return float(self.values({name: np.array([value], dtype=float) for name, value in metrics.items()}, 1)[0])
 
 
 def scores(values: np.ndarray, feasible: np.ndarray, direction: str) -> np.ndarray:
-    """Return what trials are compared by: higher is better, -inf for no value or a broken constraint.
+    """Return what trials are compared by: higher is better, -inf for no finite value or a broken constraint.
 
-    Values are rounded to 10 significant digits by their decimal text, which every processor does alike.
+    A profit factor without a loss is infinite: like NaN, that is no value to compare by. Values are rounded to 10
+    significant digits by their decimal text, which every processor does alike.
     """
     sign = 1.0 if direction == "maximize" else -1.0
     rounded = sign * np.array([float(f"{value:.9e}") for value in values.tolist()], dtype=np.float64)
-    return np.where(feasible & ~np.isnan(rounded), rounded, -np.inf)
+    return np.where(feasible & np.isfinite(rounded), rounded, -np.inf)
 
 
 def best_index(scores: np.ndarray, keys: np.ndarray) -> int | None:
@@ -159,27 +133,6 @@ def _as_constraints(constraints: Any, metrics: Sequence[str]) -> tuple[Node, ...
         if not isinstance(node, Node) or not node.is_condition:
             shown = node.key if isinstance(node, Node) else repr(node)
             raise StudyError(f"the constraint {shown} is no condition; write one over metrics, as in M.trades >= 30.")
-        _check_metrics("the constraint", node, metrics)
+        check_metrics("the constraint", node, metrics)
         nodes.append(node)
     return tuple(nodes)
-
-
-def _check_metrics(what: str, node: Node, metrics: Sequence[str]) -> None:
-    names = _metric_names(node)
-    for name in sorted(names):
-        if name not in metrics:
-            msg = (
-                f"{what} {node.key} asks for the metric {name!r}, which is not "
-                f"measured{nearest(name, metrics)}; there are {', '.join(metrics)}."
-            )
-            raise StudyError(msg)
-    if node.params or node.is_series or not names:
-        msg = (
-            f"{what} {node.key} must be made of metrics alone, as in M.sharpe - 0.1 * M.turnover; "
-            "parameters go to Space(where=...)."
-        )
-        raise StudyError(msg)
-
-
-def _metric_names(node: Node) -> set[str]:
-    return {part.name for part in walk(node) if isinstance(part, Metric)}

@@ -10,14 +10,16 @@ from typing import Any, ParamSpec, Unpack
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from mrtoolkit.errors import SpaceError, StudyError, nearest
+from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.search.callables import as_evaluation, as_evaluator
 from mrtoolkit.search.corners import try_corners
 from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Stopped, as_listeners
 from mrtoolkit.search.level_walk import LevelWalk
 from mrtoolkit.search.loop import run_search
-from mrtoolkit.search.objective import Goal, Objective
+from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.resume import SavedTrials
 from mrtoolkit.search.settings import SearchOptions, Settings, check_fit, search_keys
 from mrtoolkit.search.space import Space, as_frame
@@ -36,7 +38,8 @@ class MultiResOptimizer:
         a DataFrame of points; or None, where only `ask` and `tell` are used.
     space : Space
     objective : str, expression of metrics, or callable of the metrics Dataset, optional
-        Default: "sharpe" where there is such a metric, else the evaluator's first.
+        Default: "sharpe" where there is such a metric, else the evaluator's first. Only finite values count: a trial
+        whose objective is NaN or infinite is never the best.
     constraints : condition of metrics, or several
         What a trial must satisfy to count, as in ``M.trades >= 30``.
     direction : {"maximize", "minimize"}
@@ -65,7 +68,7 @@ class MultiResOptimizer:
         evaluator: Any,
         space: Space,
         *,
-        objective: Objective | None = None,
+        objective: str | Node | Callable[[xr.Dataset], Any] | None = None,
         constraints: Any = (),
         direction: str = "maximize",
         levels: Any = None,

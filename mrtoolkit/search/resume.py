@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.search.digest import UNKNOWN
 from mrtoolkit.search.settings import differences
 from mrtoolkit.search.storage import check_study_path, plain_json, read_study
 from mrtoolkit.search.study import Study
@@ -69,10 +70,12 @@ class SavedTrials:
         found = differences(saved, asked)
         if found:
             shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-            msg = (
-                f"the study at {path} is of another search ({shown}); give another path, or search with the same words."
+            raise StudyError(f"the study at {path} is of another search ({shown}); {_cure(found)}.")
+        if UNKNOWN in (asked["evaluator"].get("code"), asked.get("objective_code")):
+            raise StudyError(
+                f"I cannot tell whether the function of the study at {path} is the one given now, as it has no Python "
+                "code to compare; give another path, or wrap it in a function written with def."
             )
-            raise StudyError(msg)
         earlier = Study.from_file(file, goal=self._study.goal, evaluator=self._study.evaluator)
         self.log = earlier.log
         self._stopped = earlier.stopped
@@ -97,3 +100,15 @@ class SavedTrials:
             blocks={name: values[left] for name, values in log.blocks.items()},
         )
         return whole
+
+
+def _cure(found: list[str]) -> str:
+    """Return how to go on with a study that differs from the search asked for."""
+    if any(text.startswith(("evaluator.code:", "objective_code:")) for text in found):
+        return "the function was changed since, so its old results do not count; give another path, or the old function"
+    if all(text.startswith("levels") for text in found):
+        return (
+            "trials= is shared out among preset levels, so more of them make other levels; search with the same "
+            "trials= and levels= to go on with it, or give another path for a larger search"
+        )
+    return "give another path, or search with the same words"

@@ -92,9 +92,7 @@ def search_keys(evaluator: Evaluator, space: Space, goal: Goal, settings: Settin
             "evaluator": evaluator.to_dict(),
             "space": space.to_dict(),
             "levels": [level.to_dict() for level in settings.levels],
-            "objective": goal.text,
-            "constraints": [node.key for node in goal.constraints],
-            "direction": goal.direction,
+            **goal.to_dict(),
             "seed": settings.seed,
             "transition": transition,
         }

@@ -14,6 +14,7 @@ from mrtoolkit.errors import SpaceError, nearest
 from mrtoolkit.evaluation import RESERVED_NAMES
 from mrtoolkit.expressions.grammar import parse
 from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.expressions.objective import no_call
 from mrtoolkit.search.constraints import check_constraints, count_satisfying, satisfied
 from mrtoolkit.search.dimensions import Categorical as Categorical
 from mrtoolkit.search.dimensions import Dimension, dimension_from_dict
@@ -50,6 +51,11 @@ class Space:
     __slots__ = ("_dimensions", "_where")
 
     def __init__(self, *, where: Node | str | Sequence[Node | str] | None = None, **dimensions: Any) -> None:
+        if isinstance(where, Integer | Real | Categorical):
+            raise SpaceError(
+                f"where={where!r} is a dimension, but where= is the word for constraints, as in where=P.fast < P.slow; "
+                "give the parameter another name."
+            )
         if not dimensions:
             raise SpaceError("the space has no dimensions; give at least one, as in Space(fast=Integer(5, 50)).")
         for name, dimension in dimensions.items():
@@ -201,12 +207,6 @@ def as_frame(points: Any) -> pd.DataFrame:
         raise SpaceError(f"points are {type(points).__name__}; give a DataFrame, a dict, or a list of dicts.") from None
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
-
-
-def no_call(name: str, args: Sequence[Node], kwargs: Mapping[str, Node]) -> Node:
-    """Refuse an indicator in text that may hold parameters and metrics alone."""
-    msg = f"{name}(...) is computed from prices; a constraint or objective is over parameters or metrics alone."
-    raise SpaceError(msg)
 
 
 def _check_name(name: str) -> None:

@@ -20,7 +20,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shutil
+import tempfile
 import time
 import zipfile
 from collections.abc import Mapping
@@ -71,25 +73,52 @@ class StudyFile:
     bars: xr.Dataset | None
 
 
-def check_study_path(path: str | Path) -> Path:
-    """Return the path of a study that is there or may be written there; refuse any other file or folder."""
-    found = Path(path)
+def as_study_path(path: Any) -> Path:
+    """Return a path as a Path, or say that it is none."""
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise StudyError(f"the path of a study is {path!r}; give a text or a Path, as in 'study.zarr'.")
+    return Path(path)
+
+
+def check_study_path(path: str | Path, *, older: bool = False) -> Path:
+    """Return the path of a study that is there or can be written there; refuse any other file or folder.
+
+    A study of an older format is refused too unless `older`. Whether one may write is tried, by an empty folder that
+    is removed.
+    """
+    found = as_study_path(path)
+    _check_writable(found)
     if found.is_dir() and any(found.iterdir()):
-        _read_root(found)
+        _read_root(found, older=older)
     elif found.is_file():
         if found.suffix != ".zip":
             msg = f"{found} is a file, but a study is a folder or a file that ends in .zip; choose another path."
             raise StudyError(msg)
-        _read_root(found)
+        _read_root(found, older=older)
     elif found.is_dir() and found.suffix == ".zip":
         msg = f"{found} is a folder, but its name ends in .zip, so the study would be one file; choose another path."
         raise StudyError(msg)
     return found
 
 
+def _check_writable(path: Path) -> None:
+    """Refuse a path at which nothing can be written, and name the folder that forbids it."""
+    folder = path if (path / "zarr.json").is_file() else path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=".mrtoolkit-", dir=folder):
+            pass
+    except OSError as error:
+        why = "is a file" if folder.is_file() else f"takes no files ({error.strerror})"
+        raise StudyError(
+            f"no study can be written at {path}: {folder} {why}; give a path in a folder that you may write in."
+        ) from error
+
+
 def write_study(file: StudyFile, path: str | Path) -> Path:
     """Write a study whole or not at all; return its path."""
-    target = check_study_path(path)
+    target = check_study_path(path, older=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(target)
     try:
@@ -119,7 +148,7 @@ def read_study(path: str | Path) -> StudyFile:
     StudyError
         If there is none, or it is damaged.
     """
-    found = Path(path)
+    found = as_study_path(path)
     if not found.exists():
         raise StudyError(f"there is no study at {found}; check the path, or save one with study.save(path).")
     attributes = _read_root(found)
@@ -140,12 +169,10 @@ def read_study(path: str | Path) -> StudyFile:
         store.close()
 
 
-def _read_root(path: Path) -> dict[str, Any]:
-    """Return the commit record, or say that this is no study."""
-    problem = (
-        f"{path} is not a study (it has no commit record of one); give the path of a study, or one where "
-        "nothing is yet."
-    )
+def _read_root(path: Path, *, older: bool = False) -> dict[str, Any]:
+    """Return the commit record, of an older format only where it is asked for; or say that this is no study."""
+    holds = "holds other files and no study" if path.is_dir() else "is not a study"
+    problem = f"{path} {holds}; give the path of a study, or one where nothing is yet."
     try:
         if path.is_dir():
             text = (path / "zarr.json").read_text(encoding="utf-8")
@@ -153,11 +180,11 @@ def _read_root(path: Path) -> dict[str, Any]:
             with zipfile.ZipFile(path) as archive:
                 text = archive.read("zarr.json").decode("utf-8")
         attributes: dict[str, Any] = json.loads(text)["attributes"]
-        if attributes["format"] != FORMAT:
+        if attributes["format"] != FORMAT or not isinstance(attributes["version"], int):
             raise StudyError(problem)
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
         raise StudyError(problem) from None
-    if attributes["version"] != VERSION:
+    if attributes["version"] != VERSION and not (older and attributes["version"] < VERSION):
         cure = "update mrtoolkit" if attributes["version"] > VERSION else "search again, into another path"
         msg = (
             f"the study at {path} has version {attributes['version']} of the format, and this mrtoolkit "
@@ -170,7 +197,7 @@ def _read_root(path: Path) -> dict[str, Any]:
 def _write_folder(file: StudyFile, folder: Path) -> None:
     """Write new trials beside the old ones, then replace the commit record, then remove what no longer counts."""
     folder.mkdir(exist_ok=True)
-    replaced = _read_root(folder) if (folder / "zarr.json").exists() else {"trials": None, "bars": None}
+    replaced = _read_root(folder, older=True) if (folder / "zarr.json").exists() else {}
     attributes = _attributes(file)
     _write_trials(zarr.create_group(LocalStore(folder / attributes["trials"])), file)
     if attributes["bars"] and not (folder / attributes["bars"]).exists():
@@ -205,7 +232,10 @@ def _remove_superseded(folder: Path, current: Mapping[str, Any], replaced: Mappi
         if old.name in (current["trials"], current["bars"]):
             continue
         with suppress(OSError):
-            if old.name in (replaced["trials"], replaced["bars"]) or time.time() - old.stat().st_mtime > _ABANDONED:
+            if (
+                old.name in (replaced.get("trials"), replaced.get("bars"))
+                or time.time() - old.stat().st_mtime > _ABANDONED
+            ):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.events import LevelRow
@@ -173,6 +173,7 @@ class Study:
 
     def top(self, n: int = 10) -> pd.DataFrame:
         """Return the n best trials that satisfy the constraints, best first, as `to_pandas` has them."""
+        check_count("top(n): n", n, StudyError)
         return self.to_pandas().iloc[self.log.ranking()[:n]]
 
     def verify(self, n: int = 20) -> Verification:
@@ -190,12 +191,12 @@ class Study:
     def save(self, path: str | Path) -> Path:
         """Write the study to a folder, or to one file where `path` ends in .zip; return the path.
 
-        It replaces a study that is there, whole or not at all.
+        It replaces a study that is there, also one of an older format, whole or not at all.
 
         Raises
         ------
         StudyError
-            If something else is there.
+            If something else is there, or nothing can be written there.
         """
         return write_study(self.to_file(), path)
 
@@ -282,14 +283,21 @@ class Study:
         """Say why no trial is the best."""
         if len(self) == 0:
             return "this study has 0 trials, so none is the best; run its search first."
+        if "trades" in self.log.metrics and not self.log.metrics["trades"].any():
+            return (
+                f"none of the {len(self):,} trials made a trade, so none is the best; loosen the rules, the space's "
+                "where=, or give a longer history."
+            )
         if not self.log.feasible.any():
             text = ", ".join(self.keys.get("constraints", ())) or "the constraints"
             return (
                 f"none of the {len(self):,} trials satisfies {text}, so none is the best; relax the "
                 "constraints or widen the space."
             )
+        counted = self.log.value[self.log.feasible]
+        found = "NaN" if np.isnan(counted).all() else "NaN or infinite"
         return (
-            f"the objective {self.objective} is NaN in all {len(self):,} trials that count, so none is the "
+            f"the objective {self.objective} is {found} in all {len(counted):,} trials that count, so none is the "
             "best; choose another objective."
         )
 

@@ -1,5 +1,7 @@
 """A search that cannot mean anything is refused by one clear error, before anything is evaluated or written."""
 
+from pathlib import Path
+
 import pytest
 
 import mrtoolkit as mrt
@@ -116,7 +118,7 @@ def test_ask_wants_a_number_of_points():
         ({}, {"fast": mrt.Integer(0, 50)}, "fast.: 0}, .*lookback is 0"),
         ({}, {"fast": mrt.Categorical([5, 6, -3, 7])}, "fast.: -3}, .*lookback is -3"),
         ({}, {"fast": mrt.Categorical([5, "x"])}, "fast.: 'x'}, which cannot be run"),
-        ({"stop_loss": P.stop}, {"fast": mrt.Integer(5, 50), "stop": mrt.Real(0.5, 2, step=0.5)}, "stop_loss is 1.0"),
+        ({"stop_loss": P.stop}, {"fast": mrt.Integer(5, 50), "stop": mrt.Real(0.5, 2, step=0.5)}, "stop_loss is 1"),
         ({"take_profit": P.up}, {"fast": mrt.Integer(5, 50), "up": mrt.Real(-0.5, 1, step=0.5)}, "take_profit is -0.5"),
         ({"max_bars": P.n}, {"fast": mrt.Integer(5, 50), "n": mrt.Real(0.5, 5, step=0.5)}, "max_bars is 0.5"),
     ],
@@ -136,8 +138,8 @@ def test_a_space_whose_ends_cannot_be_run_is_refused_before_the_search(tmp_path,
 
 def test_what_where_or_the_grids_leave_out_is_not_held_against_a_space():
     rule = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(3))
-    backtest = mrt.Backtest(mrt.data.simulate(bars=100, seed=0), rule)
-    wide = mrt.Integer(5, 400)
+    backtest = mrt.Backtest(mrt.data.simulate(bars=600, seed=0), rule)
+    wide = mrt.Integer(5, 4000)
     assert len(mrt.optimize(backtest, mrt.Space(fast=wide, where=P.fast < 50), trials=10))
     assert len(mrt.optimize(backtest, mrt.Space(fast=wide), levels=[mrt.Level("few", grid={"fast": [5, 9, 20]})])) == 3
 
@@ -151,3 +153,41 @@ def test_an_evaluator_that_lacks_something_is_told_what():
 
     with pytest.raises(StudyError, match="an evaluator without bars, .*evaluate_fresh, features, .*, to_dict; give"):
         mrt.optimize(Half(), SPACE)
+
+
+@pytest.fixture
+def study():
+    return mrt.optimize(lambda p: p["fast"], SPACE, trials=10)
+
+
+@pytest.mark.parametrize("name", ["s.zarr", "s.zarr.zip", "deeper/s.zarr"])
+def test_where_one_may_not_write_no_search_begins(tmp_path, study, name):
+    (tmp_path / "file").write_text("mine")
+    for folder, message in ((tmp_path / "file", "is a file"), (Path("/proc/nowhere"), "/proc takes no files")):
+        with pytest.raises(StudyError, match=f"{message}.*give a path in a folder that you may write in"):
+            mrt.optimize(never, SPACE, study=folder / name)
+        with pytest.raises(StudyError, match=message):
+            study.save(folder / name)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("path", [None, 5, ""])
+def test_a_path_of_a_study_is_a_path(study, path):
+    for use in (study.save, mrt.load_study):
+        with pytest.raises(StudyError, match=f"the path of a study is {path!r}"):
+            use(path)
+    if path is not None:
+        with pytest.raises(StudyError, match=f"the path of a study is {path!r}"):
+            mrt.optimize(never, SPACE, study=path)
+
+
+@pytest.mark.parametrize("n", [-1, 0, "a", 2.5])
+def test_the_top_trials_are_counted(study, n):
+    with pytest.raises(StudyError, match=f"n is {n!r}, but must be a whole number"):
+        study.top(n)
+
+
+def test_an_objective_of_one_number_is_not_one_a_trial():
+    for objective in (lambda metrics: 1.0, lambda metrics: [1.0]):
+        with pytest.raises(StudyError, match="give one number a trial"):
+            mrt.optimize(lambda p: p["fast"], SPACE, trials=10, objective=objective)

@@ -42,6 +42,9 @@ class CrossEvaluator:
     def check(self, points):
         """Let every point pass."""
 
+    def caution(self, points):
+        """Say nothing."""
+
     def evaluate_fresh(self, points):
         metrics = self._metrics(points)
         return Evaluation(metrics=metrics | {"sharpe": metrics["sharpe"] + self.bias})

@@ -5,7 +5,7 @@ import pytest
 
 import mrtoolkit as mrt
 from mrtoolkit import P
-from mrtoolkit.search import compare_cost
+from mrtoolkit.search import ComparisonWarning, compare_cost
 from mrtoolkit.search.storage import LARGEST_BARS
 
 SPACE = mrt.Space(fast=mrt.Real(5, 50, step=0.5), slow=mrt.Integer(20, 200), where=P.fast < P.slow)
@@ -73,7 +73,8 @@ def test_a_study_brings_its_backtest_along(backtest, tmp_path, name):
 
 def test_several_assets_come_back_too(tmp_path):
     bars = mrt.data.simulate(bars=400, assets=3, seed=1)
-    backtest = mrt.Backtest(bars, mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow)), store=mrt.FeatureStore())
+    rule = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow))
+    backtest = mrt.Backtest(bars, rule, start=SPACE, store=mrt.FeatureStore())
     study = mrt.optimize(backtest, SPACE, trials=30, study=tmp_path / "s.zarr")
     loaded = mrt.load_study(tmp_path / "s.zarr")
     assert loaded.backtest.bars.identical(backtest.bars)
@@ -116,3 +117,12 @@ def test_the_cost_of_the_plain_ways_is_measured_on_a_backtest(backtest):
     assert (cost.trials, cost.lattice_points, cost.is_exact) == (110, n_points, True)
     assert cost.recompute_seconds > 0
     assert cost.exhaustive_seconds > 0
+
+
+def test_warm_ups_far_apart_are_warned_of_once_and_not_with_start_space():
+    bars = mrt.data.simulate(bars=400, seed=1)
+    rule = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow))
+    with pytest.warns(ComparisonWarning, match="start=space") as caught:
+        mrt.optimize(mrt.Backtest(bars, rule), SPACE, trials=30)
+    assert [warning.filename for warning in caught] == [__file__]
+    mrt.optimize(mrt.Backtest(bars, rule, start=SPACE), SPACE, trials=30)

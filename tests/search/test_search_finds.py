@@ -71,6 +71,9 @@ def test_a_level_of_all_points_finds_what_a_plain_loop_finds(values, direction, 
     class Both:
         params, metrics, bars = (), ("value", "x"), None
 
+        def caution(self, frame):
+            """Say nothing."""
+
         def evaluate(self, frame):
             rows = list(frame.itertuples(index=False, name=None))
             return Evaluation(
@@ -360,6 +363,21 @@ def test_a_transition_of_ones_own_moves_while_it_likes(cross):
     assert study.levels["points"].tolist() == [27]
     assert study.trials["region"].to_numpy().tolist() == [0] * 9 + [1] * 9 + [2] * 9
     assert len(study.regions) == 3
+
+
+def test_an_infinite_value_never_wins():
+    study = optimize(lambda p: float("inf") if p["x"] == 3 else p["x"], Space(x=Integer(0, 9)))
+    assert study.best.params == {"x": 9}
+    study = optimize(lambda p: float("inf"), Space(x=Integer(0, 9)))
+    with pytest.raises(StudyError, match="is NaN or infinite in all 10 trials"):
+        _ = study.best
+
+
+def test_a_search_without_a_trade_says_so(cross):
+    cross._metrics = lambda points: {"sharpe": np.full(len(points), np.nan), "trades": np.zeros(len(points))}
+    study = optimize(cross, CROSS, trials=10)
+    with pytest.raises(StudyError, match="none of the [0-9]+ trials made a trade"):
+        _ = study.best
 
 
 def test_an_objective_that_is_nan_everywhere_ends_with_a_study():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import operator
 import shutil
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 from mrtoolkit.errors import StudyError
 from mrtoolkit.expressions import M, P
 from mrtoolkit.search import loop, storage
+from mrtoolkit.search.digest import UNKNOWN, callable_digest
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.loading import load_study
@@ -335,9 +337,9 @@ def test_a_file_or_folder_that_is_no_study_is_left_alone(cross, tmp_path):
     (tmp_path / "other.zarr").mkdir()
     (tmp_path / "other.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
     for name in ("notes", "prices.csv", "other.zip", "other.zarr"):
-        with pytest.raises(StudyError, match="choose another path|not a study"):
+        with pytest.raises(StudyError, match="choose another path|not a study|holds other files and no study"):
             optimize(cross, CROSS, trials=20, study=tmp_path / name)
-        with pytest.raises(StudyError, match="choose another path|not a study"):
+        with pytest.raises(StudyError, match="choose another path|not a study|holds other files and no study"):
             optimize(cross, CROSS, trials=20).save(tmp_path / name)
         with pytest.raises(StudyError):
             load_study(tmp_path / name)
@@ -363,3 +365,72 @@ def test_a_callable_objective_comes_back_as_its_text(cross, tmp_path):
     assert loaded.objective.endswith("half")
     assert loaded.best == study.best
     assert "buy and hold" not in repr(loaded)
+
+
+class Scaled:
+    def __init__(self, scale, batch=None):
+        self.scale = scale
+
+    def __call__(self, p):
+        return self.scale * p["x"]
+
+
+class ScaledBatch(Scaled):
+    def batch(self, points):
+        return self.scale * points["x"].to_numpy(float)
+
+
+def same_name(scale):
+    return lambda p: scale * p["x"]
+
+
+@pytest.mark.parametrize("make", [same_name, Scaled, ScaledBatch, lambda scale: Scaled(scale).__call__])
+def test_a_changed_function_does_not_go_on_with_the_old_study(tmp_path, make):
+    space, path = Space(x=Integer(0, 9)), tmp_path / "s.zarr"
+    optimize(make(1), space, study=path)
+    assert len(optimize(make(1), space, study=path)) == 10
+    with pytest.raises(StudyError, match="evaluator.code: .* the function was changed since"):
+        optimize(make(-1), space, study=path)
+    with pytest.raises(StudyError, match="code: "):
+        load_study(path, backtest=make(-1))
+
+
+def test_a_changed_objective_does_not_go_on_with_the_old_study(make_cross, tmp_path):
+    def objective(scale):
+        return lambda metrics: scale * metrics.sharpe
+
+    words = {"trials": 20, "study": tmp_path / "s.zarr"}
+    optimize(make_cross(), CROSS, objective=objective(1), **words)
+    optimize(make_cross(), CROSS, objective=objective(1), **words)
+    with pytest.raises(StudyError, match="objective_code: .* the function was changed since"):
+        optimize(make_cross(), CROSS, objective=objective(2), **words)
+
+
+def test_a_function_without_code_to_look_at_is_not_taken_for_the_old_one(tmp_path):
+    space, path, value = Space(x=Integer(0, 9)), tmp_path / "s.zarr", operator.itemgetter("x")
+    assert callable_digest(value) == UNKNOWN
+    optimize(value, space, study=path)
+    with pytest.raises(StudyError, match="I cannot tell .*; give another path, or wrap it"):
+        optimize(value, space, study=path)
+
+
+def test_more_trials_than_the_study_has_are_told_how_to_go_on(make_cross, tmp_path):
+    optimize(make_cross(), CROSS, trials=24, study=tmp_path / "s.zarr")
+    with pytest.raises(StudyError, match="budget.*search with the same trials= and levels= to go on with it"):
+        optimize(make_cross(), CROSS, trials=48, study=tmp_path / "s.zarr")
+
+
+@pytest.mark.parametrize("name", ["s.zarr", "s.zarr.zip"])
+def test_a_study_of_an_older_format_is_refused_before_a_search_and_replaced_by_save(
+    make_cross, tmp_path, monkeypatch, name
+):
+    study, second = optimize(make_cross(), CROSS, trials=20), make_cross()
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "VERSION", 1)
+        study.save(tmp_path / name)
+    with pytest.raises(StudyError, match="has version 1 of the format"):
+        optimize(second, CROSS, trials=20, study=tmp_path / name)
+    assert second.batches == []
+    study.save(tmp_path / name)
+    assert load_study(tmp_path / name).trials.identical(study.trials)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
