@@ -34,7 +34,7 @@ from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.strategy import Strategy
 
-_FAR_APART = 0.1  # of the measured bars
+_FAR_APART = 0.25  # of the measured bars
 _HOLD = Strategy(entry=close > 0, exit=close < 0)
 
 
@@ -271,7 +271,7 @@ class Backtest:
 
     def caution(self, points: pd.DataFrame) -> str | None:
         """What makes these points hard to compare: first warm bars that lie far apart, when all bars are measured."""
-        warm = np.concatenate([signals.warm.max(axis=0) for signals in self._plan.signals(self._points(points))])
+        warm = self._plan.warmups(self._points(points))
         first, last = np.maximum([warm.min(), warm.max()], self._start)
         measured = self.bars.sizes["time"] - self._start
         if last - first <= _FAR_APART * measured:

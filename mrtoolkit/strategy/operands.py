@@ -96,6 +96,14 @@ def calls_of(node: Node) -> list[Call]:
     return [part for part in walk(node) if isinstance(part, Call)]
 
 
+def warmup_of(node: Node) -> int:
+    """Leading bars without a value of an expression whose parameters are bound, as its indicators declare them."""
+    inner = max((warmup_of(child) for child in node.children), default=0)
+    if isinstance(node, Call):
+        return inner + indicator_of(node).warmup_of([number_of(argument) for argument in node.arguments])
+    return inner + int(number_of(node.periods)) if isinstance(node, Shift) else inner
+
+
 def number_of(node: Node) -> float:
     """The value of a constant, NaN where it is None."""
     value = node.value if isinstance(node, Constant) else None

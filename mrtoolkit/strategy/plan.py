@@ -15,7 +15,7 @@ from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import without_output
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.batch import Batch
-from mrtoolkit.strategy.operands import Operands, bound_rows, calls_of, operands_of
+from mrtoolkit.strategy.operands import Operands, bound_rows, calls_of, operands_of, warmup_of
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, check_setting, structural_params
 
@@ -108,6 +108,18 @@ class Plan:
                     for bound in bound_rows(operand, group, rows, self.bars.sizes["time"]):
                         if name in SETTINGS and isinstance(bound, Constant):
                             check_setting(name, bound.value)
+
+    def warmups(self, points: Points) -> np.ndarray:
+        """How many leading bars each point has no value for, (point,), as the indicators declare it; computes nothing."""
+        result = np.zeros(points.n, dtype=np.int64)
+        for positions, nodes in self._groups(points):
+            group = points.take(positions)
+            for operand in {id(o): o for node in nodes.values() for o in operands_of(node)}.values():
+                rows, index = group.rows(operand.params)
+                bound = bound_rows(operand, group, rows, self.bars.sizes["time"])
+                warm = np.array([warmup_of(node) for node in bound], dtype=np.int64)[index]
+                result[positions] = np.maximum(result[positions], warm)
+        return result
 
     def calls(self, points: Points) -> list[Call]:
         """The distinct indicator calls that the points use, with their values; computes nothing."""

@@ -195,6 +195,7 @@ def test_points_that_cannot_be_compared_are_pointed_out():
     far = pd.DataFrame({"fast": [5, 5], "slow": [20, 200], "stop": [0.1, 0.1]})
     assert "180 of 600 bars apart" in backtest.caution(far)
     assert backtest.caution(far.assign(slow=[20, 40])) is None
+    assert backtest.store.counters.computed == 0
 
 
 def test_rules_may_be_text():
