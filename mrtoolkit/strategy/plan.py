@@ -110,7 +110,7 @@ class Plan:
                             check_setting(name, bound.value)
 
     def warmups(self, points: Points) -> np.ndarray:
-        """How many leading bars each point has no value for, (point,), as the indicators declare it; computes nothing."""
+        """Leading bars for which each point has no value, (point,), as the indicators declare it; computes nothing."""
         result = np.zeros(points.n, dtype=np.int64)
         for positions, nodes in self._groups(points):
             group = points.take(positions)
