@@ -33,18 +33,27 @@ def try_corners(evaluator: Evaluator, space: Space, levels: Sequence[Level]) -> 
         If a point cannot be run: names it, and says why.
     """
     corners = corner_codes(space, levels)
-    for codes in corners:
-        try:
-            evaluator.check(space.decode(codes[np.newaxis]))
-        except (TypeError, ValueError) as error:
-            msg = (
-                f"the space holds {space.point(codes)}, which cannot be run; change its bounds, or rule such points "
-                f"out by where=: {error}"
-            )
-            raise SpaceError(msg) from error
-    caution = evaluator.caution(space.decode(corners)) if len(corners) else None
+    if len(corners) == 0:
+        return
+    try:
+        evaluator.check(space.decode(corners))
+    except (TypeError, ValueError):
+        for codes in corners:  # which of them?
+            _check_one(evaluator, space, codes)
+        raise
+    caution = evaluator.caution(space.decode(corners))
     if caution is not None:
         warnings.warn(caution, ComparisonWarning, stacklevel=_depth_outside())
+
+
+def _check_one(evaluator: Evaluator, space: Space, codes: np.ndarray) -> None:
+    try:
+        evaluator.check(space.decode(codes[np.newaxis]))
+    except (TypeError, ValueError) as error:
+        raise SpaceError(
+            f"the space holds {space.point(codes)}, which cannot be run; change its bounds, or rule such points "
+            f"out by where=: {error}"
+        ) from error
 
 
 def _depth_outside() -> int:
