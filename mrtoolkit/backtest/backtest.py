@@ -22,8 +22,8 @@ from mrtoolkit.backtest.settings import check_settings, resolve_start, start_tex
 from mrtoolkit.backtest.trial import Trial, make_trial
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.calendar import bars_per_year
-from mrtoolkit.data.fingerprint import fingerprint
-from mrtoolkit.errors import BarsError, StrategyError
+from mrtoolkit.data.fingerprint import fingerprint, snapshot
+from mrtoolkit.errors import StrategyError
 from mrtoolkit.evaluation import Evaluation
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Node
@@ -44,6 +44,7 @@ class Backtest:
     Parameters
     ----------
     bars : xr.Dataset, or what `mrt.data.from_pandas` takes
+        Copied: what happens to them afterwards changes nothing here.
         Over several assets each is traded by itself; a metric then has the dimension asset, a search takes the mean.
     strategy : Strategy
     costs : Costs
@@ -101,7 +102,7 @@ class Backtest:
             strategy=strategy, costs=self.costs, fill=fill, store=store, engine=engine,
             periods_per_year=periods_per_year, risk_free=risk_free, blocks=blocks, cash=cash,
         )  # fmt: skip
-        self.bars = as_bars(bars)
+        self.bars = snapshot(as_bars(bars))
         self.strategy = strategy
         self.fill, self.engine, self.n_blocks, self.cash = fill, engine, int(blocks), float(cash)
         self.store = session_store() if store is None else store
@@ -109,7 +110,6 @@ class Backtest:
         self.periods_per_year = bars_per_year(self.bars) if periods_per_year is None else float(periods_per_year)
         self._plan = Plan(strategy=strategy, bars=self.bars, store=self.store)
         self._start = resolve_start(start, self.bars, self._plan)
-        self._fingerprint = fingerprint(self.bars)
         self._market = self._make_market()
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -329,7 +329,7 @@ class Backtest:
             "risk_free": self.risk_free,
             "blocks": self.n_blocks,
             "cash": self.cash,
-            "bars": self._fingerprint,
+            "bars": fingerprint(self.bars),
         }
 
     @classmethod
@@ -353,11 +353,6 @@ class Backtest:
         return f"Backtest({n:,} {frame} bars{assets}, {self.strategy!r}, {self.costs!r}, fill={self.fill!r})"
 
     def _points(self, frame: pd.DataFrame) -> Points:
-        if fingerprint(self.bars) != self._fingerprint:
-            raise BarsError(
-                "the bars were changed in place after the backtest was made, so its features and prices would not "
-                "belong together; make the backtest again, with bars that stay."
-            )
         return Points.from_frame(frame, self.params)
 
     def _evaluation(self, blocks: np.ndarray, *, computed: int) -> Evaluation:
