@@ -22,7 +22,7 @@ from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, check_setting
 _SPAN_BYTES = 256 * 2**20
 _SLICE_BYTES = 64 * 2**20
 _SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
-_WORTH_A_SLICE = 1_000_000  # bars times points: some milliseconds
+_WORTH_A_SLICE = 250_000  # bars times points: about a millisecond
 _NEVER = Constant(False)
 
 
