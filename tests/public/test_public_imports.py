@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,8 +10,12 @@ HEAVY = ("bokeh", "ipywidgets", "sklearn", "IPython", "typer", "tqdm", "matplotl
 LIMIT = 1.3
 
 
+# an installed package has its bytecode, and so may the one that is measured
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=ENVIRONMENT)
     return done.stdout.strip()
 
 
