@@ -20,7 +20,7 @@ Code = tuple[tuple[str, int, str], ...]
 ABOUT = ("timeframe", "timezone", "source", "licence")
 """Attributes of bars that stay with their features."""
 
-_RESERVED = frozenset({"time", "asset", "point", "zarr.json"})
+_RESERVED = frozenset({"time", "asset", "point", "state", "zarr.json"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Family:
         The indicators in the pattern as they were when the values were computed.
     units : str
         Units of the values.
+    dtype : str
+        "float64" or "float32", of the values kept.
     """
 
     name: str
@@ -49,11 +51,12 @@ class Family:
     outputs: tuple[str, ...] = ()
     code: Code
     units: str = ""
+    dtype: str = "float64"
 
     @property
     def folder(self) -> str:
         """Name of the family's folder: safe on any file system, another one for other code."""
-        text = json.dumps([self.pattern, self.code, "float64"])
+        text = json.dumps([self.pattern, self.code, self.dtype])
         digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9_]', '_', self.name)[:60]}@{self.code[0][1]}-{digest}"
 
@@ -78,6 +81,7 @@ class Family:
             "outputs": list(self.outputs),
             "code": [list(c) for c in self.code],
             "units": self.units,
+            "dtype": self.dtype,
         }
 
     @classmethod
@@ -90,6 +94,7 @@ class Family:
             outputs=tuple(str(o) for o in content["outputs"]),
             code=tuple((str(n), int(v), str(h)) for n, v, h in content["code"]),
             units=str(content["units"]),
+            dtype=str(content.get("dtype", "float64")),
         )
 
 
