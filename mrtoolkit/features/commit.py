@@ -42,6 +42,8 @@ class Commit:
         Shape of one row of one variable, (time,) or (asset, time).
     ns_per_bar : float
         Least time that computing one value took, NaN where it was never measured.
+    state_size : int
+        Numbers a feature and asset to go on from when bars are appended, 0 for none.
     """
 
     path: Path
@@ -50,6 +52,12 @@ class Commit:
     slots: Mapping[Labels, int]
     shape: tuple[int, ...]
     ns_per_bar: float
+    state_size: int = 0
+
+    @property
+    def dtype(self) -> str:
+        """Type of the values, "float64" or "float32"."""
+        return self.family.dtype
 
 
 def signature_of(path: Path) -> Signature | None:
@@ -138,7 +146,7 @@ def _arrays(axes: Axes, family: Family, n_rows: int) -> dict[str, Any]:
             attributes["coordinates"] = coordinates
         if family.outputs:
             attributes["long_name"] += f".{variable}"
-        arrays[variable] = array_metadata((n_rows, *bars), (1, *chunks), (family.dim, *dims), "float64", attributes)
+        arrays[variable] = array_metadata((n_rows, *bars), (1, *chunks), (family.dim, *dims), family.dtype, attributes)
     return arrays
 
 

@@ -14,12 +14,11 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 import uuid
 import warnings
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,9 @@ from mrtoolkit.features.commit import (
 )
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.faults import DamagedFeatureWarning
+from mrtoolkit.features.generation import Generation, axes_of, read_generation, write_generation
 from mrtoolkit.features.lock import exclusive
+from mrtoolkit.features.rows import pieces, row_checksums
 
 _MARK = {"mrtoolkit": "feature store", "schema": 1}
 
@@ -86,7 +87,99 @@ class Disk:
         values.flags.writeable = False
         return values
 
-    def append(self, axes: Axes, family: Family, rows: Mapping[Labels, np.ndarray], ns_per_bar: float) -> int:
+    def is_current(self, commit: Commit) -> bool:
+        """Whether what is committed is still this; a chunk that vanished with its family is no damage."""
+        return signature_of(commit.path) == commit.signature
+
+    def generations(self) -> list[Generation]:
+        """Return the data sets that the store has features of, in no order that means anything."""
+        try:
+            folders = sorted(p for p in self.path.iterdir() if p.is_dir())
+        except OSError:
+            return []
+        return [found for folder in folders if (found := read_generation(folder)) is not None]
+
+    def axes(self, data: str) -> Axes | None:
+        """Return the bars of a data set as one of its families has them, None where there is none that is whole."""
+        for _, commit in self.commits(data):
+            try:
+                return axes_of(commit)
+            except DamagedChunkError:
+                continue
+        return None
+
+    def read_part(self, commit: Commit, output: int, slot: int, start: int, stop: int) -> np.ndarray:
+        """Return bars `start` to `stop` of one output of one feature, (asset, time), from the chunks that they need.
+
+        Raises
+        ------
+        DamagedChunkError
+            If one of those is missing, cut short or changed.
+        """
+        return self.read(commit, slot)[output, :, start:stop]
+
+    def read_states(self, commit: Commit, slots: Sequence[int]) -> np.ndarray | None:
+        """Return what to go on from after the last bar, (len(slots), asset, state), NaN where it is not known.
+
+        None where the family has none, or it is damaged.
+        """
+        return None
+
+    def checksums(self, commit: Commit, output: int, slot: int) -> bytes:
+        """Return the 4 bytes that end each chunk of one output of one feature, without a look at the values.
+
+        Raises
+        ------
+        DamagedChunkError
+            If a chunk is missing or cut short.
+        """
+        values = self.read(commit, slot)[output]
+        return row_checksums(values, len(commit.shape) > 1, commit.dtype)
+
+    def extend(
+        self,
+        old: Commit,
+        axes: Axes,
+        family: Family,
+        tails: Mapping[Labels, np.ndarray],
+        ns_per_bar: float,
+        *,
+        states: Mapping[Labels, np.ndarray] | None = None,
+    ) -> int:
+        """Commit features of `old` with the bars after it, `tails` (output, asset, bar), in the data set of `axes`."""
+        whole: dict[Labels, np.ndarray] = {}
+        for labels, tail in tails.items():
+            try:
+                whole[labels] = np.concatenate([self.read(old, old.slots[labels]), tail], axis=-1)
+            except DamagedChunkError as error:
+                self.tell_damage((old.path, old.signature, labels), f"{labels}: {error}", stacklevel=3)
+        return self.append(axes, family, whole, ns_per_bar, states=states)
+
+    def remove(self, folders: Iterable[Path]) -> int:
+        """Remove families and return the bytes that this freed."""
+        before = self.n_bytes()
+        with exclusive(self.path / ".lock"):
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+        return before - self.n_bytes()
+
+    def n_bytes(self) -> int:
+        """Return the bytes of all files below the folder, a file of several names once."""
+        stats = [p.stat() for p in self.path.rglob("*") if p.is_file()]
+        return sum({(s.st_dev, s.st_ino): s.st_size for s in stats}.values())
+
+    def refresh_tree(self) -> None:
+        """Bring the store's own record up to date, so that `xr.open_datatree(path, engine="zarr")` sees everything."""
+
+    def append(
+        self,
+        axes: Axes,
+        family: Family,
+        rows: Mapping[Labels, np.ndarray],
+        ns_per_bar: float,
+        *,
+        states: Mapping[Labels, np.ndarray] | None = None,
+    ) -> int:
         """Commit the features that are not there yet, all or none of them, and return how many those were.
 
         Parameters
@@ -156,10 +249,7 @@ class Disk:
     def _prepare(self, axes: Axes) -> None:
         if not (self.path / RECORD).exists():
             write_json(self.path / RECORD, {"zarr_format": 3, "node_type": "group", "attributes": _MARK})
-        generation = self.path / axes.fingerprint
-        if not (generation / RECORD).exists():
-            attributes = {"fingerprint": axes.fingerprint, "n_bars": len(axes.time), **axes.attrs}
-            write_json(generation / RECORD, {"zarr_format": 3, "node_type": "group", "attributes": attributes})
+        write_generation(self.path / axes.fingerprint, axes)
 
     def _create(
         self, folder: Path, document: dict[str, Any], axes: Axes, family: Family, rows: Mapping[Labels, np.ndarray]
@@ -206,22 +296,15 @@ class Disk:
         write_json(folder / RECORD, document)
 
 
-def _pieces(shape: Sequence[int], chunks: Sequence[int]) -> Iterator[tuple[str, tuple[slice, ...]]]:
-    """Yield the path of each chunk of a row below its slot, and where in the row it lies."""
-    for index in itertools.product(*(range(-(-n // c)) for n, c in zip(shape, chunks, strict=True))):
-        where = tuple(slice(i * c, min((i + 1) * c, n)) for i, n, c in zip(index, shape, chunks, strict=True))
-        yield "/".join(map(str, index)), where
-
-
 def _read_row(commit: Commit, variable: str, slot: int) -> np.ndarray:
     folder = commit.path / variable / "c" / str(slot)
     shape = commit.shape
     chunks = row_chunks(shape[-1], None if len(shape) == 1 else shape[0])
     if chunks == shape:
-        return read_chunk(folder.joinpath(*("0",) * len(shape)), shape, "float64")
-    values = np.empty(shape)
-    for name, where in _pieces(shape, chunks):
-        chunk = read_chunk(folder / name, chunks, "float64")
+        return read_chunk(folder.joinpath(*("0",) * len(shape)), shape, commit.dtype)
+    values = np.empty(shape, dtype=commit.dtype)
+    for name, where in pieces(shape, chunks):
+        chunk = read_chunk(folder / name, chunks, commit.dtype)
         values[where] = chunk[tuple(slice(s.stop - s.start) for s in where)]
     return values
 
@@ -231,9 +314,9 @@ def _write_row(folder: Path, axes: Axes, family: Family, slot: int, row: np.ndar
     chunks = row_chunks(len(axes.time), n_assets)
     for variable, values in zip(family.variables, row, strict=True):
         flat = values[0] if n_assets is None else values
-        for name, where in _pieces(flat.shape, chunks):
+        for name, where in pieces(flat.shape, chunks):
             path = folder / variable / "c" / str(slot) / name
-            write_chunk(path, flat[where][None], (1, *chunks), "float64")
+            write_chunk(path, flat[where][None], (1, *chunks), family.dtype)
 
 
 def _check_is_store(path: Path) -> None:
