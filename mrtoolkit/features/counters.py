@@ -12,14 +12,25 @@ class Counters:
     Attributes
     ----------
     computed : int
-        Features computed.
+        Features computed, for whatever reason.
     memory_hits, disk_hits : int
         Features found there instead.
     evicted : int
         Features that left memory, or never fitted, because of its limit.
+    recomputed : int
+        Of those computed, the ones that were on disk, where computing them anew was cheaper than reading.
+    extended : int
+        Of those computed, the ones that went on from where an older data set stopped, over the new bars alone.
     """
 
     computed: int
     memory_hits: int
     disk_hits: int
     evicted: int
+    recomputed: int = 0
+    extended: int = 0
+
+    @property
+    def misses(self) -> int:
+        """Features that were nowhere, and so computed over all bars."""
+        return self.computed - self.recomputed - self.extended

@@ -1,0 +1,130 @@
+"""Tables of a store: aligned text that fits its terminal, and plain HTML for a notebook."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+NARROWEST, WIDEST = 80, 200
+_ELLIPSIS = "..."
+_CELL = "padding:0.15em 0.7em;vertical-align:top;"
+_HEAD = f"{_CELL}font-weight:600;border-bottom:1px solid rgba(128,128,128,0.5);"
+_GROUP = f"{_CELL}padding-top:0.7em;text-align:left;opacity:0.75;"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumn:
+    """One column of a table.
+
+    Attributes
+    ----------
+    head : str
+        Its heading.
+    cells : tuple of str
+        One a row.
+    rank : int
+        The column of the highest rank goes first where the table is too wide; one of rank 0 stays.
+    is_text : bool
+        Text stands to the left, numbers to the right.
+    narrowest : int, optional
+        Letters down to which cells may be cut; a column without it is shown whole.
+    """
+
+    head: str
+    cells: tuple[str, ...]
+    rank: int = 0
+    is_text: bool = False
+    narrowest: int | None = None
+
+    @property
+    def width(self) -> int:
+        """Letters of the widest cell."""
+        return max(map(len, (self.head, *self.cells)))
+
+
+def terminal_width() -> int:
+    """Return the columns that a table may take: those of the terminal, 80 to 200."""
+    return min(WIDEST, max(NARROWEST, shutil.get_terminal_size().columns))
+
+
+def text_table(columns: Sequence[TableColumn], width: int, groups: Mapping[int, str] | None = None) -> str:
+    """Return the table as text of at most `width` letters a line, where that can be had.
+
+    Parameters
+    ----------
+    columns : sequence of TableColumn
+        Those that are empty are left out.
+    width : int
+        Letters a line. What does not fit is cut first, then left out, by rank.
+    groups : mapping of int to str, optional
+        A line to print before the row of that number.
+    """
+    shown = [column for column in columns if any(column.cells)]
+    widths = _fitted(shown, width)
+    while widths is None:
+        last = max(shown, key=lambda column: column.rank)
+        if last.rank == 0:
+            widths = [column.narrowest or column.width for column in shown]
+            break
+        shown.remove(last)
+        widths = _fitted(shown, width)
+    rows = list(zip(*(column.cells for column in shown), strict=True))
+    lines = [_line(shown, widths, [column.head for column in shown])]
+    for k, row in enumerate(rows):
+        if groups and k in groups:
+            lines.append(cut(groups[k], width))
+        lines.append(_line(shown, widths, row))
+    return "\n".join(lines)
+
+
+def html_table(columns: Sequence[TableColumn], groups: Mapping[int, str] | None = None) -> str:
+    """Return the table as HTML that takes its colours from the page, light or dark."""
+    shown = [column for column in columns if any(column.cells)]
+    head = "".join(f'<th style="{_HEAD}{_side(column)}">{html.escape(column.head)}</th>' for column in shown)
+    body = []
+    for k, row in enumerate(zip(*(column.cells for column in shown), strict=True)):
+        if groups and k in groups:
+            body.append(f'<tr><td colspan="{len(shown)}" style="{_GROUP}">{html.escape(groups[k])}</td></tr>')
+        cells = zip(shown, row, strict=True)
+        body.append("<tr>" + "".join(f'<td style="{_CELL}{_side(c)}">{html.escape(t)}</td>' for c, t in cells) + "</tr>")
+    style = "border-collapse:collapse;font-size:90%;font-variant-numeric:tabular-nums;margin:0.3em 0;"
+    return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+
+
+def html_lines(lines: Sequence[str]) -> str:
+    """Return lines of text as HTML: the first one bold, the others below."""
+    first, *others = (html.escape(line) for line in lines)
+    return f'<div style="font-size:90%"><b>{first}</b>' + "".join(f"<br>{line}" for line in others) + "</div>"
+
+
+def cut(text: str, width: int) -> str:
+    """Return text of at most `width` letters, three dots in the place of what is left out."""
+    return text if len(text) <= width else text[: max(0, width - len(_ELLIPSIS))].rstrip() + _ELLIPSIS
+
+
+def _fitted(columns: Sequence[TableColumn], width: int) -> list[int] | None:
+    """Return the width of each column, those that may be cut as wide as there is room; None where there is none."""
+    widths = [column.width for column in columns]
+    excess = sum(widths) + 2 * (len(widths) - 1) - width
+    while excess > 0:
+        slack = [w - min(w, c.narrowest or w) for c, w in zip(columns, widths, strict=True)]
+        widest = max(range(len(widths)), key=lambda k: (slack[k] > 0, widths[k]))
+        if slack[widest] <= 0:
+            return None
+        widths[widest] -= 1
+        excess -= 1
+    return widths
+
+
+def _line(columns: Sequence[TableColumn], widths: Sequence[int], cells: Sequence[str]) -> str:
+    parts = [
+        cut(cell, width).ljust(width) if column.is_text else cell.rjust(width)
+        for column, width, cell in zip(columns, widths, cells, strict=True)
+    ]
+    return "  ".join(parts).rstrip()
+
+
+def _side(column: TableColumn) -> str:
+    return "text-align:left;" if column.is_text else "text-align:right;white-space:nowrap;"
