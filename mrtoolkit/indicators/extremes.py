@@ -7,6 +7,7 @@ import numpy as np
 from mrtoolkit.indicators._kernels import extrema
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.registry import register
+from mrtoolkit.indicators.resume import Window, block_before
 from mrtoolkit.indicators.spec import Indicator
 from mrtoolkit.indicators.trend import LONGEST, whole_bars
 
@@ -25,6 +26,7 @@ highest = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST),),
     warmup=lambda lookback: lookback - 1,
     kernel=_highest,
+    resume=Window(start=block_before),
     description="Highest high of the last `lookback` bars, this one included.",
     formula=(
         "max over the window, as TA-Lib's MAX; of the highs where no other series is given. A missing value: no result."
@@ -37,6 +39,7 @@ lowest = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST),),
     warmup=lambda lookback: lookback - 1,
     kernel=_lowest,
+    resume=Window(start=block_before),
     description="Lowest low of the last `lookback` bars, this one included.",
     formula=(
         "min over the window, as TA-Lib's MIN; of the lows where no other series is given. A missing value: no result."

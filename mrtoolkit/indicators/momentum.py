@@ -11,13 +11,20 @@ from mrtoolkit.indicators._kernels.changes import rate_of_change, relative_stren
 from mrtoolkit.indicators.composite import Composite
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.registry import register
+from mrtoolkit.indicators.resume import State, Window, initial_states, one_bar_before
 from mrtoolkit.indicators.spec import Indicator
 from mrtoolkit.indicators.trend import LONGEST, ema, whole_bars
 
+_RSI_START = (0.0, 0.0, 0.0, 0.0)
+
+
+def _rsi_on(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, states: np.ndarray, out: np.ndarray) -> None:
+    lookbacks = np.ascontiguousarray(parameters[:, 0])
+    relative_strength(inputs[0], lookbacks, whole_bars(lookbacks), states, out[0])
+
 
 def _rsi(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
-    lookbacks = np.ascontiguousarray(parameters[:, 0])
-    relative_strength(inputs[0], lookbacks, whole_bars(lookbacks), out[0])
+    _rsi_on(inputs, parameters, initial_states(_RSI_START, len(parameters)), out)
 
 
 def _roc(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
@@ -36,6 +43,7 @@ rsi = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=2, high=LONGEST, integer=False),),
     warmup=lambda lookback: int(np.ceil(lookback)),
     kernel=_rsi,
+    resume=State(size=4, kernel=_rsi_on, initial=_RSI_START),
     units="0-100",
     description="Relative strength index of Wilder: the share of gains in the movement, 0 to 100.",
     formula=(
@@ -51,6 +59,7 @@ roc = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST),),
     warmup=lambda lookback: lookback,
     kernel=_roc,
+    resume=Window(start=one_bar_before),
     units="percent",
     description="Rate of change over `lookback` bars, in percent.",
     formula=(

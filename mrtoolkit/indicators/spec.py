@@ -16,6 +16,7 @@ from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.indicators.arguments import bind_arguments, series_node
 from mrtoolkit.indicators.names import check_free
 from mrtoolkit.indicators.parameter import IndicatorParameter
+from mrtoolkit.indicators.resume import State, Window, go_on
 from mrtoolkit.indicators.source import hash_source
 
 Kernel: TypeAlias = Callable[[tuple[np.ndarray, ...], np.ndarray, np.ndarray], None]
@@ -48,6 +49,8 @@ class Indicator:
         One sentence.
     formula : str
         How it is computed, how it starts, what a missing value does, and where this is from.
+    resume : Window, State or None
+        How it goes on when bars are appended; None: it is computed anew over all bars.
     source : callable
         What `source_hash` is the hash of; the kernel where it is not given.
     """
@@ -62,6 +65,7 @@ class Indicator:
     units: str = "price"
     description: str = ""
     formula: str = ""
+    resume: Window | State | None = field(default=None, repr=False)
     source: Callable[..., Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +79,11 @@ class Indicator:
     def source_hash(self) -> str:
         """Hash of the kernel's source and of its helpers'."""
         return hash_source(self.source or self.kernel)
+
+    @property
+    def state_size(self) -> int:
+        """Numbers that it goes on from when bars are appended, for one asset and one set of parameters; 0: none."""
+        return self.resume.size if isinstance(self.resume, State) else 0
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -111,7 +120,14 @@ class Indicator:
         text = f"{self.name}({', '.join(node.key for node in nodes)})"
         return Outputs(text, {output: call(output) for output in self.outputs})
 
-    def compute(self, inputs: Sequence[np.ndarray], parameters: np.ndarray, out: np.ndarray) -> None:
+    def compute(
+        self,
+        inputs: Sequence[np.ndarray],
+        parameters: np.ndarray,
+        out: np.ndarray,
+        *,
+        states: np.ndarray | None = None,
+    ) -> None:
         """Compute the indicator of one asset for many parameter values in one call.
 
         Parameters
@@ -122,24 +138,21 @@ class Indicator:
             A row for each set of values.
         out : (output, n, time)
             Filled; float64 and C-contiguous. NaN where the indicator has no value.
+        states : (n, state_size), optional
+            Filled with what `extend` goes on from after the last bar.
 
         Raises
         ------
         IndicatorError
             If a value is out of its parameter's bounds, or a user's kernel fails.
         """
-        table = np.asarray(parameters, dtype=np.float64)
-        columns = tuple(read_only(column) for column in inputs)
-        shape = (max(len(self.outputs), 1), len(table), columns[0].size)
-        if len(columns) != len(self.inputs) or table.shape[1:] != (len(self.parameters),) or out.shape != shape:
-            msg = (
-                f"{self.name} got {len(columns)} inputs, parameters {table.shape} and out {out.shape}; "
-                f"it needs {len(self.inputs)} inputs, parameters (n, {len(self.parameters)}) and out (output, n, time)."
-            )
-            raise IndicatorError(msg)
-        for k, parameter in enumerate(self.parameters):
-            parameter.check_all(table[:, k], self.name)
-        is_short = np.array([self.warmup_of(row) >= out.shape[2] for row in table], dtype=bool)
+        columns, table = self._checked(inputs, parameters, out, 0)
+        if states is not None and isinstance(self.resume, State):
+            self._check_states(states, len(table))
+            states[:] = self.resume.initial
+            go_on(self.resume, columns, table, states, out)
+            return
+        is_short = self._are_short(table, out.shape[2])
         if not is_short.any():
             self.kernel(columns, table, out)
             return
@@ -147,9 +160,91 @@ class Indicator:
             np.nan
         )  # a history no longer than the warm-up: nothing to compute, and nothing for a kernel to trip over
         if not is_short.all():
-            part = np.empty((shape[0], int((~is_short).sum()), shape[2]))
+            part = np.empty((len(out), int((~is_short).sum()), out.shape[2]))
             self.kernel(columns, table[~is_short], part)
             out[:, ~is_short] = part
+
+    def extend(
+        self,
+        inputs: Sequence[np.ndarray],
+        parameters: np.ndarray,
+        first: int,
+        out: np.ndarray,
+        *,
+        states: np.ndarray | None = None,
+    ) -> None:
+        """Compute the values from bar `first` on, without those before: the bits that `compute` gives over all bars.
+
+        Parameters
+        ----------
+        inputs : sequence of (time,)
+            All bars, old and new.
+        parameters : (n, parameter)
+            As in `compute`.
+        first : int
+            The first bar whose value is wanted.
+        out : (output, n, time - first)
+            Filled.
+        states : (n, state_size), optional
+            What `compute` or `extend` left after bar `first - 1`; updated in place. Needed where `state_size` is not 0.
+
+        Raises
+        ------
+        IndicatorError
+            If it cannot go on (`resume` is None), or has no states to go on from.
+        """
+        columns, table = self._checked(inputs, parameters, out, first)
+        if self.resume is None:
+            msg = f"{self.name} cannot go on from bar {first:,}: it declares no window; compute it over all bars."
+            raise IndicatorError(msg)
+        if isinstance(self.resume, State):
+            self._check_states(states, len(table))
+            if states is None or np.isnan(states).any():
+                msg = f"{self.name} has no states of bar {first - 1:,} to go on from; compute it over all bars."
+                raise IndicatorError(msg)
+            go_on(self.resume, tuple(column[first:] for column in columns), table, states, out)
+            return
+        is_short = self._are_short(table, columns[0].size)
+        for k, row in enumerate(table):
+            if is_short[k]:
+                out[:, k] = np.nan
+            elif out.shape[2]:
+                named = {p.name: p.typed(value) for p, value in zip(self.parameters, row, strict=True)}
+                start = self.resume.start(first, **named)
+                part = np.empty((len(out), 1, columns[0].size - start))
+                self.kernel(tuple(column[start:] for column in columns), table[k : k + 1], part)
+                out[:, k] = part[:, 0, first - start :]
+
+    def _checked(
+        self, inputs: Sequence[np.ndarray], parameters: np.ndarray, out: np.ndarray, first: int
+    ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        """Return the inputs as kernels want them, and the table of parameters, once all shapes and bounds are right."""
+        table = np.asarray(parameters, dtype=np.float64)
+        columns = tuple(read_only(column) for column in inputs)
+        n_bars = columns[0].size - first
+        shape = (max(len(self.outputs), 1), len(table), n_bars)
+        if len(columns) != len(self.inputs) or table.shape[1:] != (len(self.parameters),) or out.shape != shape:
+            msg = (
+                f"{self.name} got {len(columns)} inputs, parameters {table.shape} and out {out.shape}; "
+                f"it needs {len(self.inputs)} inputs, parameters (n, {len(self.parameters)}) and out (output, n, "
+                f"{max(n_bars, 0):,} bars)."
+            )
+            raise IndicatorError(msg)
+        for k, parameter in enumerate(self.parameters):
+            parameter.check_all(table[:, k], self.name)
+        return columns, table
+
+    def _check_states(self, states: np.ndarray | None, n: int) -> None:
+        if states is not None and (states.shape != (n, self.state_size) or states.dtype != np.float64):
+            msg = (
+                f"{self.name} got states of shape {states.shape} and type {states.dtype}; it needs float64 of shape "
+                f"{(n, self.state_size)}."
+            )
+            raise IndicatorError(msg)
+
+    def _are_short(self, table: np.ndarray, n_bars: int) -> np.ndarray:
+        """Whether the bars are no more than the warm-up, for each row of `table`."""
+        return np.array([self.warmup_of(row) >= n_bars for row in table], dtype=bool)
 
     def warmup_of(self, values: Sequence[float]) -> int:
         """Return the number of bars without a value for these parameter values, in the order of the parameters."""

@@ -8,6 +8,7 @@ from mrtoolkit.indicators._kernels.smoothing import smooth
 from mrtoolkit.indicators._kernels.windows import mean, weighted_mean
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.registry import register
+from mrtoolkit.indicators.resume import State, Window, block_before, initial_states
 from mrtoolkit.indicators.spec import Indicator
 
 LONGEST = 1_000_000
@@ -20,9 +21,17 @@ def whole_bars(lookbacks: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _ema(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+SMOOTHING_START = (0.0, 0.0, 0.0)
+"""The state of `smooth` before the first bar."""
+
+
+def _ema_on(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, states: np.ndarray, out: np.ndarray) -> None:
     lookbacks = parameters[:, 0]
-    smooth(inputs[0], 2.0 / (lookbacks + 1.0), whole_bars(lookbacks), out[0])
+    smooth(inputs[0], 2.0 / (lookbacks + 1.0), whole_bars(lookbacks), states, out[0])
+
+
+def _ema(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    _ema_on(inputs, parameters, initial_states(SMOOTHING_START, len(parameters)), out)
 
 
 def _sma(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
@@ -39,6 +48,7 @@ ema = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST, integer=False),),
     warmup=lambda lookback: int(np.ceil(lookback)) - 1,
     kernel=_ema,
+    resume=State(size=3, kernel=_ema_on, initial=SMOOTHING_START),
     description="Exponential moving average.",
     formula=(
         "e += alpha * (x - e), alpha = 2 / (lookback + 1), from the mean of the first ceil(lookback) values on "
@@ -53,6 +63,7 @@ sma = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST),),
     warmup=lambda lookback: lookback - 1,
     kernel=_sma,
+    resume=Window(start=block_before),
     description="Simple moving average: the mean of the last `lookback` values.",
     formula="sum of the last lookback values / lookback. A window with a missing value has no result.",
 )
@@ -63,6 +74,7 @@ wma = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST),),
     warmup=lambda lookback: lookback - 1,
     kernel=_wma,
+    resume=Window(start=block_before),
     description="Weighted moving average: weights 1 to `lookback`, the newest counts most.",
     formula=(
         "sum of i * x over the window, i = 1 (oldest) to lookback, / (lookback (lookback + 1) / 2). A missing "

@@ -13,20 +13,29 @@ from mrtoolkit.indicators._kernels.windows import deviation
 from mrtoolkit.indicators.composite import Composite
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.registry import register
+from mrtoolkit.indicators.resume import State, Window, block_before, initial_states
 from mrtoolkit.indicators.spec import Indicator
-from mrtoolkit.indicators.trend import LONGEST, sma, whole_bars
+from mrtoolkit.indicators.trend import LONGEST, SMOOTHING_START, sma, whole_bars
 
 
 def _stdev(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
     deviation(inputs[0], whole_bars(parameters[:, 0]), out[0])
 
 
-def _atr(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+_ATR_START = (np.inf, *SMOOTHING_START)  # the previous close (infinite: none yet), then the state of the smoothing
+
+
+def _atr_on(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, states: np.ndarray, out: np.ndarray) -> None:
     ranges = np.empty_like(inputs[0])
-    true_range(*inputs, ranges)
+    states[:, 0] = true_range(*inputs, states[0, 0], ranges)  # the same in each row: the last close of the bars so far
     ranges.flags.writeable = False  # the form that `smooth` is compiled for
-    lookbacks = parameters[:, 0]
-    smooth(ranges, 1.0 / lookbacks, whole_bars(lookbacks), out[0])
+    lookbacks, smoothed = parameters[:, 0], np.ascontiguousarray(states[:, 1:])
+    smooth(ranges, 1.0 / lookbacks, whole_bars(lookbacks), smoothed, out[0])
+    states[:, 1:] = smoothed
+
+
+def _atr(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    _atr_on(inputs, parameters, initial_states(_ATR_START, len(parameters)), out)
 
 
 def _bollinger(source: Node, lookback: Node, width: Node) -> Mapping[str, Node]:
@@ -41,6 +50,7 @@ stdev = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=2, high=LONGEST),),
     warmup=lambda lookback: lookback - 1,
     kernel=_stdev,
+    resume=Window(start=block_before),
     description="Standard deviation of the last `lookback` values.",
     formula=(
         "sqrt(mean of (x - mean)^2) over the window: the population form (divided by lookback), as TA-Lib's "
@@ -55,6 +65,7 @@ atr = Indicator(
     parameters=(IndicatorParameter(name="lookback", low=1, high=LONGEST, integer=False),),
     warmup=lambda lookback: int(np.ceil(lookback)),
     kernel=_atr,
+    resume=State(size=4, kernel=_atr_on, initial=_ATR_START),
     description="Average true range of Wilder.",
     formula=(
         "true range = max(high, previous close) - min(low, previous close), from the second bar on; smoothed by "
