@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.checks import PRICES, Axes, check_gaps, check_prices, check_time
+from mrtoolkit.data.frozen import frozen_copy
 from mrtoolkit.data.stamps import opening_times, wall_clock
 from mrtoolkit.data.timeframe import infer_timeframe
 from mrtoolkit.errors import BarsError, check_choice
@@ -28,7 +29,7 @@ def build_bars(
     missing: str = "raise",
     attrs: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
-    """Return bars from UTC time stamps and columns, after every check of the contract.
+    """Return bars from UTC time stamps and columns, after every check of the contract; their arrays are read-only.
 
     Parameters
     ----------
@@ -64,13 +65,14 @@ def build_bars(
     if missing == "raise":
         check_gaps(axes, timeframe)
     dims = ("time",) if assets is None else ("time", "asset")
-    coords: dict[str, Any] = {"time": time}
+    coords: dict[str, Any] = {"time": frozen_copy(time)}
     if assets is not None:
         coords["asset"] = np.array(assets, dtype=object)
     order = [*PRICES, *(["volume"] if "volume" in checked else [])]
     order += [name for name in checked if name not in order]
     # Kept an asset after the other in memory and shown as (time, asset): an asset's history is then one contiguous row.
-    variables = {name: (dims, checked[name][0] if assets is None else checked[name].T) for name in order}
+    columns = {name: frozen_copy(checked[name][0] if assets is None else checked[name].T) for name in order}
+    variables = {name: (dims, values) for name, values in columns.items()}
     about = {"timeframe": timeframe, "timezone": zone, "stamp": stamp, **(attrs or {})}
     if missing == "allow":
         about["missing"] = "allow"

@@ -33,7 +33,7 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:
     -------
     xr.Dataset
         float64 over (time,) or (time, asset), `time` datetime64[ns] and increasing, with the attributes `timeframe` and
-        `timezone`. The same object where it was already so, and never a view that was written into.
+        `timezone`. The same object where it was already so, else one with read-only arrays of its own.
 
     Raises
     ------

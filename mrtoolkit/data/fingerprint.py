@@ -42,9 +42,9 @@ def fingerprint(bars: xr.Dataset) -> str:
     """Return 32 hexadecimal digits that name the content of bars: times, time zone, assets, columns and every value.
 
     Names and other attributes do not count, nor does the order of the columns. New bars cost a BLAKE2b digest of 16
-    bytes. Known ones cost under 1 us where they are frozen (read-only arrays of their own, as all bars that this package
-    reads, simulates or resamples), else one weighted sum over their values, which notices values that were changed or
-    moved in place.
+    bytes. Known ones cost under 1 us where they are frozen (read-only arrays of their own, as all bars that the
+    package reads, simulates or resamples), else one weighted sum over their values, which notices values that were
+    changed or moved in place.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 
@@ -54,11 +55,23 @@ def still_holds(bars: xr.Dataset, held: Held) -> bool:
     return True
 
 
+def frozen_copy(values: np.ndarray) -> np.ndarray:
+    """Return a read-only copy that owns its memory, of (time, asset) one asset after the other."""
+    copy = np.array(values, order="F")
+    copy.flags.writeable = False
+    return copy
+
+
 def freeze(bars: xr.Dataset) -> xr.Dataset:
-    """Make the arrays of new bars read-only, which must own their memory, and return the bars."""
+    """Return bars that nobody else holds with read-only arrays: their own made so, views replaced by copies."""
+    views = {}
     for name in bars.data_vars:
-        bars.variables[name].values.flags.writeable = False
-    return bars
+        values = bars.variables[name].values
+        if values.flags.owndata:
+            values.flags.writeable = False
+        else:
+            views[name] = (bars.variables[name].dims, frozen_copy(values))
+    return bars.assign(views) if views else bars
 
 
 def _is_open(data: Any) -> bool:

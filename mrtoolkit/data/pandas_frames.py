@@ -43,7 +43,7 @@ def from_pandas(
     Returns
     -------
     xr.Dataset
-        Bars over (time,), or (time, asset).
+        Bars over (time,), or (time, asset), with arrays of their own that are read-only.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.checks import check_time
 from mrtoolkit.data.columns import checked_choice, find_column
 from mrtoolkit.data.delimited import read_delimited
+from mrtoolkit.data.frozen import freeze
 from mrtoolkit.data.pandas_frames import bars_from_frame
 from mrtoolkit.data.stamps import check_zone, opening_times, to_utc, wall_clock
 from mrtoolkit.data.tables import ReadOptions
@@ -64,7 +65,8 @@ def read_bars(
     Returns
     -------
     xr.Dataset
-        Bars over (time,) or (time, asset), as `as_bars` describes them.
+        Bars over (time,) or (time, asset), as `as_bars` describes them; their arrays are read-only
+        (`bars.copy(deep=True)` can be written into).
 
     Raises
     ------
@@ -163,4 +165,4 @@ def _read_zarr(folder: Path, options: ReadOptions) -> xr.Dataset:
             time = opening_times(time, zone, infer_timeframe(time, wall_clock(time, zone)))
         renamed = renamed.assign_coords(time=time)
     about = {"source": folder.name, "price_column": "close", **stored.attrs, "timezone": zone, "stamp": options.stamp}
-    return as_bars(renamed.assign_attrs(about), missing=None if options.missing == "raise" else options.missing)
+    return freeze(as_bars(renamed.assign_attrs(about), missing=None if options.missing == "raise" else options.missing))

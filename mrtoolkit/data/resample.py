@@ -35,7 +35,7 @@ def resample(bars: xr.Dataset, timeframe: str, *, partial: str = "drop") -> xr.D
     xr.Dataset
         `time` is the opening time of each period, so that a slow bar's values are known only one timeframe after its
         label: to use them beside faster bars, take the bar before. Further inputs take their last value. A first bar
-        whose beginning lies before the history is kept.
+        whose beginning lies before the history is kept. The arrays are read-only.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def sample(names: str | Sequence[str] | None = None, *, join: str = "outer") -> 
     -------
     xr.Dataset
         open, high, low, close in US dollars and volume in shares, with source and licence in the attributes. A day is
-        stamped by its date at 00:00 UTC.
+        stamped by its date at 00:00 UTC. The arrays are read-only.
 
     Raises
     ------

@@ -57,7 +57,7 @@ def simulate(
     -------
     xr.Dataset
         open, high, low, close, volume over (time,) or (time, asset), from 2000-01-03 in UTC. Highs and lows are those
-        of a Brownian bridge from open to close.
+        of a Brownian bridge from open to close. The arrays are read-only: change a `bars.copy(deep=True)`.
 
     Raises
     ------

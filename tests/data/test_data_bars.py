@@ -89,7 +89,9 @@ def test_inputs_are_read_only_contiguous_rows(name, assets):
     assert not values.flags.writeable
     expected = bars[name].values if assets else bars[name].values[:, np.newaxis]
     np.testing.assert_array_equal(values, expected.T)
-    assert bars[name].values.flags.writeable  # only the view is read-only
+    copy = bars.copy(deep=True)
+    input_values(copy, name)
+    assert copy[name].values.flags.writeable  # only the view is read-only
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
@@ -138,7 +140,7 @@ def test_any_change_of_content_changes_the_fingerprint(change):
 
 
 def test_a_value_changed_in_place_is_noticed():
-    bars = simulate(bars=100, freq="1h", seed=5)
+    bars = simulate(bars=100, freq="1h", seed=5).copy(deep=True)
     before = fingerprint(bars)
     bars["close"].values[50] *= 1.0000001
     assert fingerprint(bars) != before

@@ -136,8 +136,9 @@ def test_rows_left_over_from_a_filter_keep_their_column_of_times():
 def test_the_frame_is_not_written_into():
     frame = _frame()
     before = frame.copy(deep=True)
-    bars = from_pandas(frame)
-    bars["close"].values[0] = 1.0
+    values = from_pandas(frame)["close"].values
+    values.flags.writeable = True
+    values[0] = 1.0
     pd.testing.assert_frame_equal(frame, before)
 
 
