@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
-import html
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mrtoolkit.features.counters import Counters
-from mrtoolkit.features.sizes import format_size
+import numpy as np
 
-_HEADS = ("features of", "bars", "in memory", "on disk", "memory", "disk", "ns a value", "code")
+from mrtoolkit.features.costs import Decision
+from mrtoolkit.features.counters import Counters
+from mrtoolkit.features.family import Labels
+from mrtoolkit.features.label_texts import labels_text
+from mrtoolkit.features.sizes import format_size
+from mrtoolkit.features.tables import TableColumn, html_lines, html_table, terminal_width, text_table
+from mrtoolkit.features.todays import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataInfo:
+    """One data set that a store has features of.
+
+    Attributes
+    ----------
+    fingerprint : str
+    source, timeframe : str
+        What the bars say of themselves, "" for nothing.
+    n_bars : int
+    n_assets : int or None
+        None for bars without a dimension of assets.
+    start, stop : datetime64[ns]
+        First and last bar.
+    extends : str
+        Fingerprint of the shorter data that these bars prolong, "" for none.
+    """
+
+    fingerprint: str
+    source: str = ""
+    timeframe: str = ""
+    n_bars: int
+    n_assets: int | None = None
+    start: np.datetime64
+    stop: np.datetime64
+    extends: str = ""
+
+    def __str__(self) -> str:
+        first, last = (str(stamp.astype("datetime64[D]")) for stamp in (self.start, self.stop))
+        if first == last:
+            first, last = (str(stamp.astype("datetime64[m]")) for stamp in (self.start, self.stop))
+        count = f"{self.n_bars:,}{f' {self.timeframe}' if self.timeframe else ''} bars"
+        parts = [f"bars {self.fingerprint[:8]}: {count}"]
+        parts += [] if np.isnat(self.start) else [f"{first} to {last}"]
+        parts += [] if self.n_assets is None else [f"{self.n_assets:,} assets"]
+        parts += [f"prolongs {self.extends[:8]}"] if self.extends else []
+        parts += [self.source] if self.source else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,32 +68,59 @@ class FamilyInfo:
         The family's pattern, "ema(P.lookback)".
     fingerprint : str
         Of the bars.
+    parameters : tuple of str
+        What the labels are of.
+    label_values : tuple of tuple
+        The labels of every feature, sorted.
     in_memory, on_disk : int
         Features.
     memory_bytes, disk_bytes : int
-        Of their values.
+        Of their values in memory; of the family's files, those that it shares with shorter data counted too.
+    decision : Decision or None
+        What a look-up of one on disk does, and why; None where none is.
     ns_per_bar : float
         Least measured cost of one value in nanoseconds, NaN where it was not computed.
+    units, dtype : str
+        Of the values.
     code : str
         Name and version of the indicators.
+    standing : str
+        "today's", "old" or "not registered".
     """
 
     expression: str
     fingerprint: str
-    in_memory: int
-    on_disk: int
-    memory_bytes: int
-    disk_bytes: int
-    ns_per_bar: float
+    parameters: tuple[str, ...] = ()
+    label_values: tuple[Labels, ...] = ()
+    in_memory: int = 0
+    on_disk: int = 0
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    decision: Decision | None = None
+    ns_per_bar: float = math.nan
+    units: str = ""
+    dtype: str = "float64"
     code: str
+    standing: Standing = "today's"
 
-    def cells(self) -> tuple[str, ...]:
-        """Return the row of the table."""
-        cost = "" if self.ns_per_bar != self.ns_per_bar else f"{self.ns_per_bar:.1f}"
-        sizes = (format_size(self.memory_bytes), format_size(self.disk_bytes))
-        return (
-            self.expression, self.fingerprint[:8], f"{self.in_memory:,}", f"{self.on_disk:,}", *sizes, cost, self.code,
-        )  # fmt: skip
+    @property
+    def labels(self) -> str:
+        """The labels in a few words: "5..200 step 5 (40)"."""
+        return labels_text(self.parameters, self.label_values)
+
+    @property
+    def look_up(self) -> str:
+        """What a look-up of one that is on disk and not in memory does, and why: "reads: 4.1 < 33.0 ns"."""
+        if self.decision is None:
+            return ""
+        if self.standing == "old":
+            return "not used"
+        read, compute = self.decision.read_ns, self.decision.compute_ns
+        if not self.decision.reads:
+            return f"computes: {_ns(compute)} < {_ns(read)} ns"
+        if math.isnan(compute):
+            return "reads"
+        return f"reads: {_ns(read)} < {'' if read < compute else '2 x '}{_ns(compute)} ns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,42 +132,114 @@ class StoreInfo:
     path : str, or None
         Folder, None for memory alone.
     families : tuple of FamilyInfo
+        By data set.
+    data : tuple of DataInfo
+        The data sets of the families.
     counters : Counters
     memory_bytes, memory_limit, disk_bytes : int
+        On disk all files, each once.
+    disk_limit : int or None
+        None for no limit.
     """
 
     path: str | None
     families: tuple[FamilyInfo, ...]
+    data: tuple[DataInfo, ...] = ()
     counters: Counters
     memory_bytes: int
     memory_limit: int
     disk_bytes: int
+    disk_limit: int | None = None
 
     def __repr__(self) -> str:
-        rows = [_HEADS, *(family.cells() for family in self.families)]
-        widths = [max(len(row[k]) for row in rows) for k in range(len(_HEADS))]
-        lines = [
-            "  ".join(_aligned(cell, w, k) for k, (cell, w) in enumerate(zip(r, widths, strict=True))) for r in rows
-        ]
-        return "\n".join([self._headline(), *(line.rstrip() for line in lines)])
+        lines = [self._headline(), self._counts()]
+        if self.families:
+            lines.append(text_table(_columns(self.families), terminal_width(), self._groups()))
+        return "\n".join([*lines, *self._notes()])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{cell}</th>" for cell in _HEADS)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in family.cells()) + "</tr>"
-            for family in self.families
-        )
-        return f"<p>{html.escape(self._headline())}</p><table><tr>{head}</tr>{body}</table>"
+        table = html_table(_columns(self.families), self._groups()) if self.families else ""
+        notes = html_lines(["", *self._notes()]) if self._notes() else ""
+        return html_lines([self._headline(), self._counts()]) + table + notes
+
+    def disk_text(self, width: int) -> str:
+        """Return what is on disk alone, as the table of a terminal `width` letters wide."""
+        count = sum(family.on_disk for family in self.families)
+        total = f"feature store {self.path}: {count:,} features, {format_size(self.disk_bytes)} on disk"
+        if not self.families:
+            return total
+        table = text_table(_columns(self.families, memory=False), width, self._groups())
+        return "\n".join([total, table, *self._notes()])
+
+    def _groups(self) -> dict[int, str]:
+        """Return the line about its bars above the first family of each data set."""
+        about = {data.fingerprint: str(data) for data in self.data}
+        starts: dict[int, str] = {}
+        for fingerprint, group in itertools.groupby(enumerate(self.families), key=lambda pair: pair[1].fingerprint):
+            starts[next(group)[0]] = about.get(fingerprint, f"bars {fingerprint[:8]}")
+        return starts
 
     def _headline(self) -> str:
+        memory = f"{format_size(self.memory_bytes)} of {format_size(self.memory_limit)} in memory"
+        if self.path is None:
+            return f"feature store in memory: {memory}"
+        limit = "" if self.disk_limit is None else f" of {format_size(self.disk_limit)}"
+        return f"feature store {self.path}: {memory}, {format_size(self.disk_bytes)}{limit} on disk"
+
+    def _counts(self) -> str:
         c = self.counters
+        reasons = [
+            *([f"{c.recomputed:,} cheaper than reading"] if c.recomputed else []),
+            *([f"{c.extended:,} going on from older bars"] if c.extended else []),
+        ]
+        why = f" ({c.misses:,} were nowhere, {', '.join(reasons)})" if reasons else ""
         return (
-            f"feature store {self.path or 'in memory'}: {format_size(self.memory_bytes)} of "
-            f"{format_size(self.memory_limit)} in memory, {format_size(self.disk_bytes)} on disk; "
-            f"computed {c.computed:,}, found {c.memory_hits:,} in memory and {c.disk_hits:,} on disk, "
+            f"computed {c.computed:,}{why}, found {c.memory_hits:,} in memory and {c.disk_hits:,} on disk, "
             f"evicted {c.evicted:,}"
         )
 
+    def _notes(self) -> list[str]:
+        old = [family for family in self.families if family.standing == "old" and family.on_disk]
+        if not old:
+            return []
+        size = format_size(sum(family.disk_bytes for family in old))
+        return [f"{size} are of old code and not used any more; `mrtoolkit store prune PATH` removes them."]
 
-def _aligned(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column in (0, 1, len(_HEADS) - 1) else cell.rjust(width)
+
+def _columns(families: Sequence[FamilyInfo], *, memory: bool = True) -> list[TableColumn]:
+    """Return the table, what is left out first with the highest rank."""
+    is_all_todays = all(family.standing == "today's" for family in families)
+    columns = [
+        _texts("features of", [f.expression for f in families], 0, 16),
+        _texts("labels", [f.labels for f in families], 3, 12),
+        _numbers("on disk", [f"{f.on_disk:,}" if f.on_disk else "" for f in families], 0),
+        _numbers("bytes", [format_size(f.disk_bytes) if f.on_disk else "" for f in families], 1),
+        _texts("look-up on disk", [f.look_up for f in families], 2, None),
+        _numbers("ns to compute", [_ns(f.ns_per_bar) for f in families], 8),
+        _numbers("ns to read", ["" if f.decision is None else _ns(f.decision.read_ns) for f in families], 8),
+        _texts("units", [f.units for f in families], 7, 8),
+        _texts("type", ["" if f.dtype == "float64" else f.dtype for f in families], 7, None),
+        _texts("code", [_code(f) for f in families], 6 if is_all_todays else 0, 14),
+    ]
+    if memory:
+        columns[4:4] = [
+            _numbers("in memory", [f"{f.in_memory:,}" for f in families], 4),
+            _numbers("bytes", [format_size(f.memory_bytes) for f in families], 5),
+        ]
+    return columns
+
+
+def _texts(head: str, cells: Sequence[str], rank: int, narrowest: int | None) -> TableColumn:
+    return TableColumn(head=head, cells=tuple(cells), rank=rank, is_text=True, narrowest=narrowest)
+
+
+def _numbers(head: str, cells: Sequence[str], rank: int) -> TableColumn:
+    return TableColumn(head=head, cells=tuple(cells), rank=rank)
+
+
+def _code(family: FamilyInfo) -> str:
+    return {"today's": "", "old": "OLD: ", "not registered": "unknown here: "}[family.standing] + family.code
+
+
+def _ns(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:,.0f}" if value >= 1_000 else f"{value:.1f}"

@@ -4,55 +4,153 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.features.commit import Commit
+from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.family import Family
-from mrtoolkit.features.gather import Memory
-from mrtoolkit.features.info import FamilyInfo, StoreInfo
-from mrtoolkit.features.key import family_of
+from mrtoolkit.features.disk_usage import usage
+from mrtoolkit.features.family import Axes, Code, Family, Labels
+from mrtoolkit.features.gather import Memory, Row
+from mrtoolkit.features.generation import Generation
+from mrtoolkit.features.info import DataInfo, FamilyInfo, StoreInfo
+from mrtoolkit.features.key import FeatureKey, family_of
+from mrtoolkit.features.memory import Entry
+from mrtoolkit.features.todays import standing
 
 
-def store_info(memory: Memory, disk: Disk | None, costs: Mapping[str, float], counters: Counters) -> StoreInfo:
-    """Return what memory and disk hold, family by family."""
-    stock: dict[tuple[str, str], Family] = {}
-    in_memory: dict[tuple[str, str], list[int]] = {}
-    on_disk: dict[tuple[str, str], list[int]] = {}
-    known_costs = dict(costs)
+@dataclass(slots=True)
+class _Stock:
+    """What was counted of one family over one data set."""
+
+    family: Family
+    labels: set[Labels] = field(default_factory=set)
+    in_memory: int = 0
+    memory_bytes: int = 0
+    commit: Commit | None = None
+    disk_bytes: int = 0
+
+
+def store_info(
+    memory: Memory,
+    disk: Disk | None,
+    costs: Costs | Mapping[str, float],
+    counters: Counters,
+    disk_limit: int | None = None,
+) -> StoreInfo:
+    """Return what memory and disk hold, family by family; every file is asked for its size.
+
+    Parameters
+    ----------
+    memory, disk
+        What to take stock of, disk None where the store has no folder.
+    costs : Costs, or a mapping of folder to ns a value
+        As measured in this process; what the disk says of other processes' measurements is added to it.
+    counters : Counters
+    disk_limit : int, optional
+        Bytes.
+    """
+    measured = _as_costs(costs)
+    stock: dict[tuple[str, str], _Stock] = {}
+    data: dict[str, DataInfo] = {}
     for key, entry in memory.items():
-        try:
-            family, _ = family_of(entry.tag.node)
-        except MrtoolkitError:  # an indicator that is no longer registered
-            continue
-        place = (key.data, family.folder)
-        stock[place] = family
-        in_memory.setdefault(place, []).append(entry.values.nbytes)
-    for data, commit in [] if disk is None else disk.commits():
-        place = (data, commit.path.name)
-        stock[place] = commit.family
-        n_bytes = 8 * math.prod(commit.shape) * len(commit.family.variables)
-        on_disk[place] = [n_bytes] * len(commit.slots)
-        if commit.ns_per_bar == commit.ns_per_bar:
-            known_costs[commit.path.name] = min(commit.ns_per_bar, known_costs.get(commit.path.name, math.inf))
-    families = tuple(
-        FamilyInfo(
-            expression=family.pattern,
-            fingerprint=place[0],
-            in_memory=len(in_memory.get(place, ())),
-            on_disk=len(on_disk.get(place, ())),
-            memory_bytes=sum(in_memory.get(place, ())),
-            disk_bytes=sum(on_disk.get(place, ())),
-            ns_per_bar=known_costs.get(place[1], math.nan),
-            code=", ".join(f"{name}@{version}" for name, version, _ in family.code),
-        )
-        for place, family in sorted(stock.items(), key=lambda item: (item[0][0], item[1].pattern))
-    )
+        family, labels = _family_in_memory(key, entry)
+        place = stock.setdefault((key.data, family.folder), _Stock(family))
+        place.labels.add(labels)
+        place.in_memory += 1
+        place.memory_bytes += entry.values.nbytes
+        data.setdefault(key.data, _data_in_memory(entry.tag.axes))
+    commits = [] if disk is None else disk.commits()
+    n_bytes, sizes = (0, []) if disk is None else usage(disk.path, [commit.path for _, commit in commits])
+    for (name, commit), size in zip(commits, sizes, strict=True):
+        place = stock.setdefault((name, commit.path.name), _Stock(commit.family))
+        place.labels.update(commit.slots)
+        place.commit, place.disk_bytes = commit, size
+        measured.known(commit.path.name, commit.ns_per_bar)
+    data.update({found.fingerprint: _data_on_disk(found) for found in ([] if disk is None else disk.generations())})
+    ordered = sorted(stock.items(), key=lambda item: (item[0][0], item[1].family.pattern, item[0][1]))
+    shown = dict.fromkeys(fingerprint for (fingerprint, _), _ in ordered)
     return StoreInfo(
         path=None if disk is None else str(disk.path),
-        families=families,
+        families=tuple(_family_info(place, found, measured) for place, found in ordered),
+        data=tuple(data[fingerprint] for fingerprint in shown if fingerprint in data),
         counters=counters,
         memory_bytes=memory.n_bytes,
         memory_limit=memory.budget_bytes,
-        disk_bytes=sum(family.disk_bytes for family in families),
+        disk_bytes=n_bytes,
+        disk_limit=disk_limit,
     )
+
+
+def _family_info(place: tuple[str, str], found: _Stock, costs: Costs) -> FamilyInfo:
+    family, commit, folder = found.family, found.commit, place[1]
+    return FamilyInfo(
+        expression=family.pattern,
+        fingerprint=place[0],
+        parameters=family.parameters,
+        label_values=tuple(sorted(found.labels)),
+        in_memory=found.in_memory,
+        on_disk=0 if commit is None else len(commit.slots),
+        memory_bytes=found.memory_bytes,
+        disk_bytes=found.disk_bytes,
+        decision=None if commit is None else costs.decision(folder, math.prod(commit.shape)),
+        ns_per_bar=costs.ns_per_value(folder),
+        units=family.units,
+        dtype=family.dtype,
+        code=", ".join(dict.fromkeys(f"{name}@{version}" for name, version, _ in family.code)),
+        standing=standing(family.code),
+    )
+
+
+def _family_in_memory(key: FeatureKey, entry: Entry[Row]) -> tuple[Family, Labels]:
+    """Return what a row in memory is of; its code is that of its key, which may be older than the registry's."""
+    node, dtype = entry.tag.node, entry.values.dtype.name
+    try:
+        family, labels = family_of(node)
+    except MrtoolkitError:  # no longer registered, so that nobody knows what its parameters are called
+        code = _code_in(key.code, node.name)
+        return Family(name=node.name, pattern=key.text, parameters=(), code=code, dtype=dtype), ()
+    return replace(family, code=_code_in(key.code, node.name), dtype=dtype), labels
+
+
+def _code_in(code: Any, name: str) -> Code:
+    """Return the code of a key, which is that of all calls where they are nested, else (version, hash) of the one."""
+    return code if isinstance(code[0], tuple) else ((name, code[0], code[1]),)
+
+
+def _data_in_memory(axes: Axes) -> DataInfo:
+    return DataInfo(
+        fingerprint=axes.fingerprint,
+        source=str(axes.attrs.get("source", "")),
+        timeframe=str(axes.attrs.get("timeframe", "")),
+        n_bars=len(axes.time),
+        n_assets=None if axes.assets is None else len(axes.assets),
+        start=axes.time[0],
+        stop=axes.time[-1],
+        extends=str(axes.attrs.get("extends", "")),
+    )
+
+
+def _data_on_disk(found: Generation) -> DataInfo:
+    return DataInfo(
+        fingerprint=found.fingerprint,
+        source=str(found.attrs.get("source", "")),
+        timeframe=str(found.attrs.get("timeframe", "")),
+        n_bars=found.n_bars,
+        n_assets=found.n_assets,
+        start=found.start,
+        stop=found.stop,
+        extends=str(found.attrs.get("extends", "")),
+    )
+
+
+def _as_costs(costs: Costs | Mapping[str, float]) -> Costs:
+    if isinstance(costs, Costs):
+        return costs
+    measured = Costs()
+    for folder, ns_per_value in costs.items():
+        measured.known(folder, ns_per_value)
+    return measured

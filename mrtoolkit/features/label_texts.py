@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Sequence
 
@@ -35,7 +36,7 @@ def labels_text(parameters: Sequence[str], labels: Collection[Labels]) -> str:
 def _values_text(values: Sequence[float]) -> str:
     if len(values) <= _FEW:
         return ", ".join(map(_number, values))
-    steps = {round(b - a, 9) for a, b in zip(values, values[1:], strict=False)}
+    steps = {round(b - a, 9) for a, b in itertools.pairwise(values)}
     ends = f"{_number(values[0])}..{_number(values[-1])}"
     step = f" step {_number(steps.pop())}" if len(steps) == 1 else ""
     return f"{ends}{step} ({len(values):,})"

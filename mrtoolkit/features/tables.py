@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 NARROWEST, WIDEST = 80, 200
+SPARE = 5
+"""Columns of this rank and above are left out before any cell is cut."""
+
+_WIDEST_CELL = 48
 _ELLIPSIS = "..."
 _CELL = "padding:0.15em 0.7em;vertical-align:top;"
 _HEAD = f"{_CELL}font-weight:600;border-bottom:1px solid rgba(128,128,128,0.5);"
@@ -52,30 +56,24 @@ def terminal_width() -> int:
 def text_table(columns: Sequence[TableColumn], width: int, groups: Mapping[int, str] | None = None) -> str:
     """Return the table as text of at most `width` letters a line, where that can be had.
 
+    What does not fit is left out down to rank `SPARE`; then cells are cut; then the other columns go.
+
     Parameters
     ----------
     columns : sequence of TableColumn
         Those that are empty are left out.
     width : int
-        Letters a line. What does not fit is cut first, then left out, by rank.
+        Letters a line.
     groups : mapping of int to str, optional
         A line to print before the row of that number.
     """
-    shown = [column for column in columns if any(column.cells)]
-    widths = _fitted(shown, width)
-    while widths is None:
-        last = max(shown, key=lambda column: column.rank)
-        if last.rank == 0:
-            widths = [column.narrowest or column.width for column in shown]
-            break
-        shown.remove(last)
-        widths = _fitted(shown, width)
-    rows = list(zip(*(column.cells for column in shown), strict=True))
-    lines = [_line(shown, widths, [column.head for column in shown])]
-    for k, row in enumerate(rows):
+    indent = "  " if groups else ""
+    shown, widths = _laid_out([c for c in columns if any(c.cells)], width - len(indent))
+    lines = [indent + _line(shown, widths, [column.head for column in shown])]
+    for k, row in enumerate(zip(*(column.cells for column in shown), strict=True)):
         if groups and k in groups:
             lines.append(cut(groups[k], width))
-        lines.append(_line(shown, widths, row))
+        lines.append(indent + _line(shown, widths, row))
     return "\n".join(lines)
 
 
@@ -88,7 +86,9 @@ def html_table(columns: Sequence[TableColumn], groups: Mapping[int, str] | None 
         if groups and k in groups:
             body.append(f'<tr><td colspan="{len(shown)}" style="{_GROUP}">{html.escape(groups[k])}</td></tr>')
         cells = zip(shown, row, strict=True)
-        body.append("<tr>" + "".join(f'<td style="{_CELL}{_side(c)}">{html.escape(t)}</td>' for c, t in cells) + "</tr>")
+        body.append(
+            "<tr>" + "".join(f'<td style="{_CELL}{_side(c)}">{html.escape(t)}</td>' for c, t in cells) + "</tr>"
+        )
     style = "border-collapse:collapse;font-size:90%;font-variant-numeric:tabular-nums;margin:0.3em 0;"
     return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
@@ -104,18 +104,32 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - len(_ELLIPSIS))].rstrip() + _ELLIPSIS
 
 
-def _fitted(columns: Sequence[TableColumn], width: int) -> list[int] | None:
-    """Return the width of each column, those that may be cut as wide as there is room; None where there is none."""
-    widths = [column.width for column in columns]
-    excess = sum(widths) + 2 * (len(widths) - 1) - width
-    while excess > 0:
-        slack = [w - min(w, c.narrowest or w) for c, w in zip(columns, widths, strict=True)]
-        widest = max(range(len(widths)), key=lambda k: (slack[k] > 0, widths[k]))
-        if slack[widest] <= 0:
-            return None
-        widths[widest] -= 1
-        excess -= 1
-    return widths
+def _laid_out(columns: Sequence[TableColumn], width: int) -> tuple[list[TableColumn], list[int]]:
+    """Return the columns that are shown, and the width of each."""
+    shown = list(columns)
+    while True:
+        last = max(shown, key=lambda column: column.rank)
+        widths = [c.width if c.narrowest is None else min(c.width, _WIDEST_CELL) for c in shown]
+        if last.rank < SPARE or _excess(widths, width) <= 0:
+            widths = _squeezed(shown, widths, width)
+            if last.rank == 0 or _excess(widths, width) <= 0:
+                return shown, widths
+        shown.remove(last)
+
+
+def _squeezed(columns: Sequence[TableColumn], widths: Sequence[int], width: int) -> list[int]:
+    """Return the widths after letters were taken from the widest columns that may be cut, as many as it needs."""
+    squeezed = list(widths)
+    for _ in range(_excess(widths, width)):
+        cuttable = [k for k, c in enumerate(columns) if c.narrowest is not None and squeezed[k] > c.narrowest]
+        if not cuttable:
+            break
+        squeezed[max(cuttable, key=squeezed.__getitem__)] -= 1
+    return squeezed
+
+
+def _excess(widths: Sequence[int], width: int) -> int:
+    return sum(widths) + 2 * (len(widths) - 1) - width
 
 
 def _line(columns: Sequence[TableColumn], widths: Sequence[int], cells: Sequence[str]) -> str:

@@ -28,10 +28,3 @@ def standing(code: Code) -> Standing:
         if not isinstance(entry, Indicator) or (entry.version, entry.source_hash) != (version, source_hash):
             return "old"
     return "today's" if is_known else "not registered"
-
-
-def code_text(code: Code) -> str:
-    """Return the indicators of a family's code, each once, and their standing where it is not today's: "ema@1"."""
-    names = ", ".join(dict.fromkeys(f"{name}@{version}" for name, version, _ in code))
-    now = standing(code)
-    return names if now == "today's" else f"{names}: {now}{' code' if now == 'old' else ''}"

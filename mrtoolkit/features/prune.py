@@ -1,0 +1,170 @@
+"""Removing what is of no more use on disk, or so much that there is room for more."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from mrtoolkit.errors import StoreError, nearest
+from mrtoolkit.features.commit import Commit
+from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk_usage import family_folders, freed_by
+from mrtoolkit.features.lock import exclusive
+from mrtoolkit.features.obsolete import Reason, obsolete
+from mrtoolkit.features.prune_report import Doomed, PruneReport
+
+_OF_USE = Reason(3, "")
+
+
+def prune_plan(
+    disk: Disk,
+    *,
+    keep_data: Collection[str] = (),
+    names: str | Collection[str] | None = None,
+    everything: bool = False,
+) -> tuple[Doomed, ...]:
+    """Return what `prune` would remove, and why; nothing is touched.
+
+    That are families of old code (of an indicator that is not registered here: all but those written last), families
+    of data that longer data in the store prolongs and has too, families whose record cannot be read, and what
+    interrupted writes left over.
+
+    Parameters
+    ----------
+    disk : Disk
+    keep_data : collection of str
+        Fingerprints of data sets of which every family stays.
+    names : str or collection of str, optional
+        Of families, "ema"; others stay, and so do leftovers.
+    everything : bool
+        Every family, of whatever code and data.
+
+    Raises
+    ------
+    StoreError
+        If there is no family of one of the names.
+    """
+    commits = disk.commits()
+    damaged = _unreadable(disk.path, {commit.path for _, commit in commits})
+    known = {commit.family.name for _, commit in commits} | {one.expression for one in damaged}
+    wanted = _checked_names(names, known, disk.path)
+    reasons = obsolete(commits, disk.generations())
+    kept = {keep_data} if isinstance(keep_data, str) else set(keep_data)
+    doomed = []
+    for data, commit in commits:
+        why = reasons.get(commit.path, _OF_USE).text or ("asked for" if everything else "")
+        if why and data not in kept and (wanted is None or commit.family.name in wanted):
+            doomed.append(_doomed(data, commit, why))
+    doomed += [one for one in damaged if one.data not in kept and (wanted is None or one.expression in wanted)]
+    if wanted is None:
+        doomed += _leftovers(disk.path, {one.folder for one in doomed})
+    freed = freed_by([one.folder for one in doomed])
+    return tuple(replace(one, n_bytes=n_bytes) for one, n_bytes in zip(doomed, freed, strict=True))
+
+
+def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
+    """Remove what a plan says, and return what that was.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    removed, start = tuple(plan), time.perf_counter()
+    files = [one for one in removed if one.folder.is_file()]
+    folders = [one.folder for one in removed if one.folder.is_dir()]
+    if files:
+        with exclusive(disk.path / ".lock"):  # nobody writes now, so what is still there was left over
+            for one in files:
+                one.folder.unlink(missing_ok=True)
+    n_bytes = sum(one.n_bytes for one in files) + (disk.remove(folders) if folders else 0)
+    seconds = time.perf_counter() - start
+    return PruneReport(path=str(disk.path), removed=removed, n_bytes=n_bytes, seconds=seconds)
+
+
+def make_room(disk: Disk, needed_bytes: int, limit_bytes: int, keep: Collection[Path] = ()) -> int:
+    """Remove families until `needed_bytes` fit under the limit, and return the bytes that are free under it then.
+
+    Old code goes first, then data that longer data prolongs, then what was cheapest to compute: the fewest nanoseconds
+    a value, and what was never measured before. What comes back is less than needed where nothing else may go.
+
+    Parameters
+    ----------
+    disk : Disk
+    needed_bytes, limit_bytes : int
+        What is to be written, and what all files together may take.
+    keep : collection of Path
+        Folders of families that stay, such as those being written.
+    """
+    free, kept = limit_bytes - disk.n_bytes(), set(keep)
+    if free >= needed_bytes:
+        return free
+    commits = disk.commits()
+    reasons = obsolete(commits, disk.generations())
+    candidates = [
+        (reasons.get(commit.path, _OF_USE).rank, _cost(commit), commit.path)
+        for _, commit in commits
+        if commit.path not in kept
+    ]
+    families = [path for _, _, path in sorted(candidates)]
+    doomed = []
+    for path, n_bytes in zip(families, freed_by(families), strict=True):
+        if free >= needed_bytes:
+            break
+        doomed.append(path)
+        free += n_bytes
+    if not doomed:
+        return free
+    disk.remove(doomed)
+    return limit_bytes - disk.n_bytes()
+
+
+def _cost(commit: Commit) -> float:
+    return -1.0 if math.isnan(commit.ns_per_bar) else commit.ns_per_bar
+
+
+def _doomed(data: str, commit: Commit, why: str) -> Doomed:
+    expression = commit.family.pattern
+    return Doomed(folder=commit.path, expression=expression, data=data, features=len(commit.slots), n_bytes=0, why=why)
+
+
+def _unreadable(root: Path, known: Collection[Path]) -> list[Doomed]:
+    """Return the families of which nothing is known, as their record is damaged; they are never used."""
+    why = "its record is damaged"
+    return [
+        Doomed(folder=folder, expression=folder.name.partition("@")[0], data=data, features=0, n_bytes=0, why=why)
+        for data, folder in family_folders(root)
+        if folder not in known
+    ]
+
+
+def _leftovers(root: Path, doomed: Collection[Path]) -> Iterator[Doomed]:
+    """Yield the `.partial` files and folders that are not in a folder that goes anyway."""
+    for folder, names, files in os.walk(root):
+        place = Path(folder)
+        for name in sorted([*names, *files]):
+            if name.endswith(".partial"):
+                path = place / name
+                data = path.relative_to(root).parts[0] if place != root else ""
+                why = "left over by an interrupted write"
+                yield Doomed(folder=path, expression="", data=data, features=0, n_bytes=0, why=why)
+        names[:] = [name for name in names if not name.endswith(".partial") and place / name not in doomed]
+
+
+def _checked_names(names: str | Collection[str] | None, known: Collection[str], path: Path) -> set[str] | None:
+    if names is None:
+        return None
+    listed = [names] if isinstance(names, str) else list(names)
+    for name in listed:
+        if name not in known:
+            have = ", ".join(sorted(known)) or "none"
+            message = (
+                f"prune was asked for {name!r}, but the store {path} has no family of that name"
+                f"{nearest(name, sorted(known))}; it has {have}; leave the names out for all."
+            )
+            raise StoreError(message)
+    return set(listed)
