@@ -1,24 +1,67 @@
-"""One family on disk as a lazy Dataset, the way any Zarr reader sees it."""
+"""One family on disk as a lazy Dataset."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import xarray as xr
 
 from mrtoolkit.errors import StoreError, nearest
+from mrtoolkit.features.chunks import DamagedChunkError, row_chunks
 from mrtoolkit.features.commit import Commit
 from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.family import Axes
+from mrtoolkit.features.generation import axes_of
+from mrtoolkit.features.labelled import bar_coordinates, label_values
+from mrtoolkit.features.lazy import StoredRow, rows_variable
+from mrtoolkit.features.provenance import axes_attrs
 
 
-def open_family(disk: Disk, name: str, data: str | None) -> xr.Dataset:
+def open_family(
+    disk: Disk, name: str, data: str | None, chunks: Mapping[Any, Any] | str | int | None = None
+) -> xr.Dataset:
     """Return the family `name` of the data set `data` (None: of the only one) with plain names and sorted labels.
 
-    With several parameters, `point` has an index of them: `.sel(lookback=20, width=2)`.
+    Values are read when they are looked at, the rows and chunks alone that a selection needs, and verified.
+
+    Parameters
+    ----------
+    disk : Disk
+    name : str
+        "ema".
+    data : str or None
+        Fingerprint of the bars.
+    chunks : optional
+        For dask: {} for chunks as they are on disk, or what `Dataset.chunk` takes. None, without dask.
+
+    Returns
+    -------
+    xr.Dataset
+        (its parameter, time[, asset]); with several parameters, `point` has an index of them:
+        `.sel(lookback=20, width=2)`.
 
     Raises
     ------
     StoreError
-        If there is none of that name, or several between which nothing decides.
+        If there is none of that name, several between which nothing decides, or its times are damaged.
     """
+    commit = _chosen(disk, name, data)
+    try:
+        axes = axes_of(commit)
+    except DamagedChunkError as error:
+        message = (
+            f"the family {name!r} in {commit.path} cannot be opened ({error}); remove that folder and compute its "
+            "features again by compute_batch(bars, [...])."
+        )
+        raise StoreError(message) from error
+    opened = _opened(disk, commit, axes)
+    if chunks is None:
+        return opened
+    return opened.chunk(_stored_chunks(commit, axes) if isinstance(chunks, Mapping) and not chunks else chunks)
+
+
+def _chosen(disk: Disk, name: str, data: str | None) -> Commit:
     commits = disk.commits()
     found = [(generation, commit) for generation, commit in commits if commit.family.name == name]
     of_data = [pair for pair in found if pair[0] == data]
@@ -36,12 +79,30 @@ def open_family(disk: Disk, name: str, data: str | None) -> xr.Dataset:
             f"which; use load_features(bars, [{name!r}])."
         )
         raise StoreError(message)
-    return _open(max((commit for _, commit in chosen), key=lambda commit: commit.signature[1]))
+    return max((commit for _, commit in chosen), key=lambda commit: commit.signature[1])
 
 
-def _open(commit: Commit) -> xr.Dataset:
-    family: xr.Dataset = xr.open_zarr(commit.path, consolidated=True, chunks=None)
-    parameters = commit.family.parameters
-    if len(parameters) > 1:
-        return family.set_xindex(parameters)
-    return family.sortby(parameters[0]) if parameters else family
+def _opened(disk: Disk, commit: Commit, axes: Axes) -> xr.Dataset:
+    family = commit.family
+    labels = sorted(commit.slots)
+    dims = (family.dim,) if family.parameters else ()
+    variables: dict[str, xr.Variable] = {}
+    for output, variable in enumerate(family.variables):
+        rows = [StoredRow(disk, commit, output, commit.slots[row]) for row in labels]
+        named = f".{family.outputs[output]}" if family.outputs else ""
+        attrs = {"long_name": f"{family.pattern}{named}", "units": family.units}
+        variables[variable] = rows_variable(axes, rows, dims, (len(rows),) if dims else (), attrs)
+    of_labels = {
+        parameter: (family.dim, label_values([row[k] for row in labels]))
+        for k, parameter in enumerate(family.parameters)
+    }
+    about = {**family.to_dict(), "n_bars": len(axes.time), "ns_per_bar": commit.ns_per_bar, **axes_attrs(axes)}
+    opened = xr.Dataset(variables, coords={**bar_coordinates(axes), **of_labels}, attrs=about)
+    return opened.set_xindex(family.parameters) if len(family.parameters) > 1 else opened
+
+
+def _stored_chunks(commit: Commit, axes: Axes) -> dict[str, int]:
+    """Return the chunks that the family has on disk, a feature each."""
+    *assets, bars = row_chunks(len(axes.time), None if axes.assets is None else len(axes.assets))
+    of_labels = {commit.family.dim: 1} if commit.family.parameters else {}
+    return {**of_labels, "time": bars, **({"asset": assets[0]} if assets else {})}

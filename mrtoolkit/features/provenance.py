@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import google_crc32c
 import numpy as np
@@ -16,8 +17,11 @@ from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.features.family import ABOUT, Axes, Family, Labels
+from mrtoolkit.features.rows import row_checksums
 
 CURE = "give what compute_batch or load_features returned, or a selection of its labels, and nothing changed in it"
+
+_stamps: WeakKeyDictionary[Axes, int] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +77,26 @@ class Provenance:
             raise StoreError(message) from error
 
 
-def row_digest(axes: Axes, pattern: str, labels: Labels, values: np.ndarray) -> int:
-    """Return a checksum over what a feature is (bars, expression, labels, stamps) and its values."""
-    head = json.dumps([axes.fingerprint, pattern, [float(v) for v in labels], axes.assets])
-    digest = google_crc32c.value(head.encode())
-    digest = google_crc32c.extend(digest, np.ascontiguousarray(axes.time).view("u1"))
-    return int(google_crc32c.extend(digest, np.ascontiguousarray(values).reshape(-1).view("u1")))
+def row_digest(axes: Axes, pattern: str, labels: Labels, checksums: bytes) -> int:
+    """Return a checksum over what a feature is (bars, stamps, expression, labels) and its values.
+
+    Parameters
+    ----------
+    axes : Axes
+    pattern : str
+        The variable's expression with its parameters open.
+    labels : tuple
+    checksums : bytes
+        Of the values, from `rows.row_checksums` or `StoredRow.checksums`: the same from memory and from disk.
+    """
+    digest = _stamps.get(axes)
+    if digest is None:  # 40 MB of stamps for 5 million bars, the same for every row
+        head = json.dumps([axes.fingerprint, axes.assets])
+        stamps = np.ascontiguousarray(axes.time).view("u1")
+        digest = int(google_crc32c.extend(google_crc32c.value(head.encode()), stamps))
+        _stamps[axes] = digest
+    what = json.dumps([pattern, [float(v) for v in labels]])
+    return int(google_crc32c.extend(google_crc32c.extend(digest, what.encode()), checksums))
 
 
 def label_text(labels: Labels) -> str:
@@ -116,6 +134,8 @@ def axes_of_dataset(features: xr.Dataset) -> Axes:
 def checked_rows(axes: Axes, variable: xr.DataArray, about: Provenance) -> dict[Labels, np.ndarray]:
     """Return the rows of a variable by their labels, (asset, time) each, after a look at every digest.
 
+    A lazy variable is read row by row.
+
     Raises
     ------
     StoreError
@@ -127,17 +147,23 @@ def checked_rows(axes: Axes, variable: xr.DataArray, about: Provenance) -> dict[
     tail = ("time",) if axes.assets is None else ("asset", "time")
     if set(variable.dims) != {*about.dims, *tail} or any(name not in variable.coords for name in about.labels):
         raise StoreError(f"the variable {variable.name!r} has other dimensions than it was computed with; {CURE}.")
-    values = variable.transpose(*about.dims, *tail).values.reshape(-1, *axes.shape)
     columns = [variable[name].values.tolist() for name in about.labels]
     every = zip(*columns, strict=True) if len(about.dims) == 1 else itertools.product(*columns)
-    labels = [tuple(row) for row in every]
-    pattern = variable.attrs.get("long_name", "")
-    for row, values_of_row in zip(labels, values, strict=True):
-        if about.digests.get(label_text(row)) != row_digest(axes, pattern, row, values_of_row):
+    places = itertools.product(*(range(variable.sizes[dim]) for dim in about.dims))
+    pattern, dtype = variable.attrs.get("long_name", ""), str(variable.dtype)
+    if dtype not in ("float64", "float32"):
+        raise StoreError(f"the variable {variable.name!r} holds {dtype} (any more), but needs floats; {CURE}.")
+    rows: dict[Labels, np.ndarray] = {}
+    for row, place in zip(every, places, strict=True):
+        one = variable.variable.isel(dict(zip(about.dims, place, strict=True))).load().transpose(*tail)
+        values = one.values.reshape(axes.shape)
+        checksums = row_checksums(values, axes.assets is not None, dtype)
+        if about.digests.get(label_text(row)) != row_digest(axes, pattern, row, checksums):
             named = ", ".join(f"{name}={value:g}" for name, value in zip(about.labels, row, strict=True))
             where = f"{variable.name!r} at {named or 'its only row'}"
             raise StoreError(f"{where} is not as it was computed, so nothing is stored; {CURE}.")
-    return dict(zip(labels, values, strict=True))
+        rows[row] = values
+    return rows
 
 
 def bound(pattern: Node, parameters: tuple[str, ...], labels: Labels) -> Node:

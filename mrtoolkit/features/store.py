@@ -26,7 +26,8 @@ from mrtoolkit.features.gather import Gather, Memory, output_of
 from mrtoolkit.features.info import StoreInfo
 from mrtoolkit.features.inventory import store_info
 from mrtoolkit.features.key import FeatureKey, check_concrete, family_of, feature_key
-from mrtoolkit.features.labelled import Column, family_dataset, feature_matrix, features_dataset
+from mrtoolkit.features.labelled import Column, family_dataset, features_dataset
+from mrtoolkit.features.matrix import feature_matrix
 from mrtoolkit.features.opening import open_family
 from mrtoolkit.features.sizes import check_fits, parse_size
 from mrtoolkit.features.too_short import check_long_enough
