@@ -48,12 +48,17 @@ from mrtoolkit.indicators import atr as atr
 from mrtoolkit.indicators import bollinger as bollinger
 from mrtoolkit.indicators import ema as ema
 from mrtoolkit.indicators import highest as highest
+from mrtoolkit.indicators import hurst as hurst
 from mrtoolkit.indicators import indicator as indicator
 from mrtoolkit.indicators import lowest as lowest
 from mrtoolkit.indicators import macd as macd
 from mrtoolkit.indicators import parse as parse
 from mrtoolkit.indicators import roc as roc
+from mrtoolkit.indicators import rolling_median as rolling_median
+from mrtoolkit.indicators import rolling_rank as rolling_rank
+from mrtoolkit.indicators import rolling_zscore as rolling_zscore
 from mrtoolkit.indicators import rsi as rsi
+from mrtoolkit.indicators import slope as slope
 from mrtoolkit.indicators import sma as sma
 from mrtoolkit.indicators import stdev as stdev
 from mrtoolkit.indicators import wma as wma

@@ -9,12 +9,17 @@ from .momentum import roc as roc
 from .momentum import rsi as rsi
 from .parameter import IndicatorParameter as IndicatorParameter
 from .parsing import parse as parse
+from .persistence import hurst as hurst
+from .ranks import rolling_median as rolling_median
+from .ranks import rolling_rank as rolling_rank
 from .registry import get as get
 from .registry import names as names
 from .spec import Indicator as Indicator
 from .trend import ema as ema
+from .trend import slope as slope
 from .trend import sma as sma
 from .trend import wma as wma
 from .volatility import atr as atr
 from .volatility import bollinger as bollinger
+from .volatility import rolling_zscore as rolling_zscore
 from .volatility import stdev as stdev

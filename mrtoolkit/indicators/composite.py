@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.expressions.outputs import Outputs
@@ -23,9 +23,9 @@ class Composite:
     parameters : tuple of IndicatorParameter
         In the order of the call; those of its parts have their own bounds too.
     outputs : tuple of str
-        Names of its outputs.
+        Names of its outputs; empty where it is one expression.
     build : callable
-        `build(source, *parameters)`: the node of each output by name.
+        `build(source, *parameters)`: the node of each output by name, or the one node.
     description, formula : str
         One sentence; how it is computed and where this is from.
     """
@@ -33,12 +33,13 @@ class Composite:
     name: str
     parameters: tuple[IndicatorParameter, ...]
     outputs: tuple[str, ...]
-    build: Callable[..., Mapping[str, Node]]
+    build: Callable[..., Mapping[str, Node] | Node]
     description: str = ""
     formula: str = ""
 
-    def __call__(self, *arguments: Any, of: Any = None, **keywords: Any) -> Outputs:
-        """Return the outputs, each an expression; `of` is what it is computed of (default: the close)."""
+    def __call__(self, *arguments: Any, of: Any = None, **keywords: Any) -> Any:
+        """Return the expression, or its `Outputs` where it has several; `of` is its series (default: the close)."""
         nodes = bind_arguments(self.name, self.parameters, arguments, keywords, more=("of",))
         text = f"{self.name}({', '.join(node.key for node in nodes)})"
-        return Outputs(text, self.build(series_node(self.name, "close", of), *nodes))
+        built = self.build(series_node(self.name, "close", of), *nodes)
+        return Outputs(text, cast("Mapping[str, Node]", built)) if self.outputs else built

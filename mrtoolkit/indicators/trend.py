@@ -1,11 +1,11 @@
-"""Moving averages: exponential, simple, weighted."""
+"""Moving averages, exponential, simple and weighted, and the slope of the line through a window."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from mrtoolkit.indicators._kernels import windows
 from mrtoolkit.indicators._kernels.smoothing import smooth
-from mrtoolkit.indicators._kernels.windows import mean, weighted_mean
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.registry import register
 from mrtoolkit.indicators.resume import State, Window, block_before, initial_states
@@ -35,11 +35,15 @@ def _ema(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray
 
 
 def _sma(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
-    mean(inputs[0], whole_bars(parameters[:, 0]), out[0])
+    windows.mean(inputs[0], whole_bars(parameters[:, 0]), out[0])
 
 
 def _wma(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
-    weighted_mean(inputs[0], whole_bars(parameters[:, 0]), out[0])
+    windows.weighted_mean(inputs[0], whole_bars(parameters[:, 0]), out[0])
+
+
+def _slope(inputs: tuple[np.ndarray, ...], parameters: np.ndarray, out: np.ndarray) -> None:
+    windows.slope(inputs[0], whole_bars(parameters[:, 0]), out[0])
 
 
 ema = Indicator(
@@ -82,5 +86,20 @@ wma = Indicator(
     ),
 )
 
-for _indicator in (ema, sma, wma):
+slope = Indicator(
+    name="slope",
+    inputs=("close",),
+    parameters=(IndicatorParameter(name="lookback", low=2, high=LONGEST),),
+    warmup=lambda lookback: lookback - 1,
+    kernel=_slope,
+    resume=Window(start=block_before),
+    units="price/bar",
+    description="Slope of the least-squares line through the last `lookback` values, a bar.",
+    formula=(
+        "sum of (i - mean of i) * x / sum of (i - mean of i)^2, i = 1 (oldest) to lookback, as TA-Lib's "
+        "LINEARREG_SLOPE, summed about origins inside the window. A window with a missing value has no result."
+    ),
+)
+
+for _indicator in (ema, sma, wma, slope):
     register(_indicator, built_in=True)

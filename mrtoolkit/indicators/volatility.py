@@ -44,6 +44,10 @@ def _bollinger(source: Node, lookback: Node, width: Node) -> Mapping[str, Node]:
     return {"lower": middle - band, "middle": middle, "upper": middle + band}
 
 
+def _rolling_zscore(source: Node, lookback: Node) -> Node:
+    return (source - sma(lookback, of=source)) / stdev(lookback, of=source)  # type: ignore[no-any-return]
+
+
 stdev = Indicator(
     name="stdev",
     inputs=("close",),
@@ -86,5 +90,17 @@ bollinger = Composite(
     formula="sma(lookback) -+ width * stdev(lookback), population form, as TA-Lib's BBANDS. Bollinger (2001).",
 )
 
-for _entry in (stdev, atr, bollinger):
+rolling_zscore = Composite(
+    name="rolling_zscore",
+    parameters=(IndicatorParameter(name="lookback", low=2, high=LONGEST),),
+    outputs=(),
+    build=_rolling_zscore,
+    description="How many standard deviations a value is above the mean of the last `lookback`.",
+    formula=(
+        "(x - sma(lookback)) / stdev(lookback), population form. No result where all values of the window are equal or "
+        "one is missing."
+    ),
+)
+
+for _entry in (stdev, atr, bollinger, rolling_zscore):
     register(_entry, built_in=True)

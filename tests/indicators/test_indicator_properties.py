@@ -33,6 +33,11 @@ def _values(indicator, data, most=40):
     return data.draw(st.tuples(*(one(parameter) for parameter in indicator.parameters)))
 
 
+def _row(indicator, lookback):
+    """That lookback for each parameter, or the lowest that is allowed."""
+    return tuple(max(float(lookback), parameter.low) for parameter in indicator.parameters)
+
+
 def _compute(indicator, columns, *rows):
     out = np.full((max(1, len(indicator.outputs)), len(rows), columns[0].size), 7.0)
     indicator.compute(columns, np.array(rows, dtype=float), out)
@@ -42,6 +47,7 @@ def _compute(indicator, columns, *rows):
 def test_every_built_in_indicator_is_held_to_these_properties():
     names = {indicator.name for indicator in INDICATORS}
     assert names >= {"ema", "sma", "wma", "rsi", "stdev", "atr", "roc", "highest", "lowest"}
+    assert names >= {"slope", "rolling_rank", "rolling_median", "hurst"}
 
 
 @each_indicator
@@ -82,7 +88,7 @@ def test_many_parameters_in_one_call_give_the_bits_of_one_at_a_time(indicator):
     rng = np.random.default_rng(zlib.crc32(indicator.name.encode()))
     for count in (1, 2, 4, 5, 11):
         lookbacks = [*rng.integers(2, 90, count), 1_000]
-        rows = [(float(lookback),) * len(indicator.parameters) for lookback in rng.permutation(lookbacks)]
+        rows = [_row(indicator, lookback) for lookback in rng.permutation(lookbacks)]
         together = _compute(indicator, columns, *rows)
         for k, row in enumerate(rows):
             assert _compute(indicator, columns, row)[:, 0].tobytes() == together[:, k].tobytes(), row
@@ -93,7 +99,7 @@ def test_leading_missing_values_only_delay_the_indicator(indicator):
     columns = _columns(indicator, 300, 5)
     late = [np.concatenate([np.full(17, np.nan), column]) for column in columns]
     for lookback in (2.0, 9.0, 30.0):
-        row = (lookback,) * len(indicator.parameters)
+        row = _row(indicator, lookback)
         expected = _compute(indicator, columns, row)[0, 0]
         got = _compute(indicator, late, row)[0, 0]
         assert np.isnan(got[:17]).all()
@@ -106,10 +112,11 @@ def test_a_missing_value_has_no_result_and_does_not_spoil_the_rest(indicator, od
     columns = _columns(indicator, 200, 8)
     for column in columns:
         column[100] = odd
-    result = _compute(indicator, columns, (9.0,) * len(indicator.parameters))[0, 0]
+    row = _row(indicator, 9.0)
+    result = _compute(indicator, columns, row)[0, 0]
     assert np.isnan(result[100])
-    assert np.isfinite(result[:100][9:]).all()
-    assert np.isfinite(result[110:]).all()
+    assert np.isfinite(result[:100][indicator.warmup_of(row) :]).all()
+    assert np.isfinite(result[101 + indicator.warmup_of(row) :]).all()
     assert not np.isinf(result).any()
 
 
@@ -123,7 +130,7 @@ def test_lookback_longer_than_the_history_gives_no_value(indicator):
 @each_indicator
 def test_compute_leaves_its_inputs_alone_and_takes_read_only_and_strided_ones(indicator):
     columns = _columns(indicator, 100, 2)
-    row = (5.0,) * len(indicator.parameters)
+    row = _row(indicator, 5.0)
     expected = _compute(indicator, columns, row)
     before = [column.copy() for column in columns]
     strided = [np.repeat(column, 2)[::2] for column in columns]

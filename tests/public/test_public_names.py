@@ -11,6 +11,7 @@ import mrtoolkit as mrt
 _NAMES = """
 data read_bars close open high low volume input hour weekday
 ema sma wma rsi stdev atr roc highest lowest macd bollinger indicator parse
+slope rolling_median rolling_rank rolling_zscore hurst
 P M when choose minimum maximum log sqrt
 Strategy Space Integer Real Categorical FeatureStore Backtest Costs Trial
 optimize MultiResOptimizer levels Level Study load_study compare_cost report views
@@ -19,7 +20,10 @@ _ERRORS = """
 MrtoolkitError BarsError ExpressionError IndicatorError StoreError StrategyError SpaceError StudyError ConfigError
 """
 _DATA = "sample samples from_pandas simulate resample read_bars as_bars fingerprint bars_per_year input_values"
-_FAMILIES = "ema sma wma rsi stdev atr roc highest lowest macd bollinger"
+_FAMILIES = """
+ema sma wma rsi stdev atr roc highest lowest macd bollinger
+slope rolling_median rolling_rank rolling_zscore hurst
+"""
 _METRICS = """
 total_return annual_return volatility sharpe sortino calmar max_drawdown
 trades win_rate profit_factor exposure turnover

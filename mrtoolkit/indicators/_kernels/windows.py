@@ -83,6 +83,47 @@ def _weighted_mean(x: np.ndarray, lookback: int, ends: np.ndarray, row: np.ndarr
 
 
 @kernel
+def slope(
+    x: np.ndarray, lookbacks: np.ndarray, out: np.ndarray
+) -> None:  # of the least-squares line through the window, a bar
+    longest = lookbacks.max()
+    totals, ramps = np.empty(longest), np.empty(longest)
+    for k in range(lookbacks.size):
+        _slope(x, lookbacks[k], totals, ramps, out[k])
+
+
+@kernel
+def _slope(x: np.ndarray, lookback: int, totals: np.ndarray, ramps: np.ndarray, row: np.ndarray) -> None:
+    # (sum with weights 1, 2, ... - (lookback + 1) / 2 * sum) / sum of squared distances of 1, 2, ... from their mean
+    end_origin = 0.0
+    middle = 0.5 * (lookback + 1.0)
+    squares = lookback * (lookback + 1.0) * (lookback - 1.0) / 12.0
+    for block in range(0, x.size, lookback):
+        stop = min(block + lookback, x.size)
+        origin, total, ramp = x[block], 0.0, 0.0
+        for bar in range(block, stop):
+            step = bar - block + 1
+            total += x[bar] - origin
+            ramp += step * (x[bar] - origin)
+            before = lookback - step
+            if before == 0:
+                value = (ramp - middle * total) / squares
+            elif block > 0:
+                moved = before * (end_origin - origin)
+                whole = total + totals[step] + moved
+                value = (ramp + before * total + ramps[step] + 0.5 * (before + 1.0) * moved - middle * whole) / squares
+            else:
+                value = np.nan
+            row[bar] = value if np.isfinite(value) else np.nan
+        if stop < x.size:
+            end_origin, total, ramp = x[stop - 1], 0.0, 0.0
+            for i in range(lookback - 1, -1, -1):
+                total += x[block + i] - end_origin
+                ramp += total
+                totals[i], ramps[i] = total, ramp
+
+
+@kernel
 def deviation(
     x: np.ndarray, lookbacks: np.ndarray, out: np.ndarray
 ) -> None:  # population form: divided by lookback, as TA-Lib does
