@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
-
-from mrtoolkit.features.chunks import LABEL_CHUNK, DamagedChunkError, array_metadata, read_chunk, row_chunks
+from mrtoolkit.features.chunks import LABEL_CHUNK, DamagedChunkError, array_metadata, row_chunks
 from mrtoolkit.features.family import Axes, Family, Labels
+from mrtoolkit.features.files import crc32c
+from mrtoolkit.features.labels import read_labels
+from mrtoolkit.features.rows import Grid
 
 RECORD = "zarr.json"
+STATE = "state"
+STATE_CHUNK = 64
 _TIME_ATTRS = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+_STATE_ATTRS = {"long_name": "to go on from when bars are appended; not a feature"}
 
 Signature = tuple[int, int, int]
 
@@ -34,6 +38,8 @@ class Commit:
         The family's folder.
     signature : tuple of int
         Inode, time and size of the record; another one means another commit.
+    build : str
+        Name of this folder's content: a commit adds rows to a build, and a family removed and made anew is another.
     family : Family
         What the rows are.
     slots : mapping of labels to int
@@ -48,6 +54,7 @@ class Commit:
 
     path: Path
     signature: Signature
+    build: str
     family: Family
     slots: Mapping[Labels, int]
     shape: tuple[int, ...]
@@ -59,11 +66,16 @@ class Commit:
         """Type of the values, "float64" or "float32"."""
         return self.family.dtype
 
+    @property
+    def grid(self) -> Grid:
+        """How its rows are cut into chunks."""
+        return Grid(self.shape, self.family.dtype)
+
 
 def signature_of(path: Path) -> Signature | None:
     """Return what tells one commit of a folder from the next (a `stat`, about 2 us); None where there is none."""
     try:
-        stat = os.stat(path / RECORD)  # noqa: PTH116 - half the cost of Path.stat
+        stat = os.stat(f"{path}/{RECORD}")  # noqa: PTH116 - half the cost of Path.stat
     except (OSError, ValueError):
         return None
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
@@ -83,22 +95,26 @@ def read_commit(path: Path, signature: Signature) -> Commit:
         if attributes["record_crc32c"] != _checksum(document):
             raise DamagedChunkError("the commit record fails its checksum")
         family = Family.from_dict(attributes)
-        arrays = document["consolidated_metadata"]["metadata"]
-        n_rows, *shape = arrays[family.variables[0]]["shape"]
+        n_rows, *shape = document["consolidated_metadata"]["metadata"][family.variables[0]]["shape"]
         cost = attributes["ns_per_bar"]
+        build, state_size = str(attributes.get("build", "")), int(attributes.get("state_size", 0))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise DamagedChunkError(f"the commit record cannot be read: {error!r}") from error
     return Commit(
         path=path,
         signature=signature,
+        build=build,
         family=family,
-        slots=_read_labels(path, family, n_rows),
+        slots=read_labels(str(path), family, n_rows),
         shape=tuple(shape),
         ns_per_bar=float("nan") if cost is None else float(cost),
+        state_size=state_size,
     )
 
 
-def commit_document(axes: Axes, family: Family, n_rows: int, ns_per_bar: float) -> dict[str, Any]:
+def commit_document(
+    axes: Axes, family: Family, n_rows: int, ns_per_bar: float, *, build: str, state_size: int
+) -> dict[str, Any]:
     """Return the record for `n_rows` features: attributes, and the metadata of every array."""
     document: dict[str, Any] = {
         "zarr_format": 3,
@@ -106,29 +122,25 @@ def commit_document(axes: Axes, family: Family, n_rows: int, ns_per_bar: float) 
         "attributes": {
             **family.to_dict(),
             "schema": 1,
+            "build": build,
             "fingerprint": axes.fingerprint,
             "block_digests": list(axes.block_digests),
             "n_bars": len(axes.time),
             "ns_per_bar": None if ns_per_bar != ns_per_bar else ns_per_bar,
+            "state_size": state_size,
             **axes.attrs,
         },
         "consolidated_metadata": {
             "kind": "inline",
             "must_understand": False,
-            "metadata": _arrays(axes, family, n_rows),
+            "metadata": _arrays(axes, family, n_rows, state_size),
         },
     }
     document["attributes"]["record_crc32c"] = _checksum(document)
     return document
 
 
-def label_chunks(labels: Iterable[Labels], position: int) -> list[list[float]]:
-    """Return one parameter's values cut into label chunks."""
-    column = [float(row[position]) for row in labels]
-    return [column[start : start + LABEL_CHUNK] for start in range(0, len(column), LABEL_CHUNK)]
-
-
-def _arrays(axes: Axes, family: Family, n_rows: int) -> dict[str, Any]:
+def _arrays(axes: Axes, family: Family, n_rows: int, state_size: int) -> dict[str, Any]:
     n_assets = None if axes.assets is None else len(axes.assets)
     bars = (len(axes.time),) if n_assets is None else (n_assets, len(axes.time))
     dims = ("time",) if n_assets is None else ("asset", "time")
@@ -139,6 +151,9 @@ def _arrays(axes: Axes, family: Family, n_rows: int) -> dict[str, Any]:
     arrays["time"] = array_metadata((len(axes.time),), chunks[-1:], ("time",), "int64", _TIME_ATTRS)
     if n_assets is not None:
         arrays["asset"] = array_metadata((n_assets,), (n_assets,), ("asset",), "string", {})
+    if state_size:
+        shape, state_dims = (*bars[:-1], state_size), (family.dim, *dims[:-1], STATE)
+        arrays[STATE] = array_metadata((n_rows, *shape), (STATE_CHUNK, *shape), state_dims, "float64", _STATE_ATTRS)
     coordinates = " ".join(family.parameters) if len(family.parameters) > 1 else None
     for variable in family.variables:
         attributes = {"long_name": family.pattern, "units": family.units}
@@ -150,23 +165,7 @@ def _arrays(axes: Axes, family: Family, n_rows: int) -> dict[str, Any]:
     return arrays
 
 
-def _read_labels(path: Path, family: Family, n_rows: int) -> dict[Labels, int]:
-    if not family.parameters:
-        return {(): 0} if n_rows else {}
-    columns: list[list[float | int]] = []
-    for name in family.parameters:
-        column: list[float | int] = []
-        for chunk in range(-(-n_rows // LABEL_CHUNK)):
-            values = read_chunk(path / name / "c" / str(chunk), (LABEL_CHUNK,), "float64")
-            column += [int(v) if v.is_integer() else v for v in values[: n_rows - len(column)].tolist()]
-        columns.append(column)
-    slots = {labels: slot for slot, labels in enumerate(zip(*columns, strict=True))}
-    if len(slots) != n_rows:
-        raise DamagedChunkError("labels are not unique")
-    return slots
-
-
 def _checksum(document: Mapping[str, Any]) -> int:
     attributes = {k: v for k, v in document["attributes"].items() if k != "record_crc32c"}
     text = json.dumps({**document, "attributes": attributes}, sort_keys=True)
-    return int(google_crc32c.value(text.encode()))
+    return int.from_bytes(crc32c([text.encode()]), "little")

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError, read_chunk, read_strings, row_chunks, write_json
+from mrtoolkit.features.chunks import DamagedChunkError, read_strings, write_json
 from mrtoolkit.features.commit import RECORD, Commit
 from mrtoolkit.features.family import Axes
+from mrtoolkit.features.rows import Grid, read_row
 
 _OWN = frozenset({"fingerprint", "n_bars", "n_assets", "start", "stop", "block_digests"})
 
@@ -26,6 +27,7 @@ class Generation:
     fingerprint : str
         Of its bars.
     n_bars : int
+        Bars of one asset.
     block_digests : tuple of str
         The fingerprint's parts.
     attrs : mapping
@@ -33,7 +35,7 @@ class Generation:
     n_assets : int or None
         None for bars without a dimension of assets.
     start, stop : datetime64[ns]
-        First and last bar, NaT where there is none.
+        First and last bar, NaT where the record does not say.
     """
 
     fingerprint: str
@@ -62,21 +64,38 @@ def read_generation(folder: Path) -> Generation | None:
         return None
 
 
-def write_generation(folder: Path, axes: Axes) -> None:
-    """Write a data set's record, unless it is there."""
-    if (folder / RECORD).exists():
-        return
-    ends = [str(t) for t in (axes.time[0], axes.time[-1])] if len(axes.time) else ["NaT", "NaT"]
-    attributes = {
-        **axes.attrs,
-        "fingerprint": axes.fingerprint,
-        "n_bars": len(axes.time),
-        "n_assets": None if axes.assets is None else len(axes.assets),
-        "start": ends[0],
-        "stop": ends[1],
-        "block_digests": list(axes.block_digests),
+def generation_attributes(generation: Generation) -> dict[str, Any]:
+    """Return the attributes of a data set's group."""
+    return {
+        **generation.attrs,
+        "fingerprint": generation.fingerprint,
+        "n_bars": generation.n_bars,
+        "n_assets": generation.n_assets,
+        "start": str(generation.start),
+        "stop": str(generation.stop),
+        "block_digests": list(generation.block_digests),
     }
-    write_json(folder / RECORD, {"zarr_format": 3, "node_type": "group", "attributes": attributes})
+
+
+def write_generation(folder: Path, axes: Axes, *, anew: bool = False) -> None:
+    """Write a data set's record, unless it is there; `anew` where the bars have more to say of themselves now."""
+    known = read_generation(folder) if anew else None
+    if known is None and (folder / RECORD).exists():
+        return
+    if known is not None and all(known.attrs.get(k) == v for k, v in axes.attrs.items()):
+        return
+    start, stop = (axes.time[0], axes.time[-1]) if len(axes.time) else (np.datetime64("NaT"),) * 2
+    generation = Generation(
+        fingerprint=axes.fingerprint,
+        n_bars=len(axes.time),
+        block_digests=axes.block_digests,
+        attrs=axes.attrs if known is None else {**known.attrs, **axes.attrs},
+        n_assets=None if axes.assets is None else len(axes.assets),
+        start=start,
+        stop=stop,
+    )
+    record = {"zarr_format": 3, "node_type": "group", "attributes": generation_attributes(generation)}
+    write_json(str(folder / RECORD), record)
 
 
 def axes_of(commit: Commit) -> Axes:
@@ -88,12 +107,11 @@ def axes_of(commit: Commit) -> Axes:
         If its times or assets are missing or changed.
     """
     n_bars = commit.shape[-1]
-    (chunk,) = row_chunks(n_bars, None)
-    time = np.concatenate(
-        [read_chunk(commit.path / "time" / "c" / str(k), (chunk,), "int64") for k in range(-(-n_bars // chunk))]
-    )[:n_bars].view("datetime64[ns]")
+    stamps = np.empty((1, n_bars), dtype="i8")
+    read_row(f"{commit.path}/time/c", Grid((n_bars,), "int64"), 0, n_bars, stamps)
+    time = stamps[0].view("datetime64[ns]")
     time.flags.writeable = False
-    assets = read_strings(commit.path / "asset" / "c" / "0") if len(commit.shape) > 1 else None
+    assets = read_strings(f"{commit.path}/asset/c/0") if len(commit.shape) > 1 else None
     if assets is not None and len(assets) != commit.shape[0]:
         raise DamagedChunkError("its assets are not those of its values")
     generation = read_generation(commit.path.parent)

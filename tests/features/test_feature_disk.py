@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features import DamagedFeatureWarning, FeatureStore, StoreWriteWarning
 from mrtoolkit.features import chunks as chunks_module
-from mrtoolkit.features import disk as disk_module
+from mrtoolkit.features import files as files_module
 from mrtoolkit.indicators import ema, macd, registry, rsi, sma
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.spec import Indicator
@@ -236,24 +236,25 @@ def test_a_write_that_ends_in_the_middle_leaves_the_old_commit(tmp_path, monkeyp
     path = tmp_path / "s.zarr"
     FeatureStore(path).compute_batch(bars, [ema(5)])
     n_written = 0
-    real = chunks_module.write_whole
+    real = files_module.write_parts
     want = FeatureStore().array(bars, ema(5))
 
     def full_disk(limit):
-        def write(file, *parts):
+        def write(file, parts):
             nonlocal n_written
             n_written += 1
             if n_written > limit:
+                real(file, [bytes(parts[0])[:100]])
                 raise OSError(28, "No space left on device")
-            real(file, *parts)
+            real(file, parts)
 
         return write
 
-    for limit in range(12):
+    for limit in range(11):
         n_written = 0
         store = FeatureStore(path)
         with monkeypatch.context() as patch:
-            patch.setattr(chunks_module, "write_whole", full_disk(limit))
+            patch.setattr(files_module, "write_parts", full_disk(limit))
             with pytest.warns(StoreWriteWarning, match="No space left"):
                 store.compute_batch(bars, [ema([6, 7, 8, 9, 10, 11]), sma([2, 3])])
             assert store.counters.computed == 8  # and the search goes on in memory
@@ -382,9 +383,8 @@ def test_processes_that_write_one_family_lose_nothing(tmp_path):
 
 
 def test_labels_past_one_chunk_of_labels_read_back(tmp_path, monkeypatch):
-    for module in (chunks_module, disk_module):
-        monkeypatch.setattr(module, "LABEL_CHUNK", 4)
-    monkeypatch.setattr("mrtoolkit.features.commit.LABEL_CHUNK", 4)
+    for module in ("commit", "labels"):
+        monkeypatch.setattr(f"mrtoolkit.features.{module}.LABEL_CHUNK", 4)
     bars = make_bars()
     store = FeatureStore(tmp_path / "s.zarr")
     for lookbacks in ([9, 3, 5], [4, 2], [11, 12, 13, 14, 15, 16]):
