@@ -77,27 +77,19 @@ class StoredRow:
         return self._found(lambda commit, slot: self.disk.checksums(commit, self.output, slot))
 
     def _found(self, look: Callable[[Commit, int], T]) -> T:
-        """Look where the feature is now; if that place became another feature's meanwhile, look again."""
-        labels: Labels | None = None
-        commit, slot = self.commit, self.slot
-        for _ in range(100):
-            error: DamagedChunkError | None = None
-            try:
-                found = look(commit, slot)
-            except DamagedChunkError as damage:
-                error = damage
-            if self.disk.is_current(commit):
-                if error is None:
-                    return found
-                raise self._refusal(str(error)) from error
-            labels = labels or self.labels
-            now = self.disk.commit(commit.path.parent.name, commit.family)
-            if now is None or labels not in now.slots:
+        """Look at the row; where that fails, look once more where the family has the feature now."""
+        try:
+            return look(self.commit, self.slot)
+        except DamagedChunkError as error:
+            now = self.disk.commit(self.commit.path.parent.name, self.commit.family)
+            if now is None or self.labels not in now.slots:
                 raise self._refusal("it was removed since") from error
-            if error is None and now.slots[labels] == slot:
-                return found
-            commit, slot = now, now.slots[labels]
-        raise self._refusal("its family changes faster than it can be read")
+            if now.signature == self.commit.signature:
+                raise self._refusal(str(error)) from error
+        try:
+            return look(now, now.slots[self.labels])
+        except DamagedChunkError as error:
+            raise self._refusal(str(error)) from error
 
     @property
     def labels(self) -> Labels:
@@ -147,6 +139,8 @@ class RowsArray(BackendArray):
         self.shape = (*grid, n_bars, n_assets) if self._has_assets else (*grid, n_bars)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        if isinstance(key, indexing.BasicIndexer | indexing.OuterIndexer):  # xarray's way breaks off at array[5:0:-1]
+            return self._read(key.tuple)
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
@@ -171,7 +165,7 @@ class RowsArray(BackendArray):
             laid = laid[:, 0]
         if not self._has_assets or isinstance(assets, int | np.integer):
             laid = laid[..., 0]
-        return laid.reshape(*chosen.shape, *laid.shape[1:])
+        return laid.reshape((*chosen.shape, *laid.shape[1:]))
 
 
 def rows_variable(
