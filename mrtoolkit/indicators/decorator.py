@@ -14,6 +14,7 @@ from numba.core.dispatcher import Dispatcher
 from mrtoolkit.errors import IndicatorError, nearest
 from mrtoolkit.expressions.nodes import INPUT_NAMES
 from mrtoolkit.indicators.acceptance import accept, measured_warmup
+from mrtoolkit.indicators.declared_window import check_window, declared_window
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.registry import check_name, register
 from mrtoolkit.indicators.spec import Indicator
@@ -24,6 +25,7 @@ def indicator(
     function: Callable[..., Any] | None = None,
     *,
     warmup: Callable[..., int] | int | None = None,
+    window: Callable[..., int] | int | tuple[float, float] | None = None,
     version: int = 1,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
@@ -45,6 +47,11 @@ def indicator(
         function, or one under `@numba.njit`.
     warmup : callable or int, optional
         Bars without a value at the start, from the parameters by name; measured where it is left out.
+    window : callable or int, optional
+        Bars before its own that a value needs, from the parameters by name, as in `window=lambda lookback: lookback`:
+        when bars are appended to a stored feature, only the new ones are computed then. Tested: what is computed from
+        a window on must be the bits of what is computed over all bars. Left out: computed over all bars each time.
+        (A pair of numbers is the bounds of a parameter that is called window.)
     version : int
         To be raised when the formula changes in a way that its source does not show.
     inputs : sequence of str
@@ -83,8 +90,12 @@ def indicator(
     ... def total(close):
     ...     return np.where(np.isnan(close), np.nan, np.nancumsum(close))
     """
+    if isinstance(window, tuple | list):
+        bounds, window = {**bounds, "window": window}, None
     if function is None:
         options: dict[str, Any] = {"warmup": warmup, "version": version, "inputs": inputs, "outputs": outputs}
+        if window is not None:
+            options["window"] = window
         return functools.partial(indicator, **options, units=units, compile=compile, **cast("Any", bounds))
     plain = getattr(function, "py_func", function)
     if not inspect.isfunction(plain):
@@ -114,13 +125,16 @@ def indicator(
         formula=inspect.getdoc(plain) or "",
         source=runs,
     )
-    return _enter(spec, is_measured=warmup is None)
+    return _enter(spec, window, is_measured=warmup is None)
 
 
-def _enter(spec: Indicator, *, is_measured: bool) -> Indicator:
+def _enter(spec: Indicator, window: Callable[..., int] | int | None, *, is_measured: bool) -> Indicator:
     if is_measured:
         spec = _with_measured_warmup(spec)
     accept(spec)
+    if window is not None:
+        spec = dataclasses.replace(spec, resume=declared_window(spec, window))
+        check_window(spec, window)
     _ = spec.source_hash  # taken now: what the function refers to may change under its feet
     register(spec)
     return spec
