@@ -32,6 +32,8 @@ def inputs_of(indicator, rng, n_bars):
     columns = [prices[name].copy() for name in indicator.inputs]
     for column in columns:
         column[: rng.integers(0, 8)] = np.nan
+        if rng.random() < 0.2:  # ties, and zeros of both signs, which are equal and not the same bits
+            column[:] = rng.choice([-1.0, -0.0, 0.0, 1.0], n_bars)
         odd = rng.choice([[np.nan, np.inf, -np.inf], [0.0, -0.0, -1.0]][rng.integers(0, 2)], n_bars)
         column[:] = np.where(rng.random(n_bars) < rng.choice([0.0, 0.02, 0.3]), odd, column)
         start = int(rng.integers(0, n_bars))
