@@ -45,13 +45,19 @@ Begin with:
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-store_app = typer.Typer(help="Look into a feature store.", no_args_is_help=True, rich_markup_mode=None)
+store_app = typer.Typer(
+    help="Look into a feature store, check it, clean it up, take it elsewhere.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(store_app, name="store")
 
 OutFolder = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the study and the report; made if needed.")
 ]
 Open = Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser when it is written.")]
+StoreFolder = Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a feature store.")]
+Names = Annotated[str | None, typer.Option(metavar="NAME,...", help="Only features of these names, as in ema,rsi.")]
 
 
 def main() -> None:
@@ -146,12 +152,60 @@ def report(
 
 
 @store_app.command("info", epilog=EXIT_CODES)
-def store_info(
-    context: typer.Context,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a feature store.")],
-) -> None:
-    """Say what a feature store holds: families, features, bytes."""
+def store_info(context: typer.Context, path: StoreFolder) -> None:
+    """Say what a feature store holds, what it takes, and what a look-up does."""
     _run(context, "store", path=path)
+
+
+@store_app.command("verify", epilog=EXIT_CODES)
+def store_verify(context: typer.Context, path: StoreFolder) -> None:
+    """Read every byte of a feature store and name what is damaged; ends with 1 where something is."""
+    _run(context, "store_verify", path=path)
+
+
+@store_app.command("prune", epilog=EXIT_CODES)
+def store_prune(
+    context: typer.Context,
+    path: StoreFolder,
+    *,
+    names: Names = None,
+    everything: Annotated[bool, typer.Option("--everything", help="Also what is still of use.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it without asking.")] = False,
+) -> None:
+    """Remove what is of no more use: features of old code, bars that were prolonged since, leftovers.
+
+    Shows what would go and asks first. Indicators of your own are not known here: of those, all but what
+    was written last goes. Whatever is removed is computed again when it is asked for.
+    """
+    _run(context, "store_prune", path=path, names=names, everything=everything, dry_run=dry_run, yes=yes)
+
+
+@store_app.command("export", epilog=EXIT_CODES)
+def store_export(
+    context: typer.Context,
+    path: StoreFolder,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The Parquet file to write.")] = Path(
+        "features.parquet"
+    ),
+    data: Annotated[
+        str, typer.Option(metavar="FINGERPRINT", help="Of which bars: the first letters that `store info` shows.")
+    ] = "",
+    names: Names = None,
+) -> None:
+    """Write the features of one data set to a Parquet file: a row a bar, a column a feature."""
+    _run(context, "store_export", path=path, out=out, data=data, names=names)
+
+
+@store_app.command("import", epilog=EXIT_CODES)
+def store_import(
+    context: typer.Context,
+    path: StoreFolder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Parquet file that `store export` wrote.")],
+) -> None:
+    """Take the features of a Parquet file into a store, which is made where it is not there; each is checked."""
+    _run(context, "store_import", path=path, file=file)
 
 
 @app.command(

@@ -12,15 +12,15 @@ class Counters:
     Attributes
     ----------
     computed : int
-        Features computed, for whatever reason.
+        Features that were nowhere, computed over all bars.
     memory_hits, disk_hits : int
         Features found there instead.
     evicted : int
         Features that left memory, or never fitted, because of its limit.
     recomputed : int
-        Of those computed, the ones that were on disk, where computing them anew was cheaper than reading.
+        Features on disk that were computed anew, as that was cheaper than reading them.
     extended : int
-        Of those computed, the ones that went on from where an older data set stopped, over the new bars alone.
+        Features that went on from where an older data set stopped, over the new bars alone.
     """
 
     computed: int
@@ -32,5 +32,5 @@ class Counters:
 
     @property
     def misses(self) -> int:
-        """Features that were nowhere, and so computed over all bars."""
-        return self.computed - self.recomputed - self.extended
+        """Features that were found nowhere."""
+        return self.computed

@@ -188,22 +188,21 @@ class StoreInfo:
 
     def _counts(self) -> str:
         c = self.counters
-        reasons = [
-            *([f"{c.recomputed:,} cheaper than reading"] if c.recomputed else []),
-            *([f"{c.extended:,} going on from older bars"] if c.extended else []),
+        parts = [
+            f"computed {c.computed:,}",
+            *([f"went on from older bars with {c.extended:,}"] if c.extended else []),
+            f"found {c.memory_hits:,} in memory and {c.disk_hits:,} on disk",
+            *([f"computed {c.recomputed:,} anew as that is cheaper than reading"] if c.recomputed else []),
+            f"evicted {c.evicted:,}",
         ]
-        why = f" ({c.misses:,} were nowhere, {', '.join(reasons)})" if reasons else ""
-        return (
-            f"computed {c.computed:,}{why}, found {c.memory_hits:,} in memory and {c.disk_hits:,} on disk, "
-            f"evicted {c.evicted:,}"
-        )
+        return ", ".join(parts)
 
     def _notes(self) -> list[str]:
         old = [family for family in self.families if family.standing == "old" and family.on_disk]
         if not old:
             return []
         size = format_size(sum(family.disk_bytes for family in old))
-        return [f"{size} are of old code and not used any more; `mrtoolkit store prune PATH` removes them."]
+        return [f"{size} of old code are not used; `mrtoolkit store prune PATH` removes them."]
 
 
 def _columns(families: Sequence[FamilyInfo], *, memory: bool = True) -> list[TableColumn]:

@@ -110,17 +110,18 @@ def make_room(disk: Disk, needed_bytes: int, limit_bytes: int, keep: Collection[
         for _, commit in commits
         if commit.path not in kept
     ]
-    families = [path for _, _, path in sorted(candidates)]
-    doomed = []
-    for path, n_bytes in zip(families, freed_by(families), strict=True):
-        if free >= needed_bytes:
-            break
-        doomed.append(path)
-        free += n_bytes
-    if not doomed:
-        return free
-    disk.remove(doomed)
-    return limit_bytes - disk.n_bytes()
+    waiting = [path for _, _, path in sorted(candidates)]
+    while waiting and free < needed_bytes:
+        doomed, expected = [], free
+        for path, n_bytes in zip(tuple(waiting), freed_by(waiting), strict=True):
+            if expected >= needed_bytes:
+                break
+            doomed.append(path)
+            expected += n_bytes
+        disk.remove(doomed)
+        waiting = waiting[len(doomed) :]
+        free = limit_bytes - disk.n_bytes()  # others write meanwhile, and records change
+    return free
 
 
 def _cost(commit: Commit) -> float:

@@ -89,7 +89,7 @@ def html_table(columns: Sequence[TableColumn], groups: Mapping[int, str] | None 
         body.append(
             "<tr>" + "".join(f'<td style="{_CELL}{_side(c)}">{html.escape(t)}</td>' for c, t in cells) + "</tr>"
         )
-    style = "border-collapse:collapse;font-size:90%;font-variant-numeric:tabular-nums;margin:0.3em 0;"
+    style = "border-collapse:collapse;color:inherit;font-size:90%;font-variant-numeric:tabular-nums;margin:0.3em 0;"
     return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
 
