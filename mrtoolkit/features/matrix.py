@@ -43,11 +43,14 @@ class FeatureIndex(PandasMultiIndex):
             fits &= self._fits(name, label)
         places = np.flatnonzero(fits)
         if not len(places):
-            raise KeyError(f"no feature has {_described(labels)} together; the matrix's coordinates show what is there")
+            described = ", ".join(f"{name}={_plain(label)}" for name, label in labels.items())
+            raise KeyError(f"no feature has {described} together; the matrix's coordinates show what is there")
         codes = dict(zip(self.index.names, np.asarray([codes[places] for codes in self.index.codes]), strict=True))
         absent: list[Hashable] = [name for name, code in codes.items() if (code == -1).all()]
         if len(places) == 1 and self._names_one(labels, absent):
-            return IndexSelResult({self.dim: int(places[0])}, drop_coords=[self.dim, *absent])
+            # xarray drops coordinates only beside a new index, so this one is named and dropped
+            gone = [self.dim, *absent]
+            return IndexSelResult({self.dim: int(places[0])}, indexes={self.dim: self}, drop_coords=gone)
         index = self.index[places].droplevel(absent) if absent else self.index[places]
         if not isinstance(index, pd.MultiIndex):
             index = pd.MultiIndex.from_arrays([index], names=[index.name])
@@ -85,18 +88,20 @@ class FeatureIndex(PandasMultiIndex):
             if label.stop is not None:
                 inside &= known <= label.stop
             return np.asarray(np.append(inside, False)[codes])  # code -1, for NaN, finds the last
-        wanted = np.atleast_1d(np.asarray(label))
-        found = level.get_indexer(pd.Index(wanted.reshape(-1)))
-        if (found == -1).any():
-            have = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in level[:20])
-            message = f"no feature has {name}={wanted.reshape(-1)[found == -1][0]!r}; there is {have or 'none'}"
-            raise KeyError(message + (", ..." if len(level) > 20 else ""))
+        wanted = np.atleast_1d(np.asarray(label)).reshape(-1)
+        found = level.get_indexer(pd.Index(wanted))
+        there = np.unique(codes[codes >= 0])
+        absent = wanted[~np.isin(found, there)]
+        if absent.size:
+            have = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in level[there[:20]])
+            message = f"no feature has {name}={_plain(absent[0])}; there is {have or 'none'}"
+            raise KeyError(message + (", ..." if len(there) > 20 else ""))
         return np.isin(codes, found)
 
     def _names_one(self, labels: Mapping[Any, Any], absent: Sequence[Hashable]) -> bool:
         """Whether the labels are single values for every level that the feature has."""
         single = {name for name, label in labels.items() if not isinstance(label, slice) and np.ndim(label) == 0}
-        if len(self.index.levels[0]) == 1:  # one indicator throughout need not be named
+        if len(np.unique(self.index.codes[0])) == 1:  # one indicator throughout need not be named
             single.add(self.index.names[0])
         return single >= set(self.index.names) - set(absent)
 
@@ -128,5 +133,6 @@ def feature_matrix(axes: Axes, columns: Sequence[Column]) -> xr.DataArray:
     return xr.DataArray(values, name="value").assign_coords(coordinates).assign_coords(bar_coordinates(axes))
 
 
-def _described(labels: Mapping[Any, Any]) -> str:
-    return ", ".join(f"{name}={label!r}" for name, label in labels.items())
+def _plain(label: Any) -> str:
+    """Return a label as it was written: 13, 'ema', slice(5, 9)."""
+    return repr(label if isinstance(label, slice) else np.asarray(label).tolist())
