@@ -74,6 +74,26 @@ def write_whole(path: str, *parts: Any, stamp: bool = False) -> None:
         raise
 
 
+def overwrite_page(path: str, text: bytes) -> bool:
+    """Write over a file of the same size, a page of memory at most, and return False where it is not like that.
+
+    For the metadata of single arrays, which only readers without consolidated metadata look at. One write within a
+    page is not cut in two by a kill; replacing a file frees one, which took 0.1 to 4 ms on ext4.
+    """
+    try:
+        file = os.open(path, os.O_WRONLY | _BINARY)
+    except OSError:
+        return False
+    try:
+        stat = os.fstat(file)
+        if stat.st_size != len(text) or len(text) > 4096 or stat.st_nlink != 1:
+            return False
+        write_parts(file, [text])
+        return True
+    finally:
+        os.close(file)
+
+
 def write_parts(file: int, parts: Sequence[Any]) -> None:
     """Write all parts to an open file; every byte that this package puts on disk goes through here."""
     if _writev is not None:

@@ -142,16 +142,16 @@ def _write_record(folder: str, new: Addition, commit: Commit, *, is_new: bool) -
     arrays: dict[str, Any] = document["consolidated_metadata"]["metadata"]
     for name, metadata in arrays.items():
         if is_new or name not in ("time", "asset"):  # the others have grown
-            write_json(f"{folder}/{name}/{RECORD}", metadata)
+            write_json(f"{folder}/{name}/{RECORD}", metadata, in_place=not is_new)
     write_whole(f"{folder}/{RECORD}", json.dumps(document, allow_nan=False).encode(), stamp=True)
 
 
 def _write_axes(folder: str, new: Addition) -> None:
-    stamps = new.axes.time.astype("datetime64[ns]").astype("i8")[None]
+    stamps = np.asarray(new.axes.time, dtype="datetime64[ns]").view("i8")[None]
     grid = Grid((len(new.axes.time),), "int64")
     if new.old is None:
         write_row(f"{folder}/time/c", grid, stamps)
-    else:
+    else:  # most of it has a name already
         old_grid = Grid(new.old.shape[-1:], "int64")
         grow_row(f"{new.old.path}/time/c", old_grid, f"{folder}/time/c", grid, stamps[:, old_grid.n_bars :])
     if new.axes.assets is not None:
