@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from stat import S_ISDIR
+
+from mrtoolkit.features.files import files_below
 
 
 def family_folders(root: Path) -> Iterator[tuple[str, Path]]:
@@ -15,43 +17,19 @@ def family_folders(root: Path) -> Iterator[tuple[str, Path]]:
         yield from ((generation.name, folder) for folder in _folders(generation) if "@" in folder.name)
 
 
-def files_below(path: Path, skip: frozenset[str] = frozenset()) -> Iterator[os.stat_result]:
-    """Yield the stat of every file below a folder, or of the file itself; what vanishes meanwhile is passed over.
-
-    Parameters
-    ----------
-    path : Path
-    skip : frozenset of str
-        Folders that are not looked into.
-    """
-    if path.is_file():
-        yield path.stat()
-        return
-    try:
-        found = [entry.path for entry in os.scandir(path) if entry.path not in skip]
-    except OSError:
-        return
-    for name in found:
-        try:
-            stat = os.stat(name, follow_symlinks=False)  # noqa: PTH116 - millions of files: no object for each
-        except OSError:
-            continue
-        if S_ISDIR(stat.st_mode):
-            yield from files_below(Path(name), skip)
-        else:
-            yield stat
-
-
 def usage(root: Path, folders: Sequence[Path]) -> tuple[int, list[int]]:
     """Return the bytes of all files below `root`, a file of several names once, and those of each folder in it."""
     inodes: dict[tuple[int, int], int] = {}
     sizes = []
     for folder in folders:
-        stats = list(files_below(folder))
+        stats = files_below(str(folder))
         sizes.append(sum(stat.st_size for stat in stats))
         inodes.update(((stat.st_dev, stat.st_ino), stat.st_size) for stat in stats)
-    rest = files_below(root, frozenset(map(str, folders)))
-    inodes.update(((stat.st_dev, stat.st_ino), stat.st_size) for stat in rest)
+    counted = set(map(str, folders))
+    for place, names, files in os.walk(root):
+        names[:] = [name for name in names if os.path.join(place, name) not in counted]  # noqa: PTH118
+        for stat in _stats(Path(place) / name for name in files):
+            inodes[stat.st_dev, stat.st_ino] = stat.st_size
     return sum(inodes.values()), sizes
 
 
@@ -64,13 +42,19 @@ def freed_by(paths: Iterable[Path]) -> list[int]:
     freed = []
     for path in paths:
         n_bytes = 0
-        for stat in files_below(path):
+        for stat in files_below(str(path)) if path.is_dir() else _stats([path]):
             inode = stat.st_dev, stat.st_ino
             gone[inode] += 1
             if gone[inode] == stat.st_nlink:
                 n_bytes += stat.st_size
         freed.append(n_bytes)
     return freed
+
+
+def _stats(files: Iterable[Path]) -> Iterator[os.stat_result]:
+    for file in files:
+        with contextlib.suppress(OSError):  # gone meanwhile
+            yield file.lstat()
 
 
 def _folders(path: Path) -> Iterator[Path]:

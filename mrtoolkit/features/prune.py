@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
@@ -75,13 +76,16 @@ def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
         If the folder cannot be written.
     """
     removed, start = tuple(plan), time.perf_counter()
-    files = [one for one in removed if one.folder.is_file()]
-    folders = [one.folder for one in removed if one.folder.is_dir()]
-    if files:
+    others = [one for one in removed if not _is_family_folder(disk.path, one.folder) and one.folder.exists()]
+    if others:
         with exclusive(disk.path / ".lock"):  # nobody writes now, so what is still there was left over
-            for one in files:
-                one.folder.unlink(missing_ok=True)
-    n_bytes = sum(one.n_bytes for one in files) + (disk.remove(folders) if folders else 0)
+            for one in others:
+                if one.folder.is_dir():
+                    shutil.rmtree(one.folder, ignore_errors=True)
+                else:
+                    one.folder.unlink(missing_ok=True)
+    families = [one.folder for one in removed if _is_family_folder(disk.path, one.folder)]
+    n_bytes = sum(one.n_bytes for one in others) + (disk.remove(families) if families else 0)
     seconds = time.perf_counter() - start
     return PruneReport(path=str(disk.path), removed=removed, n_bytes=n_bytes, seconds=seconds)
 
@@ -122,6 +126,10 @@ def make_room(disk: Disk, needed_bytes: int, limit_bytes: int, keep: Collection[
         waiting = waiting[len(doomed) :]
         free = limit_bytes - disk.n_bytes()  # others write meanwhile, and records change
     return free
+
+
+def _is_family_folder(root: Path, path: Path) -> bool:
+    return path.parent.parent == root and "@" in path.name and path.is_dir()
 
 
 def _cost(commit: Commit) -> float:

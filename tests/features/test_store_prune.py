@@ -124,17 +124,19 @@ def test_what_interrupted_writes_left_goes(disk):
         folder.parent / "sma@1-0.abc.partial",
         folder / "zarr.json.abc.partial",
         folder / "ema" / "c" / "0" / "x.partial",
+        disk.path / "x.partial",
     ]
-    left[0].mkdir()
-    for file in (left[0] / "chunk", *left[1:]):
+    for path in (left[0], left[3]):
+        path.mkdir()
+    for file in (left[0] / "chunk", *left[1:3], left[3] / "chunk"):
         file.write_bytes(b"123")
     plan = prune_plan(disk)
     assert folders(plan) == set(left)
-    assert sum(one.n_bytes for one in plan) == 9
+    assert sum(one.n_bytes for one in plan) == 12
     report = prune(disk, plan)
-    assert report.n_bytes == 9
+    assert report.n_bytes == 12
     assert not any(path.exists() for path in left)
-    assert "3 leftovers" in repr(report)
+    assert "4 leftovers" in repr(report)
     assert verify(disk)
 
 
