@@ -88,7 +88,13 @@ class FeatureIndex(PandasMultiIndex):
             if label.stop is not None:
                 inside &= known <= label.stop
             return np.asarray(np.append(inside, False)[codes])  # code -1, for NaN, finds the last
-        wanted = np.atleast_1d(np.asarray(label)).reshape(-1)
+        wanted = np.asarray(label).reshape(-1)
+        if len(wanted) == 1 and len(
+            hits := np.flatnonzero(level == wanted.item())
+        ):  # the usual case, and the quick one
+            fits = codes == hits[0]
+            if fits.any():
+                return np.asarray(fits)
         found = level.get_indexer(pd.Index(wanted))
         there = np.unique(codes[codes >= 0])
         absent = wanted[~np.isin(found, there)]
@@ -101,7 +107,8 @@ class FeatureIndex(PandasMultiIndex):
     def _names_one(self, labels: Mapping[Any, Any], absent: Sequence[Hashable]) -> bool:
         """Whether the labels are single values for every level that the feature has."""
         single = {name for name, label in labels.items() if not isinstance(label, slice) and np.ndim(label) == 0}
-        if len(np.unique(self.index.codes[0])) == 1:  # one indicator throughout need not be named
+        indicators = np.asarray(self.index.codes[0])
+        if (indicators == indicators[0]).all():  # one indicator throughout need not be named
             single.add(self.index.names[0])
         return single >= set(self.index.names) - set(absent)
 

@@ -181,9 +181,7 @@ def test_a_matrix_of_nothing_has_no_features():
 def test_a_matrix_of_stored_rows_reads_the_one_that_is_asked_for(tmp_path, monkeypatch):
     axes = axes_of()
     code = (("made", 1, "0" * 16),)
-    families = [
-        Family(name=n, pattern=f"{n}(P.lookback)", parameters=("lookback",), code=code) for n in ("one", "two")
-    ]
+    families = [Family(name=n, pattern=f"{n}(P.lookback)", parameters=("lookback",), code=code) for n in ("one", "two")]
     disk = Disk(tmp_path / "s.zarr")
     columns = []
     for k, family in enumerate(families):
