@@ -39,7 +39,7 @@ from mrtoolkit.features.provenance import bound, row_digest
 from mrtoolkit.features.rows import row_checksums
 from mrtoolkit.indicators.parsing import parse
 
-_A_PART = 2**28  # bytes of a family that are read at once
+_A_PART = 2**27  # bytes of a family that are read at once
 _MOST_ROWS = 262_144  # of a row group
 
 
@@ -156,7 +156,7 @@ def _write(path: Path, axes: Axes, exported: Sequence[_Exported]) -> None:
 def read_parquet(path: Path) -> Iterator[tuple[Axes, Family, dict[Labels, np.ndarray]]]:
     """Yield (axes, family, features by their labels, (output, asset, time) each) of a file from `write_parquet`.
 
-    A family of more than 256 MiB comes in several parts. Columns that someone dropped are left out, with the other
+    A family of more than 128 MiB comes in several parts. Columns that someone dropped are left out, with the other
     outputs of the same feature; expressions around indicators are no features, and are left out too.
 
     Raises

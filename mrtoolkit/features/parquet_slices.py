@@ -15,8 +15,9 @@ from mrtoolkit.features.family import Axes
 from mrtoolkit.features.lazy import Row, StoredRow
 from mrtoolkit.features.parquet_schema import ASSET, TIME
 
-_IN_HAND = 2**26  # bytes of stored features held in memory; more go through a file beside the target
+_IN_HAND = 3 * 2**24  # bytes of stored features held in memory; more go through a file beside the target
 _SCRATCH = 2**30  # bytes of that file, or one chunk of bars of all features
+_READ_AGAIN = 4  # times that a chunk is read, of which parts are written, before the file is the quicker way
 
 
 def index_fields(axes: Axes) -> list[pa.Field]:
@@ -27,14 +28,23 @@ def index_fields(axes: Axes) -> list[pa.Field]:
 
 
 def stretches(axes: Axes, rows: Sequence[Row]) -> Iterator[tuple[slice, slice]]:
-    """Yield (assets, bars) of what is written at once: whole histories, of very many features a chunk of bars."""
+    """Yield (assets, bars) of what is written at once, so that few chunks on disk are read more than once."""
     n_assets, n_bars = axes.shape
-    history = n_bars * sum(row.dtype.itemsize for row in rows)
-    together = max(1, min(n_assets, _SCRATCH // max(1, history)))
-    span = n_bars if history <= _SCRATCH else time_chunk(n_bars)
+    bar = max(1, sum(row.dtype.itemsize for row in rows))
+    together = max(1, min(n_assets, _SCRATCH // (bar * n_bars)))  # a chunk has several assets, so many at once
+    span = _span(n_bars, _IN_HAND // bar) if n_assets == 1 or bar * n_bars > _SCRATCH else n_bars
     for first in range(0, n_assets, together):
         for start in range(0, n_bars, span):
             yield slice(first, min(first + together, n_assets)), slice(start, min(start + span, n_bars))
+
+
+def _span(n_bars: int, in_hand: int) -> int:
+    """Return how many bars to write at once where `in_hand` of them fit into memory."""
+    chunk = time_chunk(n_bars)
+    if in_hand >= chunk:
+        return min(n_bars, in_hand // chunk * chunk)
+    n_times = -(-chunk // max(1, in_hand))
+    return -(-chunk // n_times) if n_times <= _READ_AGAIN else chunk
 
 
 def index_columns(axes: Axes, assets: slice, bars: slice) -> list[pa.Array]:

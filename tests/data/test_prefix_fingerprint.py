@@ -94,6 +94,10 @@ def _assign(bars):
     bars["close"] = bars["low"]
 
 
+def _add(bars):
+    bars["sentiment"] = bars["low"]
+
+
 def _delete(bars):
     del bars["volume"]
 
@@ -122,7 +126,7 @@ def _swap(bars):
     bars["low"] = high
 
 
-@pytest.mark.parametrize("change", [_assign, _delete, _set_values, _write, _zone, _time, _swap])
+@pytest.mark.parametrize("change", [_assign, _add, _delete, _set_values, _write, _zone, _time, _swap])
 def test_frozen_bars_that_were_changed_after_all_have_another_fingerprint(change):
     bars = _bars()
     before = fingerprint_of(bars)

@@ -209,7 +209,7 @@ def stored_columns(folder, axes, family, rows):
         yield Column(**{name: getattr(column, name) for name in column.__slots__} | {"rows": stored})
 
 
-@pytest.mark.parametrize("limit", [2**26, 40_000, 1_000])
+@pytest.mark.parametrize("limit", [2**26, 4_000, 1_000, 100])
 @pytest.mark.parametrize("scratch", [2**30, 20_000])
 def test_rows_on_disk_are_exported_in_slices_as_those_in_memory_are_whole(tmp_path, axes, monkeypatch, limit, scratch):
     monkeypatch.setattr(parquet_slices, "_IN_HAND", limit)
@@ -279,6 +279,19 @@ def test_times_that_were_changed_are_refused(tmp_path):
 def test_rows_in_another_order_are_refused(tmp_path):
     exported(tmp_path / "f.parquet", make_axes(assets=("A", "B")))
     rewrite(tmp_path / "f.parquet", lambda table: table.take(np.roll(np.arange(600), 300)))
+    with pytest.raises(StoreError, match="not in the order"):
+        list(read_parquet(tmp_path / "f.parquet"))
+
+
+def test_one_asset_with_other_times_than_the_rest_is_refused(tmp_path):
+    exported(tmp_path / "f.parquet", make_axes(assets=("A", "B")))
+
+    def later(table):
+        stamps = table.column("time").cast(pa.int64()).to_numpy().copy()
+        stamps[-1] += 1
+        return with_column(table, "time", pa.array(stamps).cast(table.schema.field("time").type))
+
+    rewrite(tmp_path / "f.parquet", later)
     with pytest.raises(StoreError, match="not in the order"):
         list(read_parquet(tmp_path / "f.parquet"))
 
