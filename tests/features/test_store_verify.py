@@ -103,6 +103,18 @@ def test_a_family_without_its_record_is_damage(disk):
     assert "record" in one.reason
 
 
+def test_states_are_checked(disk):
+    axes, family = make_axes(), make_family()
+    rows = {(n,): np.ones((1, 1, 50)) for n in (5, 12)}
+    disk.append(axes, family, rows, 1.0, states={labels: np.ones((1, 3)) for labels in rows})
+    assert verify(disk)
+    files = (disk.path / axes.fingerprint / family.folder / "state" / "c").rglob("*")
+    (file,) = (file for file in files if file.is_file())
+    flip_bit(file, 9, 1)
+    (one,) = verify(disk).damage
+    assert "states" in one.reason
+
+
 def test_a_check_changes_nothing(disk):
     folder = put(disk, make_axes(), make_family())
     flip_bit(folder / "ema" / "c" / "0" / "0", 9, 1)
