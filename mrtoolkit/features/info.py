@@ -158,7 +158,9 @@ class StoreInfo:
         return "\n".join([*lines, *self._notes()])
 
     def _repr_html_(self) -> str:
-        table = html_table(_columns(self.families), self._groups()) if self.families else ""
+        # what reading takes is in the words about a look-up, and a page has no room for it twice
+        columns = [column for column in _columns(self.families) if column.head != "ns to read"]
+        table = html_table(columns, self._groups()) if self.families else ""
         notes = html_lines(["", *self._notes()]) if self._notes() else ""
         return html_lines([self._headline(), self._counts()]) + table + notes
 

@@ -141,4 +141,5 @@ def _line(columns: Sequence[TableColumn], widths: Sequence[int], cells: Sequence
 
 
 def _side(column: TableColumn) -> str:
-    return "text-align:left;" if column.is_text else "text-align:right;white-space:nowrap;"
+    side = "left" if column.is_text else "right"
+    return f"text-align:{side};" if column.narrowest is not None else f"text-align:{side};white-space:nowrap;"
