@@ -12,6 +12,7 @@ import xarray as xr
 from disk_makers import committed, make_axes, make_family, make_rows
 
 from mrtoolkit.errors import StoreError
+from mrtoolkit.features import disk as disk_module
 from mrtoolkit.features import tree as tree_module
 from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.disk import Disk
@@ -67,6 +68,24 @@ def test_the_tree_follows_what_is_written_and_removed(tmp_path):
     tree = xr.open_datatree(disk.path, engine="zarr")
     assert folder not in tree[ONE].children
     assert len(tree[TWO].children) == 2
+    disk.remove([commit.path for _, commit in disk.commits(ONE)])
+    assert set(xr.open_datatree(disk.path, engine="zarr").children) == {TWO}
+
+
+def test_the_tree_forgets_a_family_before_its_files_go(tmp_path, monkeypatch):
+    disk = store_of(tmp_path)
+    _, doomed = disk.commits()[0]
+    seen = []
+
+    def look(hidden):
+        seen.append((disk.path / "zarr.json").read_text())
+        real(hidden)
+
+    real = disk_module.delete
+    monkeypatch.setattr(disk_module, "delete", look)
+    disk.remove([doomed.path])
+    assert len(seen) == 1
+    assert f"{ONE}/{doomed.path.name}" not in seen[0]
 
 
 def test_a_tree_of_too_many_families_is_left_out(tmp_path, monkeypatch):
