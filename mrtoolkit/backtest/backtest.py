@@ -261,8 +261,10 @@ class Backtest:
 
     def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate points one by one with the dense engine, each with a store of its own: nothing is shared or read."""
-        rows = [self._points(points.iloc[[k]]) for k in range(len(points))]
-        blocks = [block_statistics(replace(self._plan, store=FeatureStore()), self._market, row) for row in rows]
+        blocks = []
+        for k in range(len(points)):
+            plan = replace(self._plan, store=FeatureStore(dtype=self.store.dtype))
+            blocks.append(block_statistics(plan, self._market, self._points(points.iloc[[k]])))
         return self._evaluation(np.concatenate(blocks), computed=0)
 
     def check(self, points: pd.DataFrame) -> None:
@@ -295,7 +297,7 @@ class Backtest:
         for call in self.calls(points):
             cached = self.store.peek(self.bars, call)
             if cached is not None and not np.array_equal(
-                cached, FeatureStore().fetch(self.bars, [call])[0], equal_nan=True
+                cached, FeatureStore(dtype=self.store.dtype).fetch(self.bars, [call])[0], equal_nan=True
             ):
                 stale.append(call.key)
         return tuple(stale)

@@ -126,7 +126,9 @@ STORE = {
         kind="text", doc="folder that keeps features for the next run, beside this file", default="memory alone"
     ),
     "memory": Key(kind="text", doc="how much memory features may take", default="256 MiB"),
+    "disk": Key(kind="text", doc="how much the folder may take", default="no limit"),
     "persist": Key(kind="text", doc="what goes to disk", default="always", allowed=("always", "auto", "never")),
+    "dtype": Key(kind="text", doc="of the values kept", default="float64", allowed=("float64", "float32")),
 }
 
 TABLES = {

@@ -21,11 +21,12 @@ _SLAB_BYTES = 4 * 2**20
 
 def compute_rows(
     spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray, shape: tuple[int, int]
-) -> Iterator[np.ndarray]:
-    """Yield the feature of each row of `parameters`, (asset, time), or (output, asset, time) of several outputs.
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Yield the feature of each row of `parameters`, and what it goes on from when bars are appended.
 
-    One kernel call computes all parameters of one asset, as far as they fit into a slab. Each feature gets memory of
-    its own, so that evicting it frees it.
+    A feature is (asset, time), or (output, asset, time) of several outputs; its state is (asset, state), None where the
+    indicator keeps none. One kernel call computes all parameters of one asset, as far as they fit into a slab. Each
+    feature gets memory of its own, so that evicting it frees it.
     """
     n_assets, n_bars = shape
     n_outputs = max(1, len(spec.outputs))
@@ -33,18 +34,35 @@ def compute_rows(
     work = np.empty(n_outputs * min(step, len(parameters)) * n_bars)
     for start in range(0, len(parameters), step):
         chosen = parameters[start : start + step]
+        states = np.empty((n_assets, len(chosen), spec.state_size)) if spec.state_size else None
         if n_assets == 1 and len(chosen) == 1:
             row = np.empty((n_outputs, 1, n_bars))
-            spec.compute([source[0] for source in sources], chosen, row)
-            yield row[0] if n_outputs == 1 else row
-            continue
-        slab = work[: n_outputs * len(chosen) * n_bars].reshape(n_outputs, len(chosen), n_bars)
-        rows = [np.empty((n_outputs, n_assets, n_bars)) for _ in chosen]
-        for asset in range(n_assets):
-            spec.compute([source[asset] for source in sources], chosen, slab)
-            for k, row in enumerate(rows):
-                row[:, asset] = slab[:, k]
-        yield from (row[0] if n_outputs == 1 else row for row in rows)
+            _compute(spec, sources, 0, chosen, row, states)
+            rows = [row]
+        else:
+            slab = work[: n_outputs * len(chosen) * n_bars].reshape(n_outputs, len(chosen), n_bars)
+            rows = [np.empty((n_outputs, n_assets, n_bars)) for _ in chosen]
+            for asset in range(n_assets):
+                _compute(spec, sources, asset, chosen, slab, states)
+                for k, row in enumerate(rows):
+                    row[:, asset] = slab[:, k]
+        rows.reverse()
+        for k in range(len(chosen)):  # given away one by one: who takes them decides how many are held at once
+            row = rows.pop()
+            yield (row[0] if n_outputs == 1 else row), None if states is None else states[:, k].copy()
+
+
+def _compute(
+    spec: Indicator,
+    sources: Sequence[np.ndarray],
+    asset: int,
+    parameters: np.ndarray,
+    out: np.ndarray,
+    states: np.ndarray | None,
+) -> None:
+    spec.compute(
+        [source[asset] for source in sources], parameters, out, states=None if states is None else states[asset]
+    )
 
 
 def apply(node: Node, operand: Callable[[Node], Value], shape: tuple[int, int]) -> Value:

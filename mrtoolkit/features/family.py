@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -56,9 +57,7 @@ class Family:
     @property
     def folder(self) -> str:
         """Name of the family's folder: safe on any file system, another one for other code."""
-        text = json.dumps([self.pattern, self.code, self.dtype])
-        digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-        return f"{re.sub(r'[^A-Za-z0-9_]', '_', self.name)[:60]}@{self.code[0][1]}-{digest}"
+        return _folder(self.name, self.pattern, self.code, self.dtype)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -126,3 +125,9 @@ class Axes:
     def shape(self) -> tuple[int, int]:
         """Shape of one feature: (asset, time), one asset where there is no such dimension."""
         return (1 if self.assets is None else len(self.assets), len(self.time))
+
+
+@functools.lru_cache(maxsize=4_096)
+def _folder(name: str, pattern: str, code: Code, dtype: str) -> str:
+    digest = hashlib.blake2b(json.dumps([pattern, code, dtype]).encode(), digest_size=6).hexdigest()
+    return f"{re.sub(r'[^A-Za-z0-9_]', '_', name)[:60]}@{code[0][1]}-{digest}"

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from mrtoolkit.errors import MrtoolkitError, StoreError
 from mrtoolkit.expressions.nodes import Call, Input, Node, Shift
 from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.commit import Commit
+from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.evaluate import Value, apply, compute_rows, parameters_of, series
 from mrtoolkit.features.family import Axes, Labels
@@ -30,10 +31,11 @@ from mrtoolkit.indicators.spec import Indicator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What a row in memory is: its call (all outputs) and its bars."""
+    """What a row in memory is: its call (all outputs), its bars, and what it goes on from, (asset, state)."""
 
     node: Call
     axes: Axes
+    states: np.ndarray | None = None
 
 
 Memory = ByteLRU[FeatureKey, Row]
@@ -46,26 +48,35 @@ class Gather:
     Attributes
     ----------
     bars, axes : the data
-    memory, disk : where to look, disk None where the store has no path
-    costs : mapping of folder to ns a value
-        The least measured so far; updated.
+    memory, disk : where to look, disk None where the store has no path or memory may be enough
+    costs : Costs
+        Decides between reading and computing; learns from both.
+    dtype : str
+        Of the rows.
+    may_recompute : bool
+        Whether what is on disk is computed anew where that is cheaper than reading.
     rows : mapping of key to array
         Every call of the expressions, nested ones too: (asset, time), or (output, asset, time).
+    states : mapping of key to (asset, state)
+        Of those rows that know what they go on from.
     missing : list of Call
-        What neither memory nor disk has, in any order.
+        What is to be computed, in any order.
     """
 
     bars: xr.Dataset
     axes: Axes
     memory: Memory
     disk: Disk | None
+    costs: Costs
+    dtype: str = "float64"
+    may_recompute: bool = True
     rows: dict[FeatureKey, np.ndarray] = field(default_factory=dict)
+    states: dict[FeatureKey, np.ndarray | None] = field(default_factory=dict)
     calls: dict[FeatureKey, Call] = field(default_factory=dict)
     missing: list[Call] = field(default_factory=list)
     damaged: dict[FeatureKey, tuple[Commit, Labels]] = field(default_factory=dict)
-    costs: dict[str, float] = field(default_factory=dict)
-    memory_hits: int = 0
     disk_hits: int = 0
+    recomputed: int = 0
     _values: dict[str, Value] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
@@ -83,18 +94,26 @@ class Gather:
         if key in self.rows or key in self.calls:
             return
         self.calls[key] = without_output(node)
-        values = self.memory.get(key)
-        if values is not None:
-            self.memory_hits += 1
-        elif self.disk is not None and (values := self._read(self.disk, key)) is not None:
-            self.disk_hits += 1
-            self.memory.put(key, values, Row(node=self.calls[key], axes=self.axes))
+        entry = self.memory.find(key)
+        if entry is not None:
+            self.rows[key], self.states[key] = entry.values, entry.tag.states
+            return
+        values = None if self.disk is None else self._read(self.disk, key)
         if values is not None:
             self.rows[key] = values
             return
         self.missing.append(self.calls[key])
         for source in node.sources:
             self.look_up(source)
+
+    def look_up_again(self, nodes: Iterable[Node], disk: Disk | None) -> None:
+        """Look once more, on disk too, for what is missing: others may have computed it meanwhile."""
+        self.disk = disk
+        self.missing.clear()
+        self._seen.clear()
+        self.calls = {key: call for key, call in self.calls.items() if key in self.rows}
+        for node in nodes:
+            self.look_up(node)
 
     def compute_missing(self) -> int:
         """Compute what is missing, inner features first, and return how many features that were."""
@@ -120,8 +139,12 @@ class Gather:
         return value
 
     def array(self, node: Node) -> np.ndarray:
-        """Return the value of an expression as a read-only array (asset, time)."""
+        """Return the value of an expression as a read-only float64 array (asset, time)."""
         return series(self.value(node), self.axes.shape)
+
+    def row(self, node: Node) -> np.ndarray:
+        """Return the value of an expression, (asset, time), of the store's dtype where it is a feature."""
+        return self._output(node) if isinstance(node, Call) else self.array(node)
 
     def _output(self, node: Call) -> np.ndarray:
         return output_of(node, self.rows[feature_key(self.axes.fingerprint, node)])
@@ -130,39 +153,97 @@ class Gather:
         spec = indicator_of(calls[0])
         parameters = parameters_of(calls)
         sources = [self.array(source) for source in calls[0].sources]
-        family, _ = family_of(calls[0])
+        family, _ = family_of(calls[0], self.dtype)
         if family.folder not in self.costs:
             _warm(spec, sources, parameters)
-        start = time.perf_counter()
-        rows = list(compute_rows(spec, sources, parameters, self.axes.shape))
-        cost = (time.perf_counter() - start) * 1e9 / (len(rows) * math.prod(self.axes.shape))
         if not is_built_in(spec.name):
-            _check_look_ahead(spec, sources, parameters, rows)
-        self.costs[family.folder] = min(cost, self.costs.get(family.folder, math.inf))
-        for call, values in zip(calls, rows, strict=True):
-            key = feature_key(self.axes.fingerprint, call)
-            self.memory.put(key, values, Row(node=call, axes=self.axes))
-            self.rows[key] = values
-            if key in self.damaged:
-                self._repair(key, values)
+            self._forget_older_code(calls[0])
+        last = len(calls) - 1
+        n_values = math.prod(self.axes.shape)
+        kept: list[FeatureKey] = []
+        least = math.inf
+        for k, (seconds, values, states) in enumerate(_timed(compute_rows(spec, sources, parameters, self.axes.shape))):
+            if k in (0, last) and not is_built_in(spec.name):
+                self._check_look_ahead(spec, sources, parameters[k], values, kept)
+            key = feature_key(self.axes.fingerprint, calls[k])
+            kept.append(key)
+            least = seconds
+            self._keep(key, calls[k], values, states)
+        self.costs.computed(family.folder, least, len(calls) * n_values)
+
+    def _keep(self, key: FeatureKey, call: Call, values: np.ndarray, states: np.ndarray | None) -> None:
+        values = values.astype(self.dtype, copy=False)
+        values.flags.writeable = False
+        self.memory.put(key, values, Row(node=call, axes=self.axes, states=states))
+        self.rows[key] = values
+        self.states[key] = states
+        if key in self.damaged:
+            self._repair(key, values)
+
+    def _check_look_ahead(
+        self,
+        spec: Indicator,
+        sources: Sequence[np.ndarray],
+        parameters: np.ndarray,
+        values: np.ndarray,
+        kept: Sequence[FeatureKey],
+    ) -> None:
+        """Refuse a user's indicator that looks ahead on these bars, and forget what was kept of it.
+
+        For the first and the last of the parameters and the first asset alone: two calls over two thirds of the bars,
+        where a batch takes one a set of parameters and an asset.
+        """
+        result = values[:, 0] if spec.outputs else values[:1]
+        try:
+            check_on_bars(spec, [source[0] for source in sources], parameters.tolist(), result)
+        except MrtoolkitError:
+            self.memory.discard(frozenset(kept).__contains__)
+            raise
+
+    def _forget_older_code(self, call: Call) -> None:
+        """Take features that were made by the same indicator before its last edit out of memory."""
+        spec = indicator_of(call)
+        today = (spec.version, spec.source_hash)
+        self.memory.discard(lambda key: _is_made_by(key, spec.name, today))
 
     def _read(self, disk: Disk, key: FeatureKey) -> np.ndarray | None:
-        family, labels = family_of(self.calls[key])
+        call = self.calls[key]
+        family, labels = family_of(call, self.dtype)
         commit = disk.commit(self.axes.fingerprint, family)
         slot = None if commit is None else commit.slots.get(labels)
         if commit is None or slot is None:
             return None
+        n_values = math.prod(self.axes.shape) * len(family.variables)
+        self.costs.known(family.folder, commit.ns_per_bar)
+        is_nested = any(
+            not isinstance(source, Input) for source in call.sources
+        )  # to compute it takes more than itself
+        if self.may_recompute and not is_nested and not self.costs.decision(family.folder, n_values).reads:
+            self.recomputed += 1
+            return None
+        start = time.perf_counter()
         try:
             values = disk.read(commit, slot)
         except DamagedChunkError as error:
-            message = (
-                f"the stored feature {key.text} is damaged ({error}) in {commit.path}; "
-                "it was not used and is computed again."
-            )
-            disk.tell_damage((commit.path, commit.signature, labels), message, stacklevel=5)
-            self.damaged[key] = (commit, labels)
+            self._tell_damage(disk, commit, key, labels, error)
             return None
-        return values if family.outputs else values[0]
+        self.costs.read(time.perf_counter() - start, n_values)
+        self.disk_hits += 1
+        values = values if family.outputs else values[0]
+        self.memory.put(key, values, Row(node=call, axes=self.axes))
+        return values
+
+    def _tell_damage(
+        self, disk: Disk, commit: Commit, key: FeatureKey, labels: Labels, error: DamagedChunkError
+    ) -> None:
+        if not disk.is_current(commit):  # pruned or written anew between two looks
+            return
+        message = (
+            f"the stored feature {key.text} is damaged ({error}) in {commit.path}; "
+            "it was not used and is computed again."
+        )
+        disk.tell_damage((commit.path, commit.signature, labels), message, stacklevel=6)
+        self.damaged[key] = (commit, labels)
 
     def _repair(self, key: FeatureKey, values: np.ndarray) -> None:
         commit, labels = self.damaged.pop(key)
@@ -172,20 +253,30 @@ class Gather:
                 self.disk.repair(self.axes, commit, labels, row)
         except OSError as error:
             message = f"the damaged feature {key.text} could not be written again ({error}); it stays in memory."
-            warnings.warn(message, StoreWriteWarning, stacklevel=4)
+            warnings.warn(message, StoreWriteWarning, stacklevel=5)
 
 
-def _check_look_ahead(
-    spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray, rows: Sequence[np.ndarray]
-) -> None:
-    """Refuse a user's indicator that looks ahead on these bars, before any of its values is kept.
+def _is_made_by(key: FeatureKey, name: str, today: tuple[int, str]) -> bool:
+    """Whether a feature was made by other code of an indicator than today's."""
+    if not isinstance(key.code, tuple) or name not in key.text:
+        return False
+    if isinstance(key.code[0], tuple):  # an expression of several indicators
+        return any(part[0] == name and part[1:] != today for part in key.code)
+    return key.text.startswith(f"{name}(") and key.code != today
 
-    For the first and the last of the parameters and the first asset alone: two calls over two thirds of the bars, where
-    a batch takes one a set of parameters and an asset.
-    """
-    for k in sorted({0, len(rows) - 1}):
-        result = rows[k][:, 0] if spec.outputs else rows[k][:1]
-        check_on_bars(spec, [source[0] for source in sources], parameters[k].tolist(), result)
+
+def _timed(
+    rows: Iterator[tuple[np.ndarray, np.ndarray | None]],
+) -> Iterator[tuple[float, np.ndarray, np.ndarray | None]]:
+    """Yield the seconds that making the rows took so far, and each row."""
+    seconds = 0.0
+    while True:
+        start = time.perf_counter()
+        made = next(rows, None)
+        seconds += time.perf_counter() - start
+        if made is None:
+            return
+        yield seconds, *made
 
 
 def _warm(spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray) -> None:

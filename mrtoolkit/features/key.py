@@ -24,6 +24,8 @@ from mrtoolkit.features.family import Code, Family, Labels
 from mrtoolkit.indicators import registry
 from mrtoolkit.indicators.spec import Indicator
 
+_MOST_KNOWN = 20_000
+_known: dict[tuple[str, str], tuple[Family, Labels]] = {}
 _WORDS = {"+": "plus", "-": "minus", "*": "times", "/": "over", "**": "power"}
 
 
@@ -58,10 +60,12 @@ def feature_key(data: str, node: Call) -> FeatureKey:
     code: object = (spec.version, spec.source_hash)
     if node.depth > 2:
         code = code_of(node)
-    text = node.key
-    if node.output is not None:
-        text = text[: -len(node.output) - 1]
-    return FeatureKey(data, text, code)
+    return FeatureKey(data, _row_text(node), code)
+
+
+def _row_text(node: Call) -> str:
+    """Key of the call of all outputs together."""
+    return node.key if node.output is None else node.key[: -len(node.output) - 1]
 
 
 def code_of(node: Node) -> Code:
@@ -123,19 +127,28 @@ def request_of(node: Node) -> Request:
     return Request(pattern=pattern, name=name_of(node), parameters=tuple(slots), values=tuple(slots.values()))
 
 
-def family_of(node: Call) -> tuple[Family, Labels]:
+def family_of(node: Call, dtype: str = "float64") -> tuple[Family, Labels]:
     """Return the family and the labels of a concrete call; its output does not matter."""
-    request = request_of(without_output(node))
+    code = code_of(node)
+    place = (_row_text(node), dtype)
     spec = indicator_of(node)
+    known = _known.get(place)  # 40 us saved of 45
+    if known is not None and (known[0].code, known[0].outputs, known[0].units) == (code, spec.outputs, spec.units):
+        return known
+    request = request_of(without_output(node))
     family = Family(
         name=request.name,
         pattern=request.pattern.key,
         parameters=request.parameters,
         outputs=tuple(spec.outputs),
-        code=code_of(node),
+        code=code,
         units=spec.units,
+        dtype=dtype,
     )
-    return family, tuple(v[0] for v in request.values)  # type: ignore[misc]
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[place] = family, tuple(v[0] for v in request.values)  # type: ignore[misc]
+    return _known[place]
 
 
 def without_output(node: Call) -> Call:

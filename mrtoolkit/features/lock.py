@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 _fcntl: Any = None
 try:
@@ -33,5 +33,32 @@ def exclusive(path: Path) -> Iterator[None]:
         _fcntl.flock(file, _fcntl.LOCK_EX)
         try:
             yield
+        finally:
+            _fcntl.flock(file, _fcntl.LOCK_UN)
+
+
+@contextmanager
+def try_exclusive(path: Path) -> Iterator[bool]:
+    """Hold the lock file at `path` if nobody else does, and say whether it is held."""
+    if _fcntl is None:
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+        return
+    with path.open("ab") as file:
+        try:
+            _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
         finally:
             _fcntl.flock(file, _fcntl.LOCK_UN)

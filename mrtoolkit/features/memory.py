@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
@@ -35,6 +35,7 @@ class ByteLRU(Generic[K, T]):
         self._entries: OrderedDict[K, Entry[T]] = OrderedDict()
         self._n_bytes = 0
         self._n_evicted = 0
+        self._n_hits = 0
         self._lock = Lock()
 
     @property
@@ -47,6 +48,11 @@ class ByteLRU(Generic[K, T]):
         """Arrays that had to go, so far."""
         return self._n_evicted
 
+    @property
+    def n_hits(self) -> int:
+        """How often `get` found what it was asked for, so far."""
+        return self._n_hits
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -57,12 +63,21 @@ class ByteLRU(Generic[K, T]):
             if entry is None:
                 return None
             self._entries.move_to_end(key)
+            self._n_hits += 1
             return entry.values
 
-    def peek(self, key: K) -> np.ndarray | None:
-        """Return the array and leave the order of use as it is, or None."""
-        entry = self._entries.get(key)
-        return None if entry is None else entry.values
+    def find(self, key: K) -> Entry[T] | None:
+        """Return the array with its tag, and mark it as used, or None."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._entries.move_to_end(key)
+                self._n_hits += 1
+            return entry
+
+    def peek(self, key: K) -> Entry[T] | None:
+        """Return the entry and leave the order of use as it is, or None."""
+        return self._entries.get(key)
 
     def put(self, key: K, values: np.ndarray, tag: T) -> None:
         """Keep an array, made read-only, and evict until the budget holds."""
@@ -83,6 +98,12 @@ class ByteLRU(Generic[K, T]):
         """Iterate over a snapshot, least recently used first."""
         with self._lock:
             return iter(list(self._entries.items()))
+
+    def discard(self, is_unwanted: Callable[[K], bool]) -> None:
+        """Forget every array whose key is unwanted; these do not count as evicted."""
+        with self._lock:
+            for key in [key for key in self._entries if is_unwanted(key)]:
+                self._drop(key)
 
     def _drop(self, key: K) -> None:
         old = self._entries.pop(key, None)

@@ -17,8 +17,8 @@ _UNITS = {
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*", re.IGNORECASE)
 
 
-def parse_size(size: str | int) -> int:
-    """Return a number of bytes from "256 MiB", "1.5 GB" or a plain count.
+def parse_size(size: str | int, name: str = "memory") -> int:
+    """Return a number of bytes from "256 MiB", "1.5 GB" or a plain count; `name` is the setting's, for the message.
 
     Raises
     ------
@@ -29,14 +29,14 @@ def parse_size(size: str | int) -> int:
         match = _AMOUNT.fullmatch(size)
         factor = _UNITS.get(match.group(2).lower()) if match else None
         if match is None or factor is None:
-            _refuse(size)
+            _refuse(name, size)
         n_bytes = float(match.group(1)) * factor
     elif isinstance(size, int) and not isinstance(size, bool):
         n_bytes = float(size)
     else:
-        _refuse(size)
+        _refuse(name, size)
     if not 1 <= n_bytes < math.inf:
-        _refuse(size)
+        _refuse(name, size)
     return int(n_bytes)
 
 
@@ -65,9 +65,9 @@ def check_fits(n_features: int, shape: tuple[int, int]) -> None:
         raise StoreError(message)
 
 
-def _refuse(size: object) -> NoReturn:
+def _refuse(name: str, size: object) -> NoReturn:
     message = (
-        f"memory={size!r} is no amount of memory for a feature store: "
+        f"{name}={size!r} is no amount of memory for a feature store: "
         "write a positive count of bytes or a text such as '256 MiB' or '1 GiB'."
     )
     raise StoreError(message)

@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from threading import RLock
-from typing import Literal
-from weakref import WeakValueDictionary, ref
+from typing import Any, Literal
+from weakref import ref
 
 import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.bars import as_bars
-from mrtoolkit.data.fingerprint import block_digests, fingerprint
+from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.family import ABOUT, Axes
-from mrtoolkit.features.faults import StoreWriteWarning
-from mrtoolkit.features.gather import Gather, Memory, output_of
+from mrtoolkit.features.family import Axes
+from mrtoolkit.features.gather import output_of
 from mrtoolkit.features.info import StoreInfo
 from mrtoolkit.features.inventory import store_info
-from mrtoolkit.features.key import FeatureKey, check_concrete, family_of, feature_key
+from mrtoolkit.features.key import check_concrete, family_of, feature_key
 from mrtoolkit.features.labelled import Column, family_dataset, features_dataset
+from mrtoolkit.features.lazy import StoredRow
+from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.matrix import feature_matrix
+from mrtoolkit.features.memory import ByteLRU
 from mrtoolkit.features.opening import open_family
+from mrtoolkit.features.parquet import read_parquet, write_parquet
+from mrtoolkit.features.prune import prune, prune_plan
+from mrtoolkit.features.prune_report import PruneReport
 from mrtoolkit.features.sizes import check_fits, parse_size
 from mrtoolkit.features.too_short import check_long_enough
+from mrtoolkit.features.verify import verify
+from mrtoolkit.features.verify_report import VerifyReport
 from mrtoolkit.features.wanted import Wanted, known_to, named, wanted_by
-from mrtoolkit.features.writing import write_dataset, write_rows
+from mrtoolkit.features.writing import Rows, write_dataset, write_families
 
 Persist = Literal["always", "auto", "never"]
+DType = Literal["float64", "float32"]
 
 
 class FeatureStore:
     """Indicators' values by bars, code and parameters: memory over an optional Zarr store on disk.
+
+    Several processes may use one folder at once: each feature is computed by one of them and committed whole.
 
     Parameters
     ----------
@@ -46,9 +55,14 @@ class FeatureStore:
         Folder of the store, made at the first write; without one the store is memory alone.
     memory : str or int
         Limit of the memory held, "256 MiB" or bytes; what was used least recently goes first.
+    disk : str or int, optional
+        Limit of the folder's size. Room is made by removing old code, data that longer data extends, and then what is
+        cheapest to compute again; what does not fit is not written, with a warning.
     persist : "always", "auto" or "never"
-        What a finished search or `compute_batch` writes to disk: all that it used, what is dear to compute, or nothing.
-        `cache_to_disk` writes what it is given in any case.
+        What a finished search or `compute_batch` writes to disk: all that it used, what is at least twice as fast to
+        read as to compute, or nothing. `cache_to_disk` writes what it is given in any case.
+    dtype : "float64" or "float32"
+        Of the values kept. "float32" halves memory and disk, and rounds each feature to 7 digits.
 
     Raises
     ------
@@ -65,23 +79,33 @@ class FeatureStore:
     """
 
     def __init__(
-        self, path: str | Path | None = None, *, memory: str | int = "256 MiB", persist: Persist = "always"
+        self,
+        path: str | Path | None = None,
+        *,
+        memory: str | int = "256 MiB",
+        disk: str | int | None = None,
+        persist: Persist = "always",
+        dtype: DType = "float64",
     ) -> None:
         check_choice("persist", persist, ("always", "auto", "never"), StoreError)
+        check_choice("dtype", dtype, ("float64", "float32"), StoreError)
         if path is not None and not isinstance(path, str | PathLike):
             raise StoreError(
                 f"the path of a FeatureStore is {path!r} ({type(path).__name__}), but must be that of a folder, as in "
                 "'features.zarr'; leave it out for memory alone (memory='256 MiB' limits that)."
             )
-        self._memory: Memory = Memory(parse_size(memory))
-        self._disk = None if path is None else Disk(Path(path).expanduser().absolute())
+        if disk is not None and path is None:
+            raise StoreError(
+                f"disk={disk!r} limits a folder, and this store has none; give a path, or leave disk= out."
+            )
+        budget, limit = parse_size(memory, "memory"), None if disk is None else parse_size(disk, "disk")
         self._persist = persist
-        self._lock = RLock()  # held while features are computed, so that each is computed once
-        self._tally_lock = RLock()
-        self._computed = self._memory_hits = self._disk_hits = 0
-        self._costs: dict[str, float] = {}
+        self._dtype = dtype
+        self._disk = None if path is None else Disk(Path(path).expanduser().absolute())
+        self._memory = ByteLRU[Any, Any](budget)
+        self._lookup = Lookup(memory=self._memory, disk=self._disk, persist=persist, dtype=dtype, disk_limit=limit)
         self._last: ref[xr.Dataset] | None = None
-        self._axes: WeakValueDictionary[str, Axes] = WeakValueDictionary()
+        self._last_has_assets = False
 
     @property
     def path(self) -> Path | None:
@@ -89,37 +113,44 @@ class FeatureStore:
         return None if self._disk is None else self._disk.path
 
     @property
+    def dtype(self) -> DType:
+        """Of the values kept, "float64" or "float32"."""
+        return self._dtype
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes of features that memory may hold."""
+        return self._memory.budget_bytes
+
+    @property
     def counters(self) -> Counters:
         """What was computed, found and evicted so far."""
-        return Counters(
-            computed=self._computed,
-            memory_hits=self._memory_hits,
-            disk_hits=self._disk_hits,
-            evicted=self._memory.n_evicted,
-        )
+        return self._lookup.counters
 
     def fetch(self, bars: xr.Dataset, nodes: Sequence[Node]) -> list[np.ndarray]:
-        """Return the arrays of concrete expressions over checked bars, read-only, (asset, time); the quick way inside.
+        """Return the arrays of concrete expressions over checked bars, read-only float64, (asset, time).
 
-        Indicators are looked up (memory, disk, or computed: all missing ones of a family at once); what lies around
-        them is evaluated anew. A hit costs about 2 us beside one look at the bars.
+        The quick way inside. Indicators are looked up (memory, disk, or computed: all missing ones of a family at
+        once); what lies around them is evaluated anew. A hit costs about 2 us beside one look at the bars.
         """
-        data = fingerprint(bars)
-        found: list[np.ndarray] = []
-        for node in nodes:
-            if type(node) is not Call:
-                break
-            row = self._memory.get(feature_key(data, node))
-            if row is None:
-                break
-            found.append(row if row.ndim == 2 else output_of(node, row))
-        if len(found) == len(nodes):
-            self._count(memory_hits=len(found))
-            return found
-        return self._fetch_all(bars, nodes)
+        if self.dtype == "float64":
+            data = fingerprint(bars)
+            found: list[np.ndarray] = []
+            for node in nodes:
+                if type(node) is not Call:
+                    break
+                row = self._memory.get(feature_key(data, node))
+                if row is None:
+                    break
+                found.append(row if row.ndim == 2 else output_of(node, row))
+            if len(found) == len(nodes):
+                return found
+        wanted = [check_concrete(node) for node in nodes]
+        gather = self._lookup.gather(bars, wanted)
+        return [gather.array(node) for node in wanted]
 
     def array(self, bars: xr.Dataset, node: Node) -> np.ndarray:
-        """Return one feature as a read-only array, (time,), or (time, asset) of bars with assets.
+        """Return one feature as a read-only float64 array, (time,), or (time, asset) of bars with assets.
 
         Raises
         ------
@@ -128,17 +159,22 @@ class FeatureStore:
         IndicatorError
             If the bars are no more than an indicator's warm-up, so that it would have no value at all.
         """
+        if self._last is not None and self._last() is bars and type(node) is Call and self.dtype == "float64":
+            row = self._memory.get(feature_key(fingerprint(bars), node))
+            if row is not None and row.ndim == 2:
+                return row.T if self._last_has_assets else row[0]
         bars = self._checked(bars)
         check_long_enough([check_concrete(node)], bars.sizes["time"])
         (values,) = self.fetch(bars, [node])
-        return values.T if "asset" in bars.dims else values[0]
+        return values.T if self._last_has_assets else values[0]
 
     def peek(self, bars: xr.Dataset, node: Call) -> np.ndarray | None:
         """Return what the store would give now, (asset, time), without computing or counting; None for nothing."""
         data = fingerprint(bars)
-        row = self._memory.peek(feature_key(data, node))
+        entry = self._memory.peek(feature_key(data, node))
+        row = None if entry is None else entry.values
         if row is None and self._disk is not None:
-            family, labels = family_of(node)
+            family, labels = family_of(node, self.dtype)
             commit = self._disk.commit(data, family)
             if commit is None or labels not in commit.slots:
                 return None
@@ -147,10 +183,13 @@ class FeatureStore:
             except DamagedChunkError:
                 return None
             row = row if family.outputs else row[0]
-        return None if row is None else output_of(node, row)
+        return None if row is None else output_of(node, row).astype(np.float64, copy=False)
 
     def compute_batch(self, bars: xr.Dataset, nodes: object) -> xr.Dataset:
         """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.
+
+        What is more than the memory limit is computed part by part, written to the store's folder, and returned as
+        lazy data that reads what is selected (`.chunk()` gives dask arrays).
 
         Parameters
         ----------
@@ -167,14 +206,25 @@ class FeatureStore:
         Raises
         ------
         StoreError
-            For a condition or an open parameter; nothing is computed.
+            For a condition or an open parameter; nothing is computed. If there is more than memory can hold, and the
+            store has no folder.
         IndicatorError
             If the bars are no more than an indicator's warm-up; nothing is computed.
         """
         bars, wanted = self._checked(bars), wanted_by(nodes)
+        axes = self._lookup.axes_of(bars)
         for one in wanted:
             check_long_enough(one.nodes, bars.sizes["time"])
-        return self._labelled(bars, wanted)
+        is_lazy = self._lookup.writes and self._n_bytes(wanted, axes) > self.memory_limit
+        if not is_lazy:
+            check_fits(sum(len(one.labels) for one in wanted), axes.shape)
+        for one in wanted:
+            if self._persist == "always" or is_lazy:
+                self._lookup.share(bars, [node for node in one.nodes if isinstance(node, Call)] or _calls(one.nodes))
+        columns = [self._column(bars, one, is_lazy=is_lazy) for one in wanted]
+        if self._persist == "auto":
+            self._lookup.persist(bars)
+        return features_dataset(axes, columns)
 
     def load_features(self, bars: xr.Dataset, names: object) -> xr.Dataset:
         """Return stored features by name, ["ema", "rsi(14)"], labelled as by `compute_batch`, computing none of them.
@@ -185,7 +235,7 @@ class FeatureStore:
             If neither memory nor disk has them of these bars and of today's code.
         """
         bars = self._checked(bars)
-        return self._labelled(bars, named(self._known(bars), names))
+        return features_dataset(self._lookup.axes_of(bars), self._known_columns(bars, names))
 
     def matrix(self, bars: xr.Dataset) -> xr.DataArray:
         """Return all features of these bars as (feature, time[, asset]), indexed by indicator and parameters.
@@ -193,22 +243,55 @@ class FeatureStore:
         `store.matrix(bars).sel(indicator="ema", lookback=12)` is one feature, `.to_dataframe()` a table.
         """
         bars = self._checked(bars)
-        columns = [self._column(bars, wanted) for wanted in self._known(bars)]
-        return feature_matrix(self._axes_of(bars), columns)
+        return feature_matrix(self._lookup.axes_of(bars), self._known_columns(bars))
 
     def __getitem__(self, name: str) -> xr.Dataset:
-        """Return one family with its plain names, `store["ema"].ema.sel(lookback=12)`.
+        """Return one family with its plain names, `store["ema"].ema.sel(lookback=12)`; the same as `open(name)`."""
+        return self.open(name)
 
-        What is on disk is opened lazily; a store without a path gives what memory holds. Of several data sets, that of
-        the bars last used here is taken.
+    def open(self, name: str, bars: xr.Dataset | None = None, *, chunks: Any = None) -> xr.Dataset:
+        """Return one family with its plain names: `store.open("ema").ema.sel(lookback=12)`.
+
+        Parameters
+        ----------
+        name : str
+            "ema", "ema_of_rsi".
+        bars : xr.Dataset, optional
+            Of several data sets, whose features; left out, those of the bars last used here.
+        chunks : mapping or "auto", optional
+            As `xr.open_zarr` takes it, for dask arrays; without it values are read when they are selected.
+
+        Raises
+        ------
+        StoreError
+            If the store has no such family.
         """
-        bars = None if self._last is None else self._last()
+        bars = self._checked(bars) if bars is not None else None if self._last is None else self._last()
         if self._disk is not None:
-            return open_family(self._disk, name, None if bars is None else fingerprint(bars))
+            return open_family(self._disk, name, None if bars is None else fingerprint(bars), chunks)
         if bars is None:
             raise StoreError(f"store[{name!r}] has nothing: this store is empty; use compute_batch(bars, [...]) first.")
-        columns = [self._column(bars, wanted) for wanted in named(self._known(bars), name)]
-        return family_dataset(self._axes_of(bars), columns)
+        family = family_dataset(self._lookup.axes_of(bars), self._known_columns(bars, name))
+        return family if chunks is None else family.chunk(chunks)
+
+    def append(self, bars: xr.Dataset) -> int:
+        """Give longer bars every feature of the bars that they go on from, and return how many those are.
+
+        The new bars alone are computed, from the saved state of an indicator or its last window, equal to the bit with
+        computing afresh; only indicators that declare neither are computed over all bars. The features of the shorter
+        bars stay (`prune` removes them), and share the files that did not change.
+
+        Parameters
+        ----------
+        bars : xr.Dataset
+            The whole history, old bars and new ones.
+
+        Raises
+        ------
+        StoreError
+            If the store has no features of bars that these begin with; the first bars that differ are named.
+        """
+        return self._lookup.append(self._checked(bars))
 
     def cache_to_disk(self, features: xr.Dataset) -> int:
         """Write features from `compute_batch` to disk and return how many were not there yet.
@@ -218,96 +301,135 @@ class FeatureStore:
         StoreError
             If a value, label or stamp was changed or the origin is gone (nothing is written), or if the disk refuses.
         """
-        if self._disk is None:
-            raise StoreError(
-                "this store is memory alone, so nothing can be cached on disk; open FeatureStore('features.zarr')."
-            )
-        return write_dataset(self._disk, features, self._costs)
+        return write_dataset(self._on_disk("cached"), features, self._lookup.costs, self._lookup.disk_limit)
 
     def persist(self, bars: xr.Dataset) -> int:
-        """Write what memory holds of these bars, as `persist=` says, and return how many features were new on disk.
+        """Write what was computed of these bars, as `persist=` says, and return how many features were new on disk.
 
         Where the disk refuses, a StoreWriteWarning says so and the features stay in memory.
         """
-        data = fingerprint(bars)
-        rows = {key: (entry.tag.node, entry.values) for key, entry in self._memory.items() if key.data == data}
-        return self._persist_rows(self._axes_of(bars), rows)
+        return self._lookup.persist(bars)
+
+    def export_parquet(self, path: str | Path, bars: xr.Dataset | None = None, names: object = None) -> int:
+        """Write features to a Parquet file, a column a feature, and return how many; pandas, polars and DuckDB read it.
+
+        Parameters
+        ----------
+        path : path
+            Of the file; replaced where it is there.
+        bars : xr.Dataset, optional
+            Of which bars; left out, those last used here.
+        names : str, node or sequence of these, optional
+            Which features, as `load_features` takes them; left out, all.
+
+        Raises
+        ------
+        StoreError
+            If there are none, or the file cannot be written.
+        """
+        bars = self._checked(bars) if bars is not None else None if self._last is None else self._last()
+        if bars is None:
+            raise StoreError("export_parquet does not know of which bars; give them: store.export_parquet(path, bars).")
+        columns = self._known_columns(bars, names)
+        write_parquet(Path(path), self._lookup.axes_of(bars), columns)
+        return sum(len(column.rows) for column in columns)
+
+    def import_parquet(self, path: str | Path) -> int:
+        """Write the features of a file from `export_parquet` to disk, and return how many were not there yet.
+
+        Raises
+        ------
+        StoreError
+            If the file is none of ours, or a column was changed; nothing of that column is written.
+        """
+        disk = self._on_disk("imported")
+        return sum(
+            write_families(disk, axes, [Rows(family, rows)], self._lookup.costs, self._lookup.disk_limit)
+            for axes, family, rows in read_parquet(Path(path))
+        )
+
+    def prune(self, names: Any = None, *, everything: bool = False) -> PruneReport:
+        """Remove from disk what nobody needs any more, and return what that was.
+
+        That are features of old code, of bars that longer ones extend, and what interrupted writes left over.
+
+        Parameters
+        ----------
+        names : str or sequence of str, optional
+            Of families, "ema"; the others stay.
+        everything : bool
+            Remove all features, needed or not.
+
+        Raises
+        ------
+        StoreError
+            If there is no family of one of the names.
+        """
+        disk = self._on_disk("pruned")
+        return prune(disk, prune_plan(disk, names=names, everything=everything))
+
+    def verify(self) -> VerifyReport:
+        """Read and check every committed byte on disk, and return what was found; true if all is whole."""
+        return verify(self._on_disk("verified"))
 
     def info(self) -> StoreInfo:
         """Return what the store holds and did, as a table that prints itself."""
-        return store_info(self._memory, self._disk, self._costs, self.counters)
+        return store_info(
+            self._memory, self._disk, self._lookup.costs, self.counters, disk_limit=self._lookup.disk_limit
+        )
 
     def __repr__(self) -> str:
         return repr(self.info()).partition("\n")[0]
 
-    def _fetch_all(self, bars: xr.Dataset, nodes: Iterable[Node]) -> list[np.ndarray]:
-        wanted = [check_concrete(node) for node in nodes]
-        gather = self._gather(bars, wanted)
-        return [gather.array(node) for node in wanted]
-
-    def _gather(self, bars: xr.Dataset, nodes: Sequence[Node]) -> Gather:
-        """Find or compute all features that the expressions need."""
-        axes = self._axes_of(bars)
-        gather = Gather(bars=bars, axes=axes, memory=self._memory, disk=None)
-        for node in nodes:
-            gather.look_up(node)
-        n_computed = 0
-        if gather.missing:
-            with self._lock:
-                gather = Gather(bars=bars, axes=axes, memory=self._memory, disk=self._disk, costs=self._costs)
-                for node in nodes:
-                    gather.look_up(node)
-                n_computed = gather.compute_missing()
-        self._count(computed=n_computed, memory_hits=gather.memory_hits, disk_hits=gather.disk_hits)
-        return gather
+    def _on_disk(self, done: str) -> Disk:
+        if self._disk is None:
+            raise StoreError(
+                f"this store is memory alone, so nothing can be {done} on disk; open FeatureStore('features.zarr')."
+            )
+        return self._disk
 
     def _checked(self, bars: xr.Dataset) -> xr.Dataset:
         """Return checked bars; those used last were checked then (about 1 ms saved, and 50 with many assets)."""
-        return bars if self._last is not None and self._last() is bars else as_bars(bars)
+        if self._last is None or self._last() is not bars:
+            bars = as_bars(bars)
+            self._last, self._last_has_assets = ref(bars), "asset" in bars.dims
+        return bars
 
-    def _known(self, bars: xr.Dataset) -> list[Wanted]:
-        return known_to(self._memory, self._disk, fingerprint(bars))
+    def _known_columns(self, bars: xr.Dataset, names: object = None) -> list[Column]:
+        known = known_to(self._memory, self._disk, fingerprint(bars), self.dtype)
+        wanted = known if names is None else named(known, names)
+        is_lazy = self._n_bytes(wanted, self._lookup.axes_of(bars)) > self.memory_limit
+        return [self._column(bars, one, is_lazy=is_lazy) for one in wanted]
 
-    def _labelled(self, bars: xr.Dataset, wanted: Sequence[Wanted]) -> xr.Dataset:
-        n_features = sum(len(one.labels) for one in wanted)
-        check_fits(n_features, self._axes_of(bars).shape)
-        return features_dataset(self._axes_of(bars), [self._column(bars, one) for one in wanted])
+    def _n_bytes(self, wanted: Sequence[Wanted], axes: Axes) -> int:
+        return (4 if self.dtype == "float32" else 8) * math.prod(axes.shape) * sum(len(one.labels) for one in wanted)
 
-    def _column(self, bars: xr.Dataset, wanted: Wanted) -> Column:
-        nodes = wanted.nodes
-        gather = self._gather(bars, nodes)
-        column = wanted.column([gather.array(node) for node in nodes])
-        if self._persist == "always":
-            self._persist_rows(gather.axes, {key: (gather.calls[key], row) for key, row in gather.rows.items()})
-        return column
+    def _column(self, bars: xr.Dataset, wanted: Wanted, *, is_lazy: bool) -> Column:
+        """Return the values of one variable: rows on disk where they are too many for memory, else arrays."""
+        stored = self._stored_rows(bars, wanted) if is_lazy else {}
+        held = [node for labels, node in zip(wanted.labels, wanted.nodes, strict=True) if labels not in stored]
+        gather = self._lookup.gather(bars, held, may_recompute=False)
+        arrays = iter([gather.row(node) for node in held])
+        return wanted.column([stored[row] if row in stored else next(arrays) for row in wanted.labels], self.dtype)
 
-    def _persist_rows(self, axes: Axes, rows: Mapping[FeatureKey, tuple[Call, np.ndarray]]) -> int:
-        if self._disk is None or self._persist == "never":
-            return 0
-        try:
-            return write_rows(self._disk, axes, rows, self._costs, only_dear=self._persist == "auto")
-        except OSError as error:
-            message = f"features cannot be written to {self.path} ({error}); they stay in memory."
-            warnings.warn(message, StoreWriteWarning, stacklevel=3)
-            return 0
+    def _stored_rows(self, bars: xr.Dataset, wanted: Wanted) -> dict[Any, StoredRow]:
+        if self._disk is None or not isinstance(wanted.pattern, Call):
+            return {}
+        example = wanted.nodes[0]
+        family, _ = family_of(example, self.dtype)  # type: ignore[arg-type]
+        commit = self._disk.commit(fingerprint(bars), family)
+        output = family.outputs.index(wanted.pattern.output) if wanted.pattern.output else 0
+        slots = {} if commit is None else commit.slots
+        return {
+            labels: StoredRow(disk=self._disk, commit=commit, output=output, slot=slots[labels])  # type: ignore[arg-type]
+            for labels in wanted.labels
+            if labels in slots
+        }
 
-    def _axes_of(self, bars: xr.Dataset) -> Axes:
-        data = fingerprint(bars)
-        axes = self._axes.get(data)
-        if axes is None:
-            axes = Axes(
-                fingerprint=data,
-                time=np.asarray(bars["time"].values, dtype="datetime64[ns]"),
-                assets=tuple(str(a) for a in bars["asset"].values) if "asset" in bars.dims else None,
-                block_digests=tuple(block_digests(bars)),
-                attrs={name: bars.attrs[name] for name in ABOUT if name in bars.attrs},
-            )
-            self._axes[data] = axes
-        self._last = ref(bars)
-        return axes
 
-    def _count(self, *, computed: int = 0, memory_hits: int = 0, disk_hits: int = 0) -> None:
-        with self._tally_lock:
-            self._computed += computed
-            self._memory_hits += memory_hits
-            self._disk_hits += disk_hits
+def _calls(nodes: Sequence[Node]) -> list[Call]:
+    """The indicators in expressions around them."""
+    found: list[Call] = []
+    for node in nodes:
+        found += [node] if isinstance(node, Call) else _calls(node.children)
+    return found

@@ -127,4 +127,4 @@ def _group(attributes: object) -> str:
 
 def _holds_only_a_lock(path: Path) -> bool:
     """Whether a first write ended (killed, disk full) before the folder was marked as a store."""
-    return all(p.name == ".lock" or p.name.endswith(".partial") for p in path.iterdir())
+    return all(p.name in (".lock", ".claims") or p.name.endswith(".partial") for p in path.iterdir())

@@ -27,6 +27,7 @@ from mrtoolkit.features.key import (
     without_output,
 )
 from mrtoolkit.features.labelled import Column
+from mrtoolkit.features.lazy import StoredRow
 from mrtoolkit.features.provenance import bound
 from mrtoolkit.indicators.parsing import parse
 
@@ -47,7 +48,7 @@ class Wanted:
         """The expression of each of the labels."""
         return [bound(self.pattern, self.parameters, labels) for labels in self.labels]
 
-    def column(self, arrays: Sequence[np.ndarray]) -> Column:
+    def column(self, arrays: Sequence[np.ndarray | StoredRow], dtype: str = "float64") -> Column:
         """Return the variable that the features make, given their values in the order of the labels."""
         rows = dict(zip(self.labels, arrays, strict=True))
         example = bound(self.pattern, self.parameters, self.labels[0])
@@ -58,7 +59,7 @@ class Wanted:
                 return Column(name=self.name, expression=self.pattern.key, parameters=self.parameters, rows=rows)
             (values,) = arrays
             return Column(name=self.name, expression=example.key, parameters=(), rows={(): values})
-        family, _ = family_of(example)
+        family, _ = family_of(example, dtype)
         return Column(
             name=self.name,
             expression=self.pattern.key,
@@ -95,7 +96,7 @@ def wanted_by(nodes: object) -> list[Wanted]:
     return _merged((request, list(itertools.product(*request.values))) for request in requests)
 
 
-def known_to(memory: Memory, disk: Disk | None, data: str) -> list[Wanted]:
+def known_to(memory: Memory, disk: Disk | None, data: str, dtype: str = "float64") -> list[Wanted]:
     """Return all features of these bars and of today's code that memory and disk hold, each output by itself."""
     found: list[tuple[Request, list[Any]]] = []
     for key, entry in memory.items():
@@ -104,8 +105,13 @@ def known_to(memory: Memory, disk: Disk | None, data: str) -> list[Wanted]:
                 request = request_of(node)
                 found.append((request, list(itertools.product(*request.values))))
     for _, commit in [] if disk is None else disk.commits(data):
-        pattern = _pattern_node(commit.family)
-        if pattern is None or not commit.slots or code_of(pattern) != commit.family.code:
+        pattern = pattern_node(commit.family)
+        if (
+            pattern is None
+            or not commit.slots
+            or commit.family.dtype != dtype
+            or code_of(pattern) != commit.family.code
+        ):
             continue
         example = bound(pattern, commit.family.parameters, next(iter(commit.slots)))
         for node in _outputs(example):
@@ -194,7 +200,7 @@ def _is_today(node: Call) -> bool:
     return True
 
 
-def _pattern_node(family: Family) -> Node | None:
+def pattern_node(family: Family) -> Node | None:
     """Return the node of a family's pattern, None where today's registry cannot read it."""
     text = f"{family.pattern}.{family.outputs[0]}" if family.outputs else family.pattern
     try:

@@ -1,54 +1,71 @@
-"""From features to rows on disk: what memory holds, or what a Dataset brings back."""
+"""From features to rows on disk: what was computed, or what a Dataset brings back."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 
 from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.nodes import Call
+from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key
+from mrtoolkit.features.limit import within_limit
 from mrtoolkit.features.provenance import CURE, Provenance, axes_of_dataset, checked_rows
 
-# Reading 50,000 bars took 0.4 to 1.1 ms, 7 to 20 ns a bar: an EMA (2 ns a bar) is computed anew three times faster than
-# it is read, a rolling median (33) is read four times faster than it is computed.
-DEAR_NS_PER_BAR = 25.0
+
+@dataclass(slots=True)
+class Rows:
+    """Features of one family to be written: values (output, asset, time) and what they go on from (asset, state)."""
+
+    family: Family
+    values: dict[Labels, np.ndarray] = field(default_factory=dict)
+    states: dict[Labels, np.ndarray] = field(default_factory=dict)
 
 
-def write_rows(
-    disk: Disk,
-    axes: Axes,
-    rows: Mapping[FeatureKey, tuple[Call, np.ndarray]],
-    costs: Mapping[str, float],
-    *,
-    only_dear: bool,
-) -> int:
-    """Write rows, one commit a family, and return how many were new; rows of code that has changed since are left out.
+def rows_of(
+    axes: Axes, rows: Mapping[FeatureKey, tuple[Call, np.ndarray, np.ndarray | None]], dtype: str
+) -> list[Rows]:
+    """Return features by family; those of code that has changed since they were computed are left out."""
+    families: dict[str, Rows] = {}
+    for key, (node, values, states) in rows.items():
+        if feature_key(axes.fingerprint, node) != key:
+            continue
+        family, labels = family_of(node, dtype)
+        into = families.setdefault(family.folder, Rows(family))
+        into.values[labels] = values if family.outputs else values[None]
+        if states is not None:
+            into.states[labels] = states
+    for into in families.values():  # plain readers find a slice of labels where these are sorted
+        into.values = dict(sorted(into.values.items()))
+    return list(families.values())
+
+
+def write_rows(disk: Disk, axes: Axes, rows: Rows, costs: Costs, limit: int | None) -> int:
+    """Write what is not there yet of one family, one commit, and return how many features were new.
+
+    Where a limit of the disk is set, as many are written as fit.
 
     Raises
     ------
     OSError
         If the disk refuses.
     """
-    families: dict[str, tuple[Family, dict[Labels, np.ndarray]]] = {}
-    for key, (node, values) in rows.items():
-        if feature_key(axes.fingerprint, node) != key:
-            continue
-        family, labels = family_of(node)
-        if only_dear and costs.get(family.folder, 0.0) < DEAR_NS_PER_BAR:
-            continue
-        families.setdefault(family.folder, (family, {}))[1][labels] = values if family.outputs else values[None]
-    return sum(
-        disk.append(axes, family, found, costs.get(folder, math.nan)) for folder, (family, found) in families.items()
-    )
+    ns_per_value = costs.ns_per_value(rows.family.folder)
+    if limit is None:
+        return disk.append(axes, rows.family, rows.values, ns_per_value, states=rows.states)
+    commit = disk.commit(axes.fingerprint, rows.family)
+    known = {} if commit is None else commit.slots
+    new = {labels: values for labels, values in rows.values.items() if labels not in known}
+    fitting = within_limit(disk, axes, rows.family, new, limit)
+    return disk.append(axes, rows.family, fitting, ns_per_value, states=rows.states) if fitting else 0
 
 
-def write_dataset(disk: Disk, features: xr.Dataset, costs: Mapping[str, float]) -> int:
+def write_dataset(disk: Disk, features: xr.Dataset, costs: Costs, limit: int | None) -> int:
     """Write the features of a Dataset after a look at every digest, and return how many were new.
 
     Raises
@@ -66,12 +83,25 @@ def write_dataset(disk: Disk, features: xr.Dataset, costs: Mapping[str, float]) 
             continue  # an expression around indicators: made of features, and none itself
         rows = checked_rows(axes, variable, about)
         families.setdefault(about.family.folder, (about.family, {}))[1][about.output] = rows
-    whole = {folder: (family, _joined(family, outputs)) for folder, (family, outputs) in families.items()}
+    whole = [Rows(family, _joined(family, outputs)) for family, outputs in families.values()]
+    return write_families(disk, axes, whole, costs, limit)
+
+
+def write_families(disk: Disk, axes: Axes, families: list[Rows], costs: Costs, limit: int | None) -> int:
+    """Write several families and return how many features were new.
+
+    Raises
+    ------
+    StoreError
+        If the disk refuses.
+    """
     try:
-        return sum(disk.append(axes, f, rows, costs.get(folder, math.nan)) for folder, (f, rows) in whole.items())
+        n_new = sum(write_rows(disk, axes, rows, costs, limit) for rows in families)
+        disk.refresh_tree()
     except OSError as error:
         message = f"features cannot be written to {disk.path} ({error}); free space, or choose another folder."
         raise StoreError(message) from error
+    return n_new
 
 
 def _joined(family: Family, outputs: Mapping[str, Mapping[Labels, np.ndarray]]) -> dict[Labels, np.ndarray]:

@@ -150,10 +150,10 @@ class Plan:
         return max(1, min(_SLICE_BYTES // ((len(conditions) + settings + 1) * n_values), _SLICE_BARS // n_values))
 
     def _span_length(self, nodes: dict[str, Node]) -> int:
-        """Points whose features fit into memory together even if no two points share one."""
+        """Points whose features fit into half of the store's memory together even if no two points share one."""
         operands = {id(o): o for node in nodes.values() for o in operands_of(node) if o.is_series}
         n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
-        return max(1, _SPAN_BYTES // (8 * n_values * max(1, len(operands))))
+        return max(1, min(_SPAN_BYTES, self.store.memory_limit // 2) // (8 * n_values * max(1, len(operands))))
 
     def _slice(
         self, operands: Operands, span: Points, positions: np.ndarray, chosen: np.ndarray, nodes: dict[str, Node]

@@ -1,0 +1,327 @@
+"""Finding features or computing them, once: in this process, between processes, and over the days."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from threading import RLock
+from weakref import WeakValueDictionary
+
+import numpy as np
+import xarray as xr
+
+from mrtoolkit.data.fingerprint import block_digests, fingerprint
+from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.features.appending import (
+    Shorter,
+    Stored,
+    batches,
+    extended_by,
+    going_on,
+    stored_calls,
+    stored_states,
+    tails,
+)
+from mrtoolkit.features.claims import Claims
+from mrtoolkit.features.costs import Costs
+from mrtoolkit.features.counters import Counters
+from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.family import ABOUT, Axes
+from mrtoolkit.features.faults import StoreWriteWarning
+from mrtoolkit.features.gather import Gather, Memory, Row
+from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
+from mrtoolkit.features.limit import within_limit
+from mrtoolkit.features.writing import Rows, rows_of, write_rows
+
+_DEAR_SECONDS = 2e-3
+"""Of one feature: processes share the work on a family of dearer ones label by label."""
+_WORTH_WRITING = 2.0
+"""How often reading has to be cheaper than computing for persist="auto" to write."""
+
+
+class Lookup:
+    """Memory, disk and kernels of one store, and what they did."""
+
+    def __init__(self, *, memory: Memory, disk: Disk | None, persist: str, dtype: str, disk_limit: int | None) -> None:
+        self.memory = memory
+        self.disk = disk
+        self.costs = Costs()
+        self.dtype = dtype
+        self.disk_limit = disk_limit
+        self.writes = disk is not None and persist != "never"
+        self._only_dear = persist == "auto"
+        self._claims = None if disk is None else Claims(disk.path / ".claims")
+        self._pending: dict[FeatureKey, Call] = {}  # computed, and not on disk
+        self._lock = RLock()  # held while features are computed, so that each is computed once
+        self._tally_lock = RLock()
+        self._computed = self._recomputed = self._extended = self._disk_hits = 0
+        self._axes: WeakValueDictionary[str, Axes] = WeakValueDictionary()
+
+    @property
+    def counters(self) -> Counters:
+        """What was computed, found and evicted so far."""
+        return Counters(
+            computed=self._computed,
+            memory_hits=self.memory.n_hits,
+            disk_hits=self._disk_hits,
+            evicted=self.memory.n_evicted,
+            recomputed=self._recomputed,
+            extended=self._extended,
+        )
+
+    def axes_of(self, bars: xr.Dataset) -> Axes:
+        """Return what features of these bars run along."""
+        data = fingerprint(bars)
+        axes = self._axes.get(data)
+        if axes is None:
+            axes = Axes(
+                fingerprint=data,
+                time=np.asarray(bars["time"].values, dtype="datetime64[ns]"),
+                assets=tuple(str(a) for a in bars["asset"].values) if "asset" in bars.dims else None,
+                block_digests=tuple(block_digests(bars)),
+                attrs={name: bars.attrs[name] for name in ABOUT if name in bars.attrs},
+            )
+            self._axes[data] = axes
+        return axes
+
+    def gather(self, bars: xr.Dataset, nodes: Iterable[Node], *, may_recompute: bool = True) -> Gather:
+        """Find or compute all features that some concrete expressions need."""
+        gather = Gather(
+            bars=bars, axes=self.axes_of(bars), memory=self.memory, disk=None, costs=self.costs, dtype=self.dtype,
+            may_recompute=may_recompute,
+        )  # fmt: skip
+        nodes = list(nodes)
+        for node in nodes:
+            gather.look_up(node)
+        if gather.missing:
+            with self._lock:
+                gather.look_up_again(nodes, self.disk)
+                new = [(feature_key(gather.axes.fingerprint, call), call) for call in gather.missing]
+                n_computed = gather.compute_missing()
+                if self.writes:
+                    self._pending.update(new)
+            self._count(
+                computed=n_computed - gather.recomputed, recomputed=gather.recomputed, disk_hits=gather.disk_hits
+            )
+        return gather
+
+    def persist(self, bars: xr.Dataset, calls: Iterable[Call] | None = None) -> int:
+        """Write the features of these bars that are not on disk, `calls` or all that were computed; return how many.
+
+        Those that had to leave memory are computed again. Where the disk refuses, a StoreWriteWarning says so.
+        """
+        if self.disk is None or not self.writes:
+            return 0
+        axes = self.axes_of(bars)
+        if calls is None:
+            calls = [call for key, call in list(self._pending.items()) if key.data == axes.fingerprint]
+        n_new = 0
+        try:
+            with self._lock:
+                for part in self._in_parts([call for call in calls if self._is_worth_writing(call, axes)], axes):
+                    n_new += self._write(self.disk, bars, part)
+            if n_new:
+                self.disk.refresh_tree()
+        except OSError as error:
+            message = f"features cannot be written to {self.disk.path} ({error}); they stay in memory."
+            warnings.warn(message, StoreWriteWarning, stacklevel=4)
+        return n_new
+
+    def share(self, bars: xr.Dataset, calls: Iterable[Call]) -> None:
+        """Compute and commit features that are missing, together with other processes, each by one of them.
+
+        Where the disk refuses, a StoreWriteWarning says so, and what is missing is computed when it is looked up.
+        """
+        disk, claims = self.disk, self._claims
+        if disk is None or claims is None or not self.writes:
+            return
+        axes = self.axes_of(bars)
+        families: dict[str, list[Call]] = {}
+        for call in {call.key: call for node in calls for call in _with_sources(node)}.values():
+            if not self._is_stored(call, axes) and self._may_be_worth_writing(call, axes):
+                families.setdefault(family_of(call, self.dtype)[0].folder, []).append(call)
+        try:
+            for folder, members in sorted(families.items(), key=lambda item: item[1][0].depth):
+                claims.share(
+                    f"{axes.fingerprint}/{folder}",
+                    members,
+                    lambda part: self._compute_and_write(disk, bars, part),
+                    lambda call: self._is_cheap(bars, call),
+                )
+            if families:
+                disk.refresh_tree()
+        except OSError as error:
+            message = f"features cannot be written to {disk.path} ({error}); they stay in memory."
+            warnings.warn(message, StoreWriteWarning, stacklevel=5)
+
+    def append(self, bars: xr.Dataset) -> int:
+        """Give these bars every feature of those that they extend, computing the new bars alone; return how many.
+
+        Raises
+        ------
+        StoreError
+            If the store has no features of bars that these begin with.
+        """
+        axes = self.axes_of(bars)
+        known = [] if self.disk is None else [
+            Shorter(fingerprint=g.fingerprint, n_bars=g.n_bars, block_digests=g.block_digests)
+            for g in self.disk.generations()
+        ]  # fmt: skip
+        for _, entry in self.memory.items():
+            of = entry.tag.axes
+            known.append(Shorter(fingerprint=of.fingerprint, n_bars=len(of.time), block_digests=of.block_digests))
+        n_done = 0
+        with self._lock:
+            for shorter in extended_by(bars, known):
+                n_done += self._append_stored(bars, axes, shorter)
+                n_done += self._append_held(bars, axes, shorter)
+        if self.writes:
+            self.persist(bars)
+        return n_done
+
+    def _append_stored(self, bars: xr.Dataset, axes: Axes, shorter: Shorter) -> int:
+        """Extend what is on disk of shorter bars."""
+        disk, n_done = self.disk, 0
+        if disk is None or not self.writes:
+            return 0
+        try:
+            for stored in stored_calls(disk, shorter.fingerprint, self.dtype):
+                n_done += self._append_family(disk, bars, axes, stored)
+            if n_done:
+                disk.refresh_tree()
+        except OSError as error:
+            message = f"features cannot be written to {disk.path} ({error}); they are extended in memory alone."
+            warnings.warn(message, StoreWriteWarning, stacklevel=5)
+        return n_done
+
+    def _append_family(self, disk: Disk, bars: xr.Dataset, axes: Axes, stored: Stored) -> int:
+        """Extend what is on disk of one family: tails where it can go on, whole features where it cannot."""
+        family, first = stored.commit.family, stored.commit.shape[-1]
+        self.costs.known(family.folder, stored.commit.ns_per_bar)
+        ns_per_value, states = self.costs.ns_per_value(family.folder), stored_states(disk, stored)
+        labels = {call.key: row for row, call in stored.calls.items() if not self._is_stored(call, axes)}
+        missing = [call for call in stored.calls.values() if call.key in labels]
+        n_done = 0
+        for calls in batches(missing, (len(axes.time) - first) * axes.shape[0]):
+            going, begin, anew = going_on(calls, states)
+            rows = Rows(family)
+            for tail in tails(self.gather(bars, going[0].sources), going, first, begin) if going else ():
+                row = labels[tail.call.key]
+                rows.values[row] = tail.values
+                if tail.states is not None:
+                    rows.states[row] = tail.states
+            if self.disk_limit is not None:
+                rows.values = within_limit(disk, axes, family, rows.values, self.disk_limit)
+            if rows.values:
+                n = disk.extend(stored.commit, axes, family, rows.values, ns_per_value, states=rows.states)
+                self._count(extended=n)
+                n_done += n
+            if anew:
+                self._compute_and_write(disk, bars, anew)
+                n_done += len(anew)
+        return n_done
+
+    def _append_held(self, bars: xr.Dataset, axes: Axes, shorter: Shorter) -> int:
+        """Extend what is in memory alone of shorter bars."""
+        held: dict[str, tuple[Call, np.ndarray, np.ndarray | None]] = {}
+        for key, entry in self.memory.items():
+            call = entry.tag.node
+            if key.data != shorter.fingerprint or not _is_today(key, call) or self._is_known(call, axes):
+                continue
+            held[call.key] = call, entry.values, entry.tag.states
+        states = {key: begin for key, (_, _, begin) in held.items() if begin is not None}
+        n_done = 0
+        for calls in batches([call for call, _, _ in held.values()], axes.shape[0] * len(axes.time)):
+            going, begin, anew = going_on(calls, states)
+            if going:
+                for tail in tails(self.gather(bars, going[0].sources), going, shorter.n_bars, begin):
+                    old = held[tail.call.key][1]
+                    new = tail.values if old.ndim == 3 else tail.values[0]
+                    key = feature_key(axes.fingerprint, tail.call)
+                    values = np.concatenate([old, new], axis=-1)
+                    self.memory.put(key, values, Row(node=tail.call, axes=axes, states=tail.states))
+                    if self.writes:
+                        self._pending[key] = tail.call
+                self._count(extended=len(going))
+            self.gather(bars, anew)
+            n_done += len(calls)
+        return n_done
+
+    def _compute_and_write(self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call]) -> None:
+        with self._lock:
+            for part in self._in_parts(calls, self.axes_of(bars)):
+                self._write(disk, bars, part)
+
+    def _write(self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call]) -> int:
+        """Write some features, found in memory or computed, and no longer wait for them."""
+        axes = self.axes_of(bars)
+        missing = [call for call in calls if not self._is_stored(call, axes)]
+        gather = self.gather(bars, missing)
+        rows: dict[FeatureKey, tuple[Call, np.ndarray, np.ndarray | None]] = {}
+        for call in (call for call in missing if self._is_worth_writing(call, axes)):
+            key = feature_key(axes.fingerprint, call)
+            rows[key] = (call, gather.rows[key], gather.states.get(key))
+        families = rows_of(axes, rows, self.dtype)
+        n_new = sum(write_rows(disk, axes, family, self.costs, self.disk_limit) for family in families)
+        for call in calls:
+            self._pending.pop(feature_key(axes.fingerprint, call), None)
+        return n_new
+
+    def _in_parts(self, calls: Sequence[Call], axes: Axes) -> Iterator[Sequence[Call]]:
+        """Cut calls so that the values of a part take a quarter of the memory limit or less."""
+        n_bytes = 8 * math.prod(axes.shape) * max((max(1, len(indicator_of(c).outputs)) for c in calls), default=1)
+        step = max(1, self.memory.budget_bytes // 4 // n_bytes)
+        calls = sorted(calls, key=lambda call: (call.depth, call.name))
+        for start in range(0, len(calls), step):
+            yield calls[start : start + step]
+
+    def _is_stored(self, call: Call, axes: Axes) -> bool:
+        if self.disk is None:
+            return False
+        family, labels = family_of(call, self.dtype)
+        commit = self.disk.commit(axes.fingerprint, family)
+        return commit is not None and labels in commit.slots
+
+    def _is_known(self, call: Call, axes: Axes) -> bool:
+        return self.memory.peek(feature_key(axes.fingerprint, call)) is not None or self._is_stored(call, axes)
+
+    def _may_be_worth_writing(self, call: Call, axes: Axes) -> bool:
+        return family_of(call, self.dtype)[0].folder not in self.costs or self._is_worth_writing(call, axes)
+
+    def _is_worth_writing(self, call: Call, axes: Axes) -> bool:
+        if not self._only_dear:
+            return True
+        n_values = math.prod(axes.shape)
+        compute_ns = self.costs.ns_per_value(family_of(call, self.dtype)[0].folder)
+        return compute_ns > _WORTH_WRITING * self.costs.read_ns_per_value(n_values)
+
+    def _is_cheap(self, bars: xr.Dataset, call: Call) -> bool:
+        """Whether a feature takes less time than it is worth to share the work on its family; tries it, if need be."""
+        folder = family_of(call, self.dtype)[0].folder
+        if folder not in self.costs:
+            self.gather(bars, [call])
+        return self.costs.ns_per_value(folder) * 1e-9 * bars["time"].size * bars.sizes.get("asset", 1) < _DEAR_SECONDS
+
+    def _count(self, *, computed: int = 0, recomputed: int = 0, extended: int = 0, disk_hits: int = 0) -> None:
+        with self._tally_lock:
+            self._computed += computed
+            self._recomputed += recomputed
+            self._extended += extended
+            self._disk_hits += disk_hits
+
+
+def _with_sources(node: Node) -> Iterator[Call]:
+    """Yield the calls in an expression as rows are kept: of all outputs together."""
+    for child in node.children:
+        yield from _with_sources(child)
+    if isinstance(node, Call):
+        yield without_output(node)
+
+
+def _is_today(key: FeatureKey, call: Call) -> bool:
+    try:
+        return feature_key(key.data, call) == key
+    except MrtoolkitError:  # an indicator that is no longer registered
+        return False
