@@ -17,25 +17,26 @@ class Held:
     ----------
     timezone : object
         Of the attributes.
-    variables : tuple of (name, variable, its data)
-        Columns and coordinates.
-    columns : tuple of ndarray
-        The data of the columns, which may have been made writable since.
+    n_variables : int
+    columns, coordinates : tuple of (name, variable, its data)
+        The data of a column is an array, which may have been made writable since.
     """
 
     timezone: object
-    variables: tuple[tuple[Any, xr.Variable, Any], ...]
-    columns: tuple[Any, ...]
+    n_variables: int
+    columns: tuple[tuple[Any, xr.Variable, Any], ...]
+    coordinates: tuple[tuple[Any, xr.Variable, Any], ...]
 
 
 def held_by(bars: xr.Dataset) -> Held | None:
     """Return what frozen bars hold, None where an array may be written, or is a view of one that may be."""
     names = set(bars.data_vars)
-    variables = tuple((name, variable, variable._data) for name, variable in bars.variables.items())  # noqa: SLF001
-    columns = tuple(data for name, _, data in variables if name in names)
-    if any(_is_open(data) for data in columns):
+    held = [(name, variable, variable._data) for name, variable in bars.variables.items()]  # noqa: SLF001
+    columns = tuple(one for one in held if one[0] in names)
+    if any(_is_open(data) for _, _, data in columns):
         return None
-    return Held(bars.attrs.get("timezone"), variables, columns)
+    coordinates = tuple(one for one in held if one[0] not in names)
+    return Held(bars.attrs.get("timezone"), len(held), columns, coordinates)
 
 
 def still_holds(bars: xr.Dataset, held: Held) -> bool:
@@ -44,14 +45,17 @@ def still_holds(bars: xr.Dataset, held: Held) -> bool:
     xarray's own fields are looked at, as its properties wrap them in a new object each time: ten times the cost.
     """
     now, attrs = bars._variables, bars._attrs  # noqa: SLF001
-    if len(now) != len(held.variables) or (None if attrs is None else attrs.get("timezone")) != held.timezone:
+    if len(now) != held.n_variables or (attrs.get("timezone") if attrs else None) != held.timezone:
         return False
-    for name, variable, data in held.variables:
-        if now.get(name) is not variable or variable._data is not data:  # noqa: SLF001
-            return False
-    for data in held.columns:  # noqa: SIM110 -- a generator in any() would cost as much as all else here
-        if data.flags.writeable:
-            return False
+    try:
+        for name, variable, data in held.columns:
+            if data.flags.writeable or now[name] is not variable or variable._data is not data:  # noqa: SLF001
+                return False
+        for name, variable, data in held.coordinates:
+            if now[name] is not variable or variable._data is not data:  # noqa: SLF001
+                return False
+    except KeyError:
+        return False
     return True
 
 
