@@ -303,7 +303,9 @@ class Disk:
             self._tree.mark()
             write_generation(self.path / data, new.axes, anew=new.old is not None)
             sweep(self.path / data)
-            commit = publish(self._folders[data, new.family], missing, known)
+            siblings = [] if known is not None else self.commits(data)
+            sibling = siblings[0][1] if siblings else None
+            commit = publish(self._folders[data, new.family], missing, known, sibling)
             if commit is None:
                 return 0
             self._commits[commit.path] = commit

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.features.chunks import write_json, write_strings
+from mrtoolkit.features.chunks import DamagedChunkError, write_json, write_strings
 from mrtoolkit.features.commit import RECORD, Commit, commit_document, signature_of
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.files import write_whole
 from mrtoolkit.features.labels import write_labels
-from mrtoolkit.features.rows import Grid, grow_row, write_row
+from mrtoolkit.features.rows import Grid, grow_row, read_row, write_row
 from mrtoolkit.features.states import write_states
 
 
@@ -65,8 +65,10 @@ class Addition:
         return replace(self, rows={labels: row for labels, row in self.rows.items() if labels not in known})
 
 
-def publish(folder: Path, new: Addition, known: Commit | None) -> Commit | None:
+def publish(folder: Path, new: Addition, known: Commit | None, sibling: Commit | None) -> Commit | None:
     """Commit features after those of `known`, all or none but those that `write` refuses; None if there are none.
+
+    `sibling` is another family of the same bars, whose times are shared.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def publish(folder: Path, new: Addition, known: Commit | None) -> Commit | None:
         return _add(folder, new, known)
     partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
     try:
-        _write_axes(str(partial), new)
+        _write_axes(str(partial), new, sibling)
         commit = _add(partial, new, None)
         if commit is not None:
             with contextlib.suppress(FileNotFoundError):  # damaged, or else it would have been known
@@ -146,16 +148,29 @@ def _write_record(folder: str, new: Addition, commit: Commit, *, is_new: bool) -
     write_whole(f"{folder}/{RECORD}", json.dumps(document, allow_nan=False).encode(), stamp=True)
 
 
-def _write_axes(folder: str, new: Addition) -> None:
+def _write_axes(folder: str, new: Addition, sibling: Commit | None) -> None:
     stamps = np.asarray(new.axes.time, dtype="datetime64[ns]").view("i8")[None]
     grid = Grid((len(new.axes.time),), "int64")
-    if new.old is None:
+    if not _share_times(folder, new.old or sibling, grid, stamps):
         write_row(f"{folder}/time/c", grid, stamps)
-    else:  # most of it has a name already
-        old_grid = Grid(new.old.shape[-1:], "int64")
-        grow_row(f"{new.old.path}/time/c", old_grid, f"{folder}/time/c", grid, stamps[:, old_grid.n_bars :])
     if new.axes.assets is not None:
         write_strings(f"{folder}/asset/c/0", new.axes.assets)
+
+
+def _share_times(folder: str, source: Commit | None, grid: Grid, stamps: np.ndarray) -> bool:
+    """Give the times of another family, as far as they are these, a second name; False where they are not whole."""
+    if source is None:
+        return False
+    known = Grid(source.shape[-1:], "int64")
+    times = np.empty((1, known.n_bars), dtype="i8")
+    try:
+        read_row(f"{source.path}/time/c", known, 0, known.n_bars, times)
+        if not np.array_equal(times, stamps[:, : known.n_bars]):
+            return False
+        grow_row(f"{source.path}/time/c", known, f"{folder}/time/c", grid, stamps[:, known.n_bars :])
+    except DamagedChunkError:
+        return False
+    return True
 
 
 def _moved(commit: Commit, folder: Path) -> Commit:

@@ -196,3 +196,33 @@ def test_an_extension_that_ends_in_the_middle_leaves_nothing_to_be_seen(tmp_path
         assert not list(disk.path.rglob("*.partial"))
         assert disk.extend(old, longer, old.family, tails, 3.0) == 3
     assert files_below(old.path) == before
+
+
+def test_families_of_the_same_bars_share_their_times(tmp_path):
+    disk, old, _, _, _ = grown(tmp_path, 150, 400)
+    axes, family = make_axes(150, data=OLD), make_family("sma")
+    disk.append(axes, family, make_rows(axes, family, [5]), 1.0)
+    other = committed(disk, axes, family)
+    before, after = inodes(old.path), inodes(other.path)
+    assert [before[f"time/c/{k}"] == after[f"time/c/{k}"] for k in range(2)] == [True, True]
+    np.testing.assert_array_equal(plain(other).time, axes.time)
+
+
+@pytest.mark.parametrize("how", ["flipped", "missing", "moved"])
+def test_times_that_are_not_right_are_not_shared(tmp_path, how):
+    disk, old, _, _, whole = grown(tmp_path, 150, 400)
+    chunk = old.path / "time/c/0"
+    data = chunk.read_bytes()
+    chunk.unlink()
+    if how == "flipped":
+        chunk.write_bytes(data)
+        flip_bit(chunk, 20, 1)
+    elif how == "moved":
+        chunks_module.write_chunk(str(chunk), np.arange(64), (64,), "int64", known=False)
+    longer = make_axes(400, data="c" * 32)
+    assert disk.extend(old, longer, old.family, {k: v[..., 150:] for k, v in whole.items()}, 3.0) == 3
+    grown_again = committed(disk, longer, old.family)
+    axes, family = make_axes(150, data=OLD), make_family("sma")
+    disk.append(axes, family, make_rows(axes, family, [5]), 1.0)
+    np.testing.assert_array_equal(plain(grown_again).time, longer.time)
+    np.testing.assert_array_equal(plain(committed(disk, axes, family)).time, axes.time)
