@@ -87,6 +87,7 @@ def test_lists_and_slices_of_labels_keep_the_dimension():
     assert matrix.sel(indicator="ema", lookback=[26, 5]).lookback.values.tolist() == [5, 26]
     assert matrix.sel(indicator=["rsi", "obv"])[:, 0].values.tolist() == [30, 40]
     assert matrix.sel(lookback=slice(13, 20))[:, 0].values.tolist() == [22, 40]
+    assert matrix.sel(lookback=slice(20, None)).indicator.values.tolist() == ["ema", "band"]
     assert matrix.sel(lookback=slice(None, 5)).sizes["feature"] == 1
     assert matrix.sel(indicator="ema", lookback=[12]).dims == ("feature", "time")
     assert matrix.sel(indicator=xr.DataArray("ema"), lookback=np.int64(12)).dims == ("time",)

@@ -11,13 +11,14 @@ import xarray as xr
 from feature_makers import flip_bit, make_bars
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from xarray.core import indexing
 
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features.chunks import time_chunk
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.family import Axes, Family
 from mrtoolkit.features.labelled import Column, family_dataset, features_dataset
-from mrtoolkit.features.lazy import StoredRow
+from mrtoolkit.features.lazy import RowsArray, StoredRow
 from mrtoolkit.features.matrix import feature_matrix
 from mrtoolkit.features.opening import open_family
 from mrtoolkit.features.provenance import Provenance, checked_rows, row_digest
@@ -79,7 +80,7 @@ def reads(monkeypatch):
 def keys(length):
     whole = st.slices(length)
     one = st.integers(-length, length - 1)
-    several = st.lists(st.integers(0, length - 1), max_size=6).map(lambda k: np.array(k, dtype=np.int64))
+    several = st.lists(st.integers(-length, length - 1), max_size=6).map(lambda k: np.array(k, dtype=np.int64))
     return st.one_of(whole, one, several)
 
 
@@ -101,7 +102,7 @@ def test_any_selection_of_a_lazy_variable_is_that_of_the_eager_one(kept, data):
     selection = {dim: data.draw(keys(eager.sizes[dim]), label=dim) for dim in ("made_fast", "made_slow", "asset")}
     chunk = time_chunk(eager.sizes["time"])
     ends = [0, 1, chunk - 1, chunk, 2 * chunk, eager.sizes["time"] - 1]
-    near = st.sampled_from(ends)
+    near = st.sampled_from([*ends, -1, -chunk])
     selection["time"] = data.draw(
         st.one_of(
             near,
@@ -138,6 +139,10 @@ def test_a_selection_reads_the_rows_and_stretches_that_it_needs(tmp_path, reads)
     reads.clear()
     made.sel(made_lookback=30).isel(time=[3, 1, n_bars - 1]).load()  # far apart: not the chunks between
     assert reads == [(0, 1, 4), (0, n_bars - 1, n_bars)]
+    reads.clear()
+    step = 2 * time_chunk(200_000)
+    made.sel(made_lookback=30)[::step].load()
+    assert reads == [(0, 0, 1), (0, step, step + 1)]
 
 
 def test_a_chunk_that_is_not_looked_at_may_be_damaged(tmp_path):
@@ -162,8 +167,9 @@ def test_float32_stays_float32_and_a_mixture_is_float64(tmp_path):
     double = family_of_rows(name="other")
     column = column_of(double, {(3,): np.ones((1, 500))})
     matrix = feature_matrix(axes, [column_of(single, stored(disk, single)), column])
-    assert matrix.dtype == matrix.values.dtype == np.float64
-    np.testing.assert_array_equal(matrix.sel(indicator="made", lookback=20), rows[(20,)][0, 0])
+    one = matrix.sel(indicator="made", lookback=20)
+    assert one.dtype == one.values.dtype == matrix.values.dtype == np.float64
+    np.testing.assert_array_equal(one, rows[(20,)][0, 0])
 
 
 def test_rows_in_memory_and_rows_on_disk_make_one_variable(tmp_path):
@@ -172,6 +178,8 @@ def test_rows_in_memory_and_rows_on_disk_make_one_variable(tmp_path):
     held = np.arange(400.0)[None]
     made = family_dataset(axes, [column_of(family, {**stored(disk, family), (15,): held})]).made
     assert made.lookback.values.tolist() == [10, 15, 20]
+    backend = RowsArray([held], (1,), axes)  # xarray may count from the end, or not
+    assert backend[indexing.OuterIndexer((0, np.array([-1, 3])))].tolist() == [399, 3]
     np.testing.assert_array_equal(made, [rows[(10,)][0, 0], held[0], rows[(20,)][0, 0]])
 
 
