@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from threading import RLock
 from weakref import WeakValueDictionary
 
@@ -24,13 +25,14 @@ from mrtoolkit.features.appending import (
     stored_states,
     tails,
 )
+from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.claims import Claims
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.faults import StoreWriteWarning
-from mrtoolkit.features.gather import Gather, Memory, Row
+from mrtoolkit.features.gather import Gather, Memory, Row, output_of
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
 from mrtoolkit.features.limit import within_limit
 from mrtoolkit.features.writing import Rows, rows_of, write_rows
@@ -106,6 +108,23 @@ class Lookup:
                 computed=n_computed - gather.recomputed, recomputed=gather.recomputed, disk_hits=gather.disk_hits
             )
         return gather
+
+    def peek(self, bars: xr.Dataset, call: Call) -> np.ndarray | None:
+        """Return what a look-up would find now, float64 (asset, time), without computing or counting."""
+        data = fingerprint(bars)
+        entry = self.memory.peek(feature_key(data, call))
+        row = None if entry is None else entry.values
+        if row is None and self.disk is not None:
+            family, labels = family_of(call, self.dtype)
+            commit = self.disk.commit(data, family)
+            if commit is None or labels not in commit.slots:
+                return None
+            try:
+                row = self.disk.read(commit, commit.slots[labels])
+            except DamagedChunkError:
+                return None
+            row = row if family.outputs else row[0]
+        return None if row is None else output_of(call, row).astype(np.float64, copy=False)
 
     def persist(self, bars: xr.Dataset, calls: Iterable[Call] | None = None) -> int:
         """Write the features of these bars that are not on disk, `calls` or all that were computed; return how many.
@@ -186,6 +205,7 @@ class Lookup:
         disk, n_done = self.disk, 0
         if disk is None or not self.writes:
             return 0
+        axes = replace(axes, attrs={**axes.attrs, "extends": shorter.fingerprint})
         try:
             for stored in stored_calls(disk, shorter.fingerprint, self.dtype):
                 n_done += self._append_family(disk, bars, axes, stored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,16 +15,14 @@ from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
-from mrtoolkit.features.chunks import DamagedChunkError
+from mrtoolkit.features.columns import bytes_of, calls_in, column_of, known_columns
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.family import Axes
 from mrtoolkit.features.gather import output_of
 from mrtoolkit.features.info import StoreInfo
 from mrtoolkit.features.inventory import store_info
-from mrtoolkit.features.key import check_concrete, family_of, feature_key
-from mrtoolkit.features.labelled import Column, family_dataset, features_dataset
-from mrtoolkit.features.lazy import StoredRow
+from mrtoolkit.features.key import check_concrete, feature_key
+from mrtoolkit.features.labelled import family_dataset, features_dataset
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.matrix import feature_matrix
 from mrtoolkit.features.memory import ByteLRU
@@ -33,11 +30,11 @@ from mrtoolkit.features.opening import open_family
 from mrtoolkit.features.parquet import read_parquet, write_parquet
 from mrtoolkit.features.prune import prune, prune_plan
 from mrtoolkit.features.prune_report import PruneReport
-from mrtoolkit.features.sizes import check_fits, parse_size
+from mrtoolkit.features.sizes import check_fits, format_size, parse_size
 from mrtoolkit.features.too_short import check_long_enough
 from mrtoolkit.features.verify import verify
 from mrtoolkit.features.verify_report import VerifyReport
-from mrtoolkit.features.wanted import Wanted, known_to, named, wanted_by
+from mrtoolkit.features.wanted import wanted_by
 from mrtoolkit.features.writing import Rows, write_dataset, write_families
 
 Persist = Literal["always", "auto", "never"]
@@ -170,20 +167,7 @@ class FeatureStore:
 
     def peek(self, bars: xr.Dataset, node: Call) -> np.ndarray | None:
         """Return what the store would give now, (asset, time), without computing or counting; None for nothing."""
-        data = fingerprint(bars)
-        entry = self._memory.peek(feature_key(data, node))
-        row = None if entry is None else entry.values
-        if row is None and self._disk is not None:
-            family, labels = family_of(node, self.dtype)
-            commit = self._disk.commit(data, family)
-            if commit is None or labels not in commit.slots:
-                return None
-            try:
-                row = self._disk.read(commit, commit.slots[labels])
-            except DamagedChunkError:
-                return None
-            row = row if family.outputs else row[0]
-        return None if row is None else output_of(node, row).astype(np.float64, copy=False)
+        return self._lookup.peek(bars, node)
 
     def compute_batch(self, bars: xr.Dataset, nodes: object) -> xr.Dataset:
         """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.
@@ -215,13 +199,13 @@ class FeatureStore:
         axes = self._lookup.axes_of(bars)
         for one in wanted:
             check_long_enough(one.nodes, bars.sizes["time"])
-        is_lazy = self._lookup.writes and self._n_bytes(wanted, axes) > self.memory_limit
+        is_lazy = self._lookup.writes and bytes_of(wanted, axes, self.dtype) > self.memory_limit
         if not is_lazy:
             check_fits(sum(len(one.labels) for one in wanted), axes.shape)
         for one in wanted:
             if self._persist == "always" or is_lazy:
-                self._lookup.share(bars, [node for node in one.nodes if isinstance(node, Call)] or _calls(one.nodes))
-        columns = [self._column(bars, one, is_lazy=is_lazy) for one in wanted]
+                self._lookup.share(bars, calls_in(one.nodes))
+        columns = [column_of(self._lookup, bars, one, is_lazy=is_lazy) for one in wanted]
         if self._persist == "auto":
             self._lookup.persist(bars)
         return features_dataset(axes, columns)
@@ -235,7 +219,7 @@ class FeatureStore:
             If neither memory nor disk has them of these bars and of today's code.
         """
         bars = self._checked(bars)
-        return features_dataset(self._lookup.axes_of(bars), self._known_columns(bars, names))
+        return features_dataset(self._lookup.axes_of(bars), known_columns(self._lookup, bars, names))
 
     def matrix(self, bars: xr.Dataset) -> xr.DataArray:
         """Return all features of these bars as (feature, time[, asset]), indexed by indicator and parameters.
@@ -243,7 +227,7 @@ class FeatureStore:
         `store.matrix(bars).sel(indicator="ema", lookback=12)` is one feature, `.to_dataframe()` a table.
         """
         bars = self._checked(bars)
-        return feature_matrix(self._lookup.axes_of(bars), self._known_columns(bars))
+        return feature_matrix(self._lookup.axes_of(bars), known_columns(self._lookup, bars))
 
     def __getitem__(self, name: str) -> xr.Dataset:
         """Return one family with its plain names, `store["ema"].ema.sel(lookback=12)`; the same as `open(name)`."""
@@ -271,7 +255,7 @@ class FeatureStore:
             return open_family(self._disk, name, None if bars is None else fingerprint(bars), chunks)
         if bars is None:
             raise StoreError(f"store[{name!r}] has nothing: this store is empty; use compute_batch(bars, [...]) first.")
-        family = family_dataset(self._lookup.axes_of(bars), self._known_columns(bars, name))
+        family = family_dataset(self._lookup.axes_of(bars), known_columns(self._lookup, bars, name))
         return family if chunks is None else family.chunk(chunks)
 
     def append(self, bars: xr.Dataset) -> int:
@@ -330,7 +314,7 @@ class FeatureStore:
         bars = self._checked(bars) if bars is not None else None if self._last is None else self._last()
         if bars is None:
             raise StoreError("export_parquet does not know of which bars; give them: store.export_parquet(path, bars).")
-        columns = self._known_columns(bars, names)
+        columns = known_columns(self._lookup, bars, names)
         write_parquet(Path(path), self._lookup.axes_of(bars), columns)
         return sum(len(column.rows) for column in columns)
 
@@ -379,7 +363,8 @@ class FeatureStore:
         )
 
     def __repr__(self) -> str:
-        return repr(self.info()).partition("\n")[0]
+        held = f"{format_size(self._memory.n_bytes)} of {format_size(self.memory_limit)} in memory"
+        return f"feature store {self.path or 'in memory'}: {len(self._memory):,} features, {held}"
 
     def _on_disk(self, done: str) -> Disk:
         if self._disk is None:
@@ -394,42 +379,3 @@ class FeatureStore:
             bars = as_bars(bars)
             self._last, self._last_has_assets = ref(bars), "asset" in bars.dims
         return bars
-
-    def _known_columns(self, bars: xr.Dataset, names: object = None) -> list[Column]:
-        known = known_to(self._memory, self._disk, fingerprint(bars), self.dtype)
-        wanted = known if names is None else named(known, names)
-        is_lazy = self._n_bytes(wanted, self._lookup.axes_of(bars)) > self.memory_limit
-        return [self._column(bars, one, is_lazy=is_lazy) for one in wanted]
-
-    def _n_bytes(self, wanted: Sequence[Wanted], axes: Axes) -> int:
-        return (4 if self.dtype == "float32" else 8) * math.prod(axes.shape) * sum(len(one.labels) for one in wanted)
-
-    def _column(self, bars: xr.Dataset, wanted: Wanted, *, is_lazy: bool) -> Column:
-        """Return the values of one variable: rows on disk where they are too many for memory, else arrays."""
-        stored = self._stored_rows(bars, wanted) if is_lazy else {}
-        held = [node for labels, node in zip(wanted.labels, wanted.nodes, strict=True) if labels not in stored]
-        gather = self._lookup.gather(bars, held, may_recompute=False)
-        arrays = iter([gather.row(node) for node in held])
-        return wanted.column([stored[row] if row in stored else next(arrays) for row in wanted.labels], self.dtype)
-
-    def _stored_rows(self, bars: xr.Dataset, wanted: Wanted) -> dict[Any, StoredRow]:
-        if self._disk is None or not isinstance(wanted.pattern, Call):
-            return {}
-        example = wanted.nodes[0]
-        family, _ = family_of(example, self.dtype)  # type: ignore[arg-type]
-        commit = self._disk.commit(fingerprint(bars), family)
-        output = family.outputs.index(wanted.pattern.output) if wanted.pattern.output else 0
-        slots = {} if commit is None else commit.slots
-        return {
-            labels: StoredRow(disk=self._disk, commit=commit, output=output, slot=slots[labels])  # type: ignore[arg-type]
-            for labels in wanted.labels
-            if labels in slots
-        }
-
-
-def _calls(nodes: Sequence[Node]) -> list[Call]:
-    """The indicators in expressions around them."""
-    found: list[Call] = []
-    for node in nodes:
-        found += [node] if isinstance(node, Call) else _calls(node.children)
-    return found

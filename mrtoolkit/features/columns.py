@@ -1,0 +1,70 @@
+"""The rows of variables: arrays where memory holds them, rows on disk where they are too many for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import xarray as xr
+
+from mrtoolkit.data.fingerprint import fingerprint
+from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.features.family import Axes, Labels
+from mrtoolkit.features.key import family_of
+from mrtoolkit.features.labelled import Column
+from mrtoolkit.features.lazy import StoredRow
+from mrtoolkit.features.lookup import Lookup
+from mrtoolkit.features.wanted import Wanted, known_to, named
+
+
+def known_columns(lookup: Lookup, bars: xr.Dataset, names: object = None) -> list[Column]:
+    """Return the features of these bars that are there, those of the names alone if any are given.
+
+    Raises
+    ------
+    StoreError
+        If there is none of a name.
+    """
+    known = known_to(lookup.memory, lookup.disk, fingerprint(bars), lookup.dtype)
+    wanted = known if names is None else named(known, names)
+    is_lazy = bytes_of(wanted, lookup.axes_of(bars), lookup.dtype) > lookup.memory.budget_bytes
+    return [column_of(lookup, bars, one, is_lazy=is_lazy) for one in wanted]
+
+
+def column_of(lookup: Lookup, bars: xr.Dataset, wanted: Wanted, *, is_lazy: bool) -> Column:
+    """Return one variable, of rows on disk as far as it is lazy; what is not there is computed."""
+    nodes = dict(zip(wanted.labels, wanted.nodes, strict=True))
+    stored = _stored_rows(lookup, bars, wanted) if is_lazy else {}
+    held = [node for labels, node in nodes.items() if labels not in stored]
+    gather = lookup.gather(bars, held, may_recompute=False)
+    rows = [stored[labels] if labels in stored else gather.row(node) for labels, node in nodes.items()]
+    return wanted.column(rows, lookup.dtype)
+
+
+def bytes_of(wanted: Sequence[Wanted], axes: Axes, dtype: str) -> int:
+    """Return the bytes of all values wanted."""
+    return (4 if dtype == "float32" else 8) * math.prod(axes.shape) * sum(len(one.labels) for one in wanted)
+
+
+def calls_in(nodes: Sequence[Node]) -> list[Call]:
+    """Return the indicators, or the outermost ones in expressions around them."""
+    found: list[Call] = []
+    for node in nodes:
+        found += [node] if isinstance(node, Call) else calls_in(node.children)
+    return found
+
+
+def _stored_rows(lookup: Lookup, bars: xr.Dataset, wanted: Wanted) -> dict[Labels, StoredRow]:
+    example = wanted.nodes[0]
+    if lookup.disk is None or not isinstance(wanted.pattern, Call) or not isinstance(example, Call):
+        return {}
+    family, _ = family_of(example, lookup.dtype)
+    commit = lookup.disk.commit(fingerprint(bars), family)
+    if commit is None:
+        return {}
+    output = family.outputs.index(wanted.pattern.output) if wanted.pattern.output else 0
+    return {
+        labels: StoredRow(disk=lookup.disk, commit=commit, output=output, slot=commit.slots[labels])
+        for labels in wanted.labels
+        if labels in commit.slots
+    }
