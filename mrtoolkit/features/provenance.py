@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -131,10 +131,12 @@ def axes_of_dataset(features: xr.Dataset) -> Axes:
     )
 
 
-def checked_rows(axes: Axes, variable: xr.DataArray, about: Provenance) -> dict[Labels, np.ndarray]:
+def checked_rows(
+    axes: Axes, variable: xr.DataArray, about: Provenance, known: Container[Labels] = ()
+) -> dict[Labels, np.ndarray]:
     """Return the rows of a variable by their labels, (asset, time) each, after a look at every digest.
 
-    A lazy variable is read row by row.
+    A lazy variable is read row by row, and of rows whose labels are `known` nothing is held.
 
     Raises
     ------
@@ -162,7 +164,8 @@ def checked_rows(axes: Axes, variable: xr.DataArray, about: Provenance) -> dict[
             named = ", ".join(f"{name}={value:g}" for name, value in zip(about.labels, row, strict=True))
             where = f"{variable.name!r} at {named or 'its only row'}"
             raise StoreError(f"{where} is not as it was computed, so nothing is stored; {CURE}.")
-        rows[row] = values
+        if row not in known:
+            rows[row] = values
     return rows
 
 

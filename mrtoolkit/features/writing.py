@@ -81,7 +81,8 @@ def write_dataset(disk: Disk, features: xr.Dataset, costs: Costs, limit: int | N
         about = Provenance.of(variable)
         if about.family is None:
             continue  # an expression around indicators: made of features, and none itself
-        rows = checked_rows(axes, variable, about)
+        commit = disk.commit(axes.fingerprint, about.family)
+        rows = checked_rows(axes, variable, about, known=() if commit is None else commit.slots)
         families.setdefault(about.family.folder, (about.family, {}))[1][about.output] = rows
     whole = [Rows(family, _joined(family, outputs)) for family, outputs in families.values()]
     return write_families(disk, axes, whole, costs, limit)
