@@ -48,6 +48,7 @@ def write_states(
         values = np.full(chunks, np.nan)
         if had_states and k * STATE_CHUNK < n_old:
             values = _chunk_or_unknown(path, chunks)
+            values[n_old - k * STATE_CHUNK :] = np.nan  # a writer that was killed may have left others' there
         for i, row in enumerate(labels[k * STATE_CHUNK : (k + 1) * STATE_CHUNK]):
             if k * STATE_CHUNK + i >= n_old and row in states:
                 values[i] = np.asarray(states[row], dtype="f8").reshape(chunks[1:])
