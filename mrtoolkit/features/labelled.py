@@ -61,7 +61,7 @@ def features_dataset(axes: Axes, columns: Iterable[Column]) -> xr.Dataset:
 
 def family_dataset(axes: Axes, columns: Iterable[Column]) -> xr.Dataset:
     """Return one family with its plain names: `family.ema.sel(lookback=10)`."""
-    variables = {column.name: _variable(axes, column, prefix="", point="point") for column in columns}
+    variables = {_plain_name(column): _variable(axes, column, prefix="", point="point") for column in columns}
     return xr.Dataset(variables, attrs=axes_attrs(axes))
 
 
@@ -83,6 +83,14 @@ def free_name(name: str, taken: Container[str]) -> str:
     if name not in taken:
         return name
     return next(f"{name}_{n}" for n in itertools.count(2) if f"{name}_{n}" not in taken)
+
+
+def _plain_name(column: Column) -> str:
+    """Return the variable's name as the store's folder has it: "up" of "aroon_up"."""
+    family = column.family
+    if family is None or not column.output:
+        return column.name
+    return family.variables[family.outputs.index(column.output)]
 
 
 def _variable(axes: Axes, column: Column, *, prefix: str, point: str) -> xr.DataArray:

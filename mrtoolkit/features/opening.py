@@ -16,10 +16,16 @@ from mrtoolkit.features.generation import axes_of
 from mrtoolkit.features.labelled import bar_coordinates, label_values
 from mrtoolkit.features.lazy import StoredRow, rows_variable
 from mrtoolkit.features.provenance import axes_attrs
+from mrtoolkit.features.todays import standing
 
 
 def open_family(
-    disk: Disk, name: str, data: str | None, chunks: Mapping[Any, Any] | str | int | None = None
+    disk: Disk,
+    name: str,
+    data: str | None,
+    chunks: Mapping[Any, Any] | str | int | None = None,
+    *,
+    dtype: str | None = None,
 ) -> xr.Dataset:
     """Return the family `name` of the data set `data` (None: of the only one) with plain names and sorted labels.
 
@@ -34,6 +40,8 @@ def open_family(
         Fingerprint of the bars.
     chunks : optional
         For dask: {} for chunks as they are on disk, or what `Dataset.chunk` takes. None, without dask.
+    dtype : str, optional
+        "float64" or "float32": of values kept so alone.
 
     Returns
     -------
@@ -44,9 +52,10 @@ def open_family(
     Raises
     ------
     StoreError
-        If there is none of that name, several between which nothing decides, or its times are damaged.
+        If there is none of that name and today's code, several between which nothing decides, or its times are
+        damaged.
     """
-    commit = _chosen(disk, name, data)
+    commit = _chosen(disk, name, data, dtype)
     try:
         axes = axes_of(commit)
     except DamagedChunkError as error:
@@ -61,16 +70,23 @@ def open_family(
     return opened.chunk(_stored_chunks(commit, axes) if isinstance(chunks, Mapping) and not chunks else chunks)
 
 
-def _chosen(disk: Disk, name: str, data: str | None) -> Commit:
-    commits = disk.commits()
-    found = [(generation, commit) for generation, commit in commits if commit.family.name == name]
-    of_data = [pair for pair in found if pair[0] == data]
-    chosen = of_data or found
+def _chosen(disk: Disk, name: str, data: str | None, dtype: str | None) -> Commit:
+    commits = [
+        (generation, commit)
+        for generation, commit in disk.commits()
+        if dtype in (None, commit.family.dtype) and standing(commit.family.code) != "old"
+    ]
+    chosen = [
+        (generation, commit)
+        for generation, commit in commits
+        if commit.family.name == name and data in (None, generation)
+    ]
     if not chosen:
-        have = sorted({commit.family.name for _, commit in commits})
+        have = sorted({commit.family.name for generation, commit in commits if data in (None, generation)})
+        which = "" if data is None else f" of the bars {data[:8]}"
         message = (
-            f"the store {disk.path} has no family {name!r}{nearest(name, have)}; it has {', '.join(have) or 'none'}; "
-            "write features by compute_batch and cache_to_disk first."
+            f"the store {disk.path} has no family {name!r}{which}{nearest(name, have)}; it has "
+            f"{', '.join(have) or 'none'}; write features by compute_batch and cache_to_disk first."
         )
         raise StoreError(message)
     if len({generation for generation, _ in chosen}) > 1:

@@ -156,7 +156,7 @@ class FeatureStore:
         IndicatorError
             If the bars are no more than an indicator's warm-up, so that it would have no value at all.
         """
-        if self._last is not None and self._last() is bars and type(node) is Call and self.dtype == "float64":
+        if self._last is not None and self._last() is bars and type(node) is Call and self._dtype == "float64":
             row = self._memory.get(feature_key(fingerprint(bars), node))
             if row is not None and row.ndim == 2:
                 return row.T if self._last_has_assets else row[0]
@@ -252,7 +252,8 @@ class FeatureStore:
         """
         bars = self._checked(bars) if bars is not None else None if self._last is None else self._last()
         if self._disk is not None:
-            return open_family(self._disk, name, None if bars is None else fingerprint(bars), chunks)
+            data = None if bars is None else fingerprint(bars)
+            return open_family(self._disk, name, data, chunks, dtype=self.dtype)
         if bars is None:
             raise StoreError(f"store[{name!r}] has nothing: this store is empty; use compute_batch(bars, [...]) first.")
         family = family_dataset(self._lookup.axes_of(bars), known_columns(self._lookup, bars, name))

@@ -108,9 +108,9 @@ def write_families(disk: Disk, axes: Axes, families: list[Rows], costs: Costs, l
 def _joined(family: Family, outputs: Mapping[str, Mapping[Labels, np.ndarray]]) -> dict[Labels, np.ndarray]:
     """Return rows (output, asset, time) from the variables of a family, all of which must be there."""
     names = family.outputs or ("",)
-    lacking = [name for name in names if name not in outputs]
+    every = dict.fromkeys(labels for rows in outputs.values() for labels in rows)
+    lacking = [name for name in names if name not in outputs or any(labels not in outputs[name] for labels in every)]
     if lacking:
         message = f"the features {family.name!r} lack the output {lacking[0]!r}, so they are not stored; {CURE}."
         raise StoreError(message)
-    first = outputs[names[0]]
-    return {labels: np.stack([outputs[name][labels] for name in names]) for labels in first}
+    return {labels: np.stack([outputs[name][labels] for name in names]) for labels in every}
