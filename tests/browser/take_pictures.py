@@ -3,13 +3,17 @@
     python tests/browser/take_pictures.py notebooks/01-the-main-job.ipynb
 
 A figure is live in JupyterLab. What is committed is its picture: small, and shown where nothing is run, too.
-A cell that shows one is marked with `# NBVAL_IGNORE_OUTPUT`; of other cells the outputs stay as they came.
+A cell that shows one is marked with `# NBVAL_IGNORE_OUTPUT`; of other cells the outputs stay as they came, and so do
+text and tables of a marked cell, less the temporary folder that they name.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import json
+import os
+import re
 import shutil
 import sys
 import tempfile
@@ -41,7 +45,7 @@ def main(path: Path) -> None:
     for cell, images in zip(ran.cells, pictures, strict=True):
         cell.metadata = {}
         if cell.cell_type == "code" and cell.source.startswith(MARK):
-            cell.outputs = [_output(image) for image in images]
+            cell.outputs = [_output(image) for image in images] or _texts(cell.outputs)
     ran.metadata = {"kernelspec": ran.metadata.kernelspec, "language_info": {"name": "python"}}
     nbformat.validate(ran)
     nbformat.write(ran, path)
@@ -54,6 +58,13 @@ def _pictures(cell: Any) -> list[bytes]:
         figure.scroll_into_view_if_needed()
         shots.append(figure.screenshot())
     return shots
+
+
+def _texts(outputs: list[Any]) -> list[Any]:
+    """Outputs without what loads bokeh, and without the folder of this run."""
+    texts = [out for out in outputs if not any("javascript" in kind or "bokeh" in kind for kind in out.get("data", {}))]
+    folder = re.escape(tempfile.gettempdir() + os.sep) + r"[^/\\\s]+[/\\]"
+    return [nbformat.from_dict(json.loads(re.sub(folder, "", json.dumps(out)))) for out in texts]
 
 
 def _output(image: bytes) -> Any:
