@@ -75,7 +75,7 @@ class FamilyInfo:
     in_memory, on_disk : int
         Features.
     memory_bytes, disk_bytes : int
-        Of their values in memory; of the family's files, those that it shares with shorter data counted too.
+        Of their values in memory; of the family's files, those that it shares with others counted too.
     decision : Decision or None
         What a look-up of one on disk does, and why; None where none is.
     ns_per_bar : float
@@ -224,8 +224,8 @@ def _columns(families: Sequence[FamilyInfo], *, memory: bool = True) -> list[Tab
     ]
     if memory:
         columns[4:4] = [
-            _numbers("in memory", [f"{f.in_memory:,}" for f in families], 4),
-            _numbers("bytes", [format_size(f.memory_bytes) for f in families], 5),
+            _numbers("in memory", [f"{f.in_memory:,}" if f.in_memory else "" for f in families], 4),
+            _numbers("bytes", [format_size(f.memory_bytes) if f.in_memory else "" for f in families], 5),
         ]
     return columns
 
