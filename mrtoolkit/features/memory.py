@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -14,25 +14,33 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry(Generic[T]):
-    """One array in memory and what it is (`tag`: whatever the owner needs to write or label it)."""
+    """One array in memory and what it is (`tag`: whatever the owner needs to write or label it).
+
+    `used` is the number of the look or put that used it last.
+    """
 
     values: np.ndarray
     tag: T
+    used: int
 
 
 class ByteLRU(Generic[K, T]):
     """A dictionary of read-only arrays whose bytes never exceed `budget_bytes`.
 
     An array larger than the whole budget is not kept (it would throw out everything else for nothing). The arrays
-    must own their memory: a view would be counted by its own size and keep its whole base alive. A hit costs
-    about 0.4 us with the lock. Thread-safe.
+    must own their memory: a view would be counted by its own size and keep its whole base alive. Thread-safe.
+
+    A hit writes a number into the entry that it has in hand anyway; the order is made out of these when something has
+    to go. An OrderedDict costs 0.5 us more a hit among 10,000 arrays: neighbours in the order lie anywhere in memory.
     """
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
-        self._entries: OrderedDict[K, Entry[T]] = OrderedDict()
+        self._entries: dict[K, Entry[T]] = {}
+        self._oldest: list[tuple[int, K]] = []  # as they were last used at some time, oldest last
+        self._n_used = 0
         self._n_bytes = 0
         self._n_evicted = 0
         self._n_hits = 0
@@ -62,8 +70,8 @@ class ByteLRU(Generic[K, T]):
             entry = self._entries.get(key)
             if entry is None:
                 return None
-            self._entries.move_to_end(key)
             self._n_hits += 1
+            self._n_used = entry.used = self._n_used + 1
             return entry.values
 
     def find(self, key: K) -> Entry[T] | None:
@@ -71,8 +79,8 @@ class ByteLRU(Generic[K, T]):
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
-                self._entries.move_to_end(key)
                 self._n_hits += 1
+                self._n_used = entry.used = self._n_used + 1
             return entry
 
     def peek(self, key: K) -> Entry[T] | None:
@@ -87,23 +95,38 @@ class ByteLRU(Generic[K, T]):
             if values.nbytes > self.budget_bytes:
                 self._n_evicted += 1
                 return
-            self._entries[key] = Entry(values, tag)
+            self._n_used += 1
+            self._entries[key] = Entry(values, tag, self._n_used)
             self._n_bytes += values.nbytes
             while self._n_bytes > self.budget_bytes:
-                _, old = self._entries.popitem(last=False)
-                self._n_bytes -= old.values.nbytes
-                self._n_evicted += 1
+                self._evict()
 
     def items(self) -> Iterator[tuple[K, Entry[T]]]:
         """Iterate over a snapshot, least recently used first."""
         with self._lock:
-            return iter(list(self._entries.items()))
+            return iter(sorted(self._entries.items(), key=lambda item: item[1].used))
 
     def discard(self, is_unwanted: Callable[[K], bool]) -> None:
         """Forget every array whose key is unwanted; these do not count as evicted."""
         with self._lock:
             for key in [key for key in self._entries if is_unwanted(key)]:
                 self._drop(key)
+
+    def _evict(self) -> None:
+        """Let go of what was used least recently.
+
+        What was not used since the order was made is older than all that was.
+        """
+        while True:
+            if not self._oldest:
+                order = ((entry.used, key) for key, entry in self._entries.items())
+                self._oldest = sorted(order, key=itemgetter(0), reverse=True)
+            used, key = self._oldest.pop()
+            entry = self._entries.get(key)
+            if entry is not None and entry.used == used:
+                self._drop(key)
+                self._n_evicted += 1
+                return
 
     def _drop(self, key: K) -> None:
         old = self._entries.pop(key, None)
