@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from mrtoolkit.errors import StoreError
@@ -22,6 +24,7 @@ from mrtoolkit.expressions.scalars import Scalar
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.family import Code, Family, Labels
 from mrtoolkit.indicators import registry
+from mrtoolkit.indicators.source import hash_source
 from mrtoolkit.indicators.spec import Indicator
 
 _MOST_KNOWN = 20_000
@@ -55,12 +58,17 @@ def indicator_of(node: Call) -> Indicator:
 
 
 def feature_key(data: str, node: Call) -> FeatureKey:
-    """Return the key of a call's row (all outputs together) over the bars with fingerprint `data`; about 1 us."""
+    """Return the key of a call's row (all outputs together) over the bars with fingerprint `data`; about 0.5 us."""
     spec = indicator_of(node)
-    code: object = (spec.version, spec.source_hash)
-    if node.depth > 2:
-        code = code_of(node)
-    return FeatureKey(data, _row_text(node), code)
+    code: object = _code(spec.version, spec.source or spec.kernel) if node.depth <= 2 else code_of(node)
+    text = node.key if node.output is None else _row_text(node)
+    return tuple.__new__(FeatureKey, (data, text, code))  # a third of the cost of FeatureKey(...)
+
+
+@lru_cache(maxsize=1024)
+def _code(version: int, source: Callable[..., object]) -> tuple[int, str]:
+    """Return version and source hash, the same object each time: keys that hold it compare by identity."""
+    return version, hash_source(source)
 
 
 def _row_text(node: Call) -> str:
