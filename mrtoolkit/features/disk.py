@@ -243,8 +243,14 @@ class Disk:
                 for variable, values in zip(now.family.variables, row, strict=True):
                     write_row(_place(now, variable, now.slots[labels]), now.grid, values, known=True)
 
-    def remove(self, folders: Iterable[Path]) -> int:
+    def remove(self, folders: Iterable[Path], *, as_seen: Mapping[Path, Signature | None] | None = None) -> int:
         """Remove families, and data sets that have none left, and return the bytes that this freed.
+
+        Parameters
+        ----------
+        folders : iterable of Path
+        as_seen : mapping of Path to the signature of its record, optional
+            Families that have another one now were written since somebody decided on this, and stay.
 
         Raises
         ------
@@ -259,6 +265,7 @@ class Disk:
         if not doomed:
             return 0
         with exclusive(self.path / ".lock"):
+            doomed = [f for f in doomed if as_seen is None or signature_of(f) == as_seen[f]]
             hidden = hide(doomed)
             for folder in doomed:
                 self._commits.pop(folder, None)

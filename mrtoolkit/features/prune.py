@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mrtoolkit.errors import StoreError, nearest
-from mrtoolkit.features.commit import Commit
+from mrtoolkit.features.chunks import DamagedChunkError
+from mrtoolkit.features.commit import Commit, Signature, read_commit, signature_of
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.disk_usage import family_folders, freed_by
 from mrtoolkit.features.lock import exclusive
@@ -50,7 +51,7 @@ def prune_plan(
         If there is no family of one of the names.
     """
     commits = disk.commits()
-    damaged = _unreadable(disk.path, {commit.path for _, commit in commits})
+    damaged = list(_unreadable(disk.path, {commit.path for _, commit in commits}))
     known = {commit.family.name for _, commit in commits} | {one.expression for one in damaged}
     wanted = _checked_names(names, known, disk.path)
     reasons = obsolete(commits, disk.generations())
@@ -68,15 +69,15 @@ def prune_plan(
 
 
 def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
-    """Remove what a plan says, and return what that was.
+    """Remove what a plan says, but for families that were written since, and return what that was.
 
     Raises
     ------
     OSError
         If the folder cannot be written.
     """
-    removed, start = tuple(plan), time.perf_counter()
-    others = [one for one in removed if not _is_family_folder(disk.path, one.folder) and one.folder.exists()]
+    planned, start = tuple(plan), time.perf_counter()
+    others = [one for one in planned if not _is_family_folder(disk.path, one.folder) and one.folder.exists()]
     if others:
         with exclusive(disk.path / ".lock"):  # nobody writes now, so what is still there was left over
             for one in others:
@@ -84,8 +85,9 @@ def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
                     shutil.rmtree(one.folder, ignore_errors=True)
                 else:
                     one.folder.unlink(missing_ok=True)
-    families = [one.folder for one in removed if _is_family_folder(disk.path, one.folder)]
-    n_bytes = sum(one.n_bytes for one in others) + (disk.remove(families) if families else 0)
+    families = {one.folder: one.signature for one in planned if _is_family_folder(disk.path, one.folder)}
+    n_bytes = sum(one.n_bytes for one in others) + disk.remove(families, as_seen=families)
+    removed = tuple(one for one in planned if not (one.folder in families and one.folder.exists()))
     seconds = time.perf_counter() - start
     return PruneReport(path=str(disk.path), removed=removed, n_bytes=n_bytes, seconds=seconds)
 
@@ -137,18 +139,34 @@ def _cost(commit: Commit) -> float:
 
 
 def _doomed(data: str, commit: Commit, why: str) -> Doomed:
-    expression = commit.family.pattern
-    return Doomed(folder=commit.path, expression=expression, data=data, features=len(commit.slots), n_bytes=0, why=why)
+    return Doomed(
+        folder=commit.path,
+        expression=commit.family.pattern,
+        data=data,
+        features=len(commit.slots),
+        n_bytes=0,
+        why=why,
+        signature=commit.signature,
+    )
 
 
-def _unreadable(root: Path, known: Collection[Path]) -> list[Doomed]:
-    """Return the families of which nothing is known, as their record is damaged; they are never used."""
+def _unreadable(root: Path, known: Collection[Path]) -> Iterator[Doomed]:
+    """Yield the families of which nothing is known, as their record is damaged; they are never used."""
     why = "its record is damaged"
-    return [
-        Doomed(folder=folder, expression=folder.name.partition("@")[0], data=data, features=0, n_bytes=0, why=why)
-        for data, folder in family_folders(root)
-        if folder not in known
-    ]
+    for data, folder in family_folders(root):
+        signature = signature_of(folder)
+        if folder in known or _is_readable(folder, signature):
+            continue
+        name = folder.name.partition("@")[0]
+        yield Doomed(folder=folder, expression=name, data=data, features=0, n_bytes=0, why=why, signature=signature)
+
+
+def _is_readable(folder: Path, signature: Signature | None) -> bool:
+    """Whether a family is whole, such as one that was committed after the others were looked at."""
+    try:
+        return signature is not None and bool(read_commit(folder, signature))
+    except DamagedChunkError:
+        return False
 
 
 def _leftovers(root: Path, doomed: Collection[Path]) -> Iterator[Doomed]:

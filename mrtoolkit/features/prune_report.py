@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mrtoolkit.features.commit import Signature
 from mrtoolkit.features.sizes import format_size
 from mrtoolkit.features.tables import TableColumn, html_lines, html_table, terminal_width, text_table
 
@@ -26,6 +27,8 @@ class Doomed:
     n_bytes : int
         What removing it frees, all before it being gone; files that other data shares stay.
     why : str
+    signature : tuple of int or None
+        Of the family's record when this was planned; a family that was written since stays.
     """
 
     folder: Path
@@ -34,6 +37,7 @@ class Doomed:
     features: int
     n_bytes: int
     why: str
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
