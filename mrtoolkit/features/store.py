@@ -243,7 +243,8 @@ class FeatureStore:
         bars : xr.Dataset, optional
             Of several data sets, whose features; left out, those of the bars last used here.
         chunks : mapping or "auto", optional
-            As `xr.open_zarr` takes it, for dask arrays; without it values are read when they are selected.
+            As `xr.open_zarr` takes it, for dask arrays (`pip install "mrtoolkit[dask]"`); without it values are read
+            when they are selected.
 
         Raises
         ------
