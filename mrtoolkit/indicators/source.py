@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import linecache
 import sys
 import sysconfig
 import textwrap
@@ -39,9 +40,30 @@ def hash_source(function: Callable[..., Any]) -> str:
 def _text(function: FunctionType) -> str:
     """The function's lines, empty where nobody knows them (typed at a prompt)."""
     try:
-        return textwrap.dedent(inspect.getsource(function))
+        return textwrap.dedent(_lines(function) or inspect.getsource(function))
     except (OSError, TypeError, SyntaxError):
         return ""
+
+
+def _lines(function: FunctionType) -> str:
+    """The lines of a plain `def` as inspect finds them, without its tokenizer (5 ms a built-in); empty for others."""
+    code = inspect.unwrap(function).__code__
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename, function.__globals__)[code.co_firstlineno - 1 :]
+    if not lines or not lines[0].lstrip().startswith(("def ", "@")):
+        return ""
+    margin = _margin(lines[0])
+    end = max(line for part in _nested(code) for _, _, line in part.co_lines() if line) - code.co_firstlineno + 1
+    for k in range(end, len(lines)):
+        if lines[k].strip():
+            if _margin(lines[k]) <= margin:
+                break
+            end = k + 1
+    return "".join(lines[:end])
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
