@@ -31,7 +31,7 @@ from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.faults import DamagedFeatureWarning
 from mrtoolkit.features.generation import Generation, axes_of, read_generation, write_generation
 from mrtoolkit.features.lock import exclusive
-from mrtoolkit.features.publish import Addition, publish, sweep
+from mrtoolkit.features.publish import Addition, grid_of, publish, sweep
 from mrtoolkit.features.removal import bytes_freed, delete, hide, n_bytes_below
 from mrtoolkit.features.rows import grow_row, read_row, stored_checksums, write_row
 from mrtoolkit.features.states import States, read_states
@@ -175,10 +175,11 @@ class Disk:
         OSError
             If the folder cannot be written; the store is as it was.
         """
+        grid = grid_of(axes, family)  # a look at `new` in `write` would keep its rows until cycles are collected
 
         def write(folders: Sequence[str], _: Labels, row: np.ndarray) -> bool:
             for folder, values in zip(folders, row, strict=True):
-                write_row(folder, new.grid, values)
+                write_row(folder, grid, values)
             return True
 
         new = Addition(axes=axes, family=family, rows=rows, write=write, ns_per_bar=ns_per_bar, states=states or {})
@@ -217,12 +218,12 @@ class Disk:
         OSError
             If the folder cannot be written; the store is as it was.
         """
-        old_grid = old.grid
+        old_grid, grid = old.grid, grid_of(axes, family)
 
         def write(folders: Sequence[str], labels: Labels, tail: np.ndarray) -> bool:
             try:
                 for variable, folder, values in zip(family.variables, folders, tail, strict=True):
-                    grow_row(_place(old, variable, old.slots[labels]), old_grid, folder, new.grid, values)
+                    grow_row(_place(old, variable, old.slots[labels]), old_grid, folder, grid, values)
             except DamagedChunkError as error:
                 message = f"a feature of {old.path} is damaged ({error}); it was not prolonged: compute it again."
                 self.tell_damage((old.path, old.signature, labels), message, stacklevel=7)

@@ -53,16 +53,25 @@ class Addition:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of a row of one variable."""
-        return self.axes.shape if self.axes.assets is not None else self.axes.shape[1:]
+        return _shape(self.axes)
 
     @property
     def grid(self) -> Grid:
         """How the rows are cut into chunks."""
-        return Grid(self.shape, self.family.dtype)
+        return grid_of(self.axes, self.family)
 
     def without(self, known: Mapping[Labels, int]) -> Addition:
         """Return what of it is not among the features `known`."""
         return replace(self, rows={labels: row for labels, row in self.rows.items() if labels not in known})
+
+
+def grid_of(axes: Axes, family: Family) -> Grid:
+    """Return how the rows of a family over some bars are cut into chunks."""
+    return Grid(_shape(axes), family.dtype)
+
+
+def _shape(axes: Axes) -> tuple[int, ...]:
+    return axes.shape if axes.assets is not None else axes.shape[1:]
 
 
 def publish(folder: Path, new: Addition, known: Commit | None, sibling: Commit | None) -> Commit | None:

@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -221,3 +222,22 @@ def test_searches_one_after_another_leave_memory_where_it_was(tmp_path):
 
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_what_was_written_is_let_go_of_at_once(tmp_path):
+    """Without Python's collector: rows in a cycle would stay until it happens to run, and it counts no bytes."""
+    bars, each = make_bars(20_000), 8 * 20_000
+    FeatureStore(tmp_path / "compiled.zarr").compute_batch(bars, mrt.ema(2))
+    store = FeatureStore(tmp_path / "features.zarr", memory=4 * each)
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        features = store.compute_batch(bars, [mrt.ema(k) for k in range(2, 62)])
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert features.sizes["ema_lookback"] == 60
+    assert now < 8 * each  # of 60
+    assert peak < 20 * each
