@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -111,3 +114,22 @@ def in_pairs(
         for function in (ours, theirs) if k % 2 == 0 else (theirs, ours):
             taken[function].append(seconds_of(function))
     return Pairs(taken[ours], taken[theirs])
+
+
+class PeakMemory:
+    """The peak of resident memory from now on, as Linux counts it, beside what is resident now."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # what was given back counts as given back
+        Path("/proc/self/clear_refs").write_text("5")  # sets the peak to what is resident now
+        self._before = _status_mib("VmRSS")
+
+    def added_mib(self) -> float:
+        """MiB that the peak lies above what was resident at the beginning."""
+        return _status_mib("VmHWM") - self._before
+
+
+def _status_mib(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 
+from figures import PeakMemory
+
 import mrtoolkit as mrt
 from mrtoolkit import P
-
-
-def resident_mib() -> float:
-    """Peak of resident memory so far, as Linux counts it."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def features(
@@ -44,20 +40,20 @@ def features(
 
 
 def sweep(*, memory: str, n_bars: int, n_features: int, path: str | None) -> dict[str, object]:
-    """Peak of resident memory that a sweep adds to one of as many trials over few features."""
+    """Peak of resident memory that a sweep adds."""
     bars = mrt.data.simulate(bars=n_bars, freq="1min", seed=0)
     strategy = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow), exit=mrt.ema(P.fast) < mrt.ema(P.slow))
     warming = mrt.Backtest(bars, strategy, store=mrt.FeatureStore(memory=memory))
     warming.run({"fast": list(range(2, 6)), "slow": list(range(20, 20 + n_features // 4))[:4]})
     del warming
-    before = resident_mib()
+    memory_peak = PeakMemory()
     start = time.perf_counter()
     store = mrt.FeatureStore(path, memory=memory)
     backtest = mrt.Backtest(bars, strategy, store=store)
     result = backtest.run({"fast": [2], "slow": [3 + k / 2 for k in range(n_features)]})
     seconds = time.perf_counter() - start
     total = float(result["sharpe"].sum())
-    return {"grown": resident_mib() - before, "peak": resident_mib(), "seconds": seconds, "sum": total}
+    return {"grown": memory_peak.added_mib(), "seconds": seconds, "sum": total}
 
 
 if __name__ == "__main__":

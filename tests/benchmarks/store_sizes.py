@@ -16,7 +16,7 @@ class Sizes:
     emas: int = 20
     new_bars: int = 1_000
     repeats: int = 21
-    few: int = 5
+    few: int = 4
     sweep_bars: int = 500_000
     sweep_memory_mib: int = 64
 

@@ -196,7 +196,7 @@ def appending(sizes, folder: Path, stores, new, nodes, *, known: bool) -> Iterat
     note = "" if known else ", with the look at the bars and their fingerprint"
     aim = 0.4 if known else None  # both look at all bars first, which takes as long as twenty EMAs
     few = max(1, sizes.few // 2)
-    pairs = in_pairs(lambda: memory.append(bars[0]), afresh, repeats=2 * sizes.few, before=forget)
+    pairs = in_pairs(lambda: memory.append(bars[0]), afresh, repeats=sizes.few + 2, before=forget)
     yield Figure(f"{what} in memory{note}, beside computing", pairs.ratios, "x", aim)
     yield Figure("milliseconds of that", pairs.ms(), "ms")
     yield Figure("milliseconds of computing", pairs.ms("theirs"), "ms")

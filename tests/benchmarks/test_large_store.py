@@ -8,7 +8,6 @@ a tiny batch wrote. Each batch runs in a process of its own, so that its peak of
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,10 +22,11 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE)]
 
-from figures import IS_FULL, Figure, print_table  # noqa: E402 (found by the line above)
+from figures import IS_FULL, Figure, PeakMemory, print_table  # noqa: E402 (found by the line above)
 
 import mrtoolkit as mrt  # noqa: E402
 from mrtoolkit.features import FeatureStore  # noqa: E402
+from mrtoolkit.features.sizes import parse_size  # noqa: E402
 
 MIB = 2**20
 # 500 assets fit into 1 GiB by a hair, so that they are given less.
@@ -47,12 +47,13 @@ def batch(path: str, *, n_bars: int, assets: int | None, n_features: int, memory
     few = mrt.data.simulate(bars=max(300, n_features + 10), seed=1)
     FeatureStore(Path(path) / "few.zarr").compute_batch(few, nodes)  # compiled
     n_bytes = 8 * n_bars * (assets or 1) * n_features
-    found = {"MiB": n_bytes / MIB, "bars MiB": peak_mib()}
+    found = {"MiB": n_bytes / MIB}
     store = FeatureStore(Path(path) / "large.zarr", memory=memory)
+    memory_peak = PeakMemory()
     start = time.perf_counter()
     features = store.compute_batch(bars, nodes)
     found["seconds"] = time.perf_counter() - start
-    found["peak MiB"] = peak_mib()
+    found["peak MiB"] = memory_peak.added_mib()
     assert not features.ema.variable._in_memory
     middle, labels = n_bars // 2, range(2, min(22, n_features))
     asked = {
@@ -64,15 +65,10 @@ def batch(path: str, *, n_bars: int, assets: int | None, n_features: int, memory
         start = time.perf_counter()
         read()
         found[what] = time.perf_counter() - start
-    found["read peak MiB"] = peak_mib()
+    found["read peak MiB"] = memory_peak.added_mib()
     np.testing.assert_array_equal(asked["one label"](), FeatureStore().array(bars, mrt.ema(7)))
     assert store.counters.computed == n_features
     return found
-
-
-def peak_mib() -> float:
-    """Peak of resident memory so far, as Linux counts it."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def figures(sizes) -> Iterator[Figure]:
@@ -92,11 +88,11 @@ def figures(sizes) -> Iterator[Figure]:
         what = f"{about['n_features']} features of {about['n_bars']:,} bars{of_assets}, {found['MiB']:,.0f} MiB"
         yield Figure(f"{what}, memory={about['memory']!r}: computed and written", [found["seconds"]], "s")
         yield Figure("of values a second", [found["MiB"] / found["seconds"]], "MiB/s")
-        yield Figure("its peak of resident memory", [found["peak MiB"]], "MiB")
-        yield Figure("of that the bars and what was imported", [found["bars MiB"]], "MiB")
+        limit = parse_size(about["memory"], "memory") / MIB
+        yield Figure("its peak of resident memory adds", [found["peak MiB"]], "MiB", limit)
         for how in ("one label", "a hundredth of the time", "means over time of 20"):
             yield Figure(f"then read: {how}", [1e3 * found[how]], "ms")
-        yield Figure("the peak after these", [found["read peak MiB"]], "MiB")
+        yield Figure("the peak after these adds", [found["read peak MiB"]], "MiB", limit)
 
 
 @pytest.mark.parametrize("about", TINY)
