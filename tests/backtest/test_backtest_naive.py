@@ -133,3 +133,14 @@ def test_strategies_of_indicators_agree_with_the_plain_loop(seed, choices):
     bars = as_dataset(random_prices(rng, int(rng.integers(30, 120)), "quiet"))
     words, points = random_strategy(rng), [random_point(rng) for _ in range(2)]
     assert_agrees(bars, words, points, {"fee": 0.001, "slippage": 0.0005}, choices)
+
+
+def test_a_missing_close_carries_the_last_known_one_after_quiet_bars():
+    """The loop skips bars on which nothing happens; the first close that is missing must find the one before."""
+    close = np.array([100.0, 101.0, 103.0, 106.0, np.nan, np.nan, 104.0, 105.0])
+    columns = {name: close.copy() for name in ("open", "high", "low", "close")}
+    bars = as_dataset({**columns, **{name: -np.ones(8) for name in SIGNALS}, "number": np.ones(8)})
+    bars = bars.assign(a=("time", np.array([1.0, -1, -1, -1, -1, -1, -1, -1])))
+    strategy = mrt.Strategy(entry=mrt.input("a") > 0, exit=mrt.input("b") > 0)
+    trial = mrt.Backtest(bars, strategy, store=mrt.FeatureStore(), cash=100.0).trial({})
+    np.testing.assert_allclose(trial.equity.values, [100, 100, *(100 / 101 * np.array([103, 106, 106, 106, 104, 105]))])

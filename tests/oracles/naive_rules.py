@@ -195,9 +195,11 @@ def is_of_bars(node: Any) -> bool:
 
 
 def compare(op: str, left: float, right: float) -> bool | None:
-    """One comparison; None where a side is missing."""
+    """One comparison; None where a side is missing; what differs by rounding alone (a mean of equal prices) is equal."""
     if left != left or right != right:
         return None
+    if math.isclose(left, right, rel_tol=1e-13):
+        left = right
     return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right, "==": left == right,
             "!=": left != right}[op]  # fmt: skip
 

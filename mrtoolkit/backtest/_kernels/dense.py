@@ -126,7 +126,10 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, trades):
             if now > 0.0:
                 equity[t] = now
                 continue
-        mark = close if close == close else mark
+        if close == close:
+            mark = close
+        elif t > start and closes[t - 1] == closes[t - 1]:
+            mark = closes[t - 1]  # the bar before may have been a quiet one, which leaves the mark alone
 
         # the open: orders given at the close before
         if (leaving or side != 0.0) and not at_close:
