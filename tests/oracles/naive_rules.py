@@ -195,7 +195,7 @@ def is_of_bars(node: Any) -> bool:
 
 
 def compare(op: str, left: float, right: float) -> bool | None:
-    """One comparison; None where a side is missing; what differs by rounding alone (a mean of equal prices) is equal."""
+    """One comparison, None where a side is missing; what differs by rounding (a mean of equal prices) is equal."""
     if left != left or right != right:
         return None
     if math.isclose(left, right, rel_tol=1e-13):
