@@ -26,10 +26,10 @@ import numpy as np
 
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features.chunks import DamagedChunkError
-from mrtoolkit.features.commit import Commit, Signature, read_commit, signature_of
+from mrtoolkit.features.commit import RECORD, Commit, Signature, read_commit, signature_of
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.faults import DamagedFeatureWarning
-from mrtoolkit.features.generation import Generation, axes_of, read_generation, write_generation
+from mrtoolkit.features.generation import Generation, axes_of, generation_of, read_generation, rewrite, write_generation
 from mrtoolkit.features.lock import exclusive
 from mrtoolkit.features.publish import Addition, grid_of, publish, sweep
 from mrtoolkit.features.removal import bytes_freed, delete, hide, n_bytes_below
@@ -309,22 +309,33 @@ class Disk:
             if not missing.rows or (new.old is not None and not self._is_same_build(new.old)):
                 return 0
             self._tree.mark()
+            folder = self._folders[data, new.family]
+            if known is None and folder.exists():  # damaged: the store's record would promise what is not there anew
+                self._refresh()
             write_generation(self.path / data, new.axes, anew=new.old is not None)
             sweep(self.path / data)
             siblings = [] if known is not None else self.commits(data)
             sibling = siblings[0][1] if siblings else None
-            commit = publish(self._folders[data, new.family], missing, known, sibling)
+            commit = publish(folder, missing, known, sibling)
             if commit is None:
                 return 0
             self._commits[commit.path] = commit
         return len(commit.slots) - (0 if known is None else len(known.slots))
 
     def _refresh(self) -> None:
-        self._tree.refresh(self.generations(), self.commits())
+        generations = self.generations()
+        for generation in generations:
+            folder = self.path / generation.fingerprint
+            if folder not in self._generations:  # its record is damaged
+                rewrite(folder, generation)
+        self._tree.refresh(generations, self.commits())
 
     def _commit_in(self, folder: Path) -> Commit | None:
         signature = signature_of(folder)
         if signature is None:
+            if folder.is_dir() and signature_of(folder) is None and folder.is_dir():
+                message = f"the record {folder / RECORD} is missing; its features are computed again."
+                self.tell_damage((folder, signature), message, stacklevel=6)
             return None
         known = self._commits.get(folder)
         if known is not None and known.signature == signature:
@@ -346,15 +357,20 @@ class Disk:
 
     def _generation_in(self, folder: Path) -> Generation | None:
         signature = signature_of(folder)
-        if signature is None:
-            return None
         known = self._generations.get(folder)
         if known is not None and known[0] == signature:
             return known[1]
-        generation = read_generation(folder)
-        if generation is not None:
+        generation = None if signature is None else read_generation(folder)
+        if signature is not None and generation is not None:
             self._generations[folder] = (signature, generation)
-        return generation
+            return generation
+        found = [generation_of(commit) for _, commit in self.commits(folder.name)]
+        if (now := read_generation(folder)) is not None or not any(found):
+            return now
+        self._generations.pop(folder, None)
+        message = f"the record {folder / RECORD} is missing or damaged; the next write of these data makes it anew."
+        self.tell_damage((folder, signature), message, stacklevel=6)
+        return next(filter(None, found))
 
     def _generation_folders(self) -> list[Path]:
         try:

@@ -12,9 +12,11 @@ import numpy as np
 
 from mrtoolkit.features.chunks import DamagedChunkError, read_strings, write_json
 from mrtoolkit.features.commit import RECORD, Commit
-from mrtoolkit.features.family import Axes
+from mrtoolkit.features.family import ABOUT, Axes
+from mrtoolkit.features.files import crc32c
 from mrtoolkit.features.rows import Grid, read_row
 
+_CHECKSUM = "record_crc32c"
 _OWN = frozenset({"fingerprint", "n_bars", "n_assets", "start", "stop", "block_digests"})
 
 
@@ -48,19 +50,39 @@ class Generation:
 
 
 def read_generation(folder: Path) -> Generation | None:
-    """Return what a data set's record says; None where there is none, or it cannot be read."""
+    """Return what a data set's record says; None where there is none, or it is damaged."""
     try:
         attributes = json.loads((folder / RECORD).read_bytes())["attributes"]
+        if attributes.pop(_CHECKSUM) != _checksum(attributes) or attributes["fingerprint"] != folder.name:
+            return None
         return Generation(
-            fingerprint=str(attributes["fingerprint"]),
+            fingerprint=folder.name,
             n_bars=int(attributes["n_bars"]),
-            block_digests=tuple(str(d) for d in attributes.get("block_digests", ())),
+            block_digests=tuple(str(d) for d in attributes["block_digests"]),
             attrs={k: v for k, v in attributes.items() if k not in _OWN},
-            n_assets=attributes.get("n_assets"),
-            start=np.datetime64(attributes.get("start", "NaT"), "ns"),
-            stop=np.datetime64(attributes.get("stop", "NaT"), "ns"),
+            n_assets=attributes["n_assets"],
+            start=np.datetime64(attributes["start"], "ns"),
+            stop=np.datetime64(attributes["stop"], "ns"),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def generation_of(commit: Commit) -> Generation | None:
+    """Return what the record of one of its families says of a data set, for where its own is damaged."""
+    try:
+        attributes = json.loads((commit.path / RECORD).read_bytes())["attributes"]
+        stamps = _times(commit)
+        return Generation(
+            fingerprint=commit.path.parent.name,
+            n_bars=commit.shape[-1],
+            block_digests=tuple(str(d) for d in attributes["block_digests"]),
+            attrs={name: attributes[name] for name in (*ABOUT, "extends") if name in attributes},
+            n_assets=commit.shape[0] if len(commit.shape) > 1 else None,
+            start=stamps[0],
+            stop=stamps[-1],
+        )
+    except (OSError, ValueError, LookupError, TypeError, DamagedChunkError):
         return None
 
 
@@ -78,11 +100,9 @@ def generation_attributes(generation: Generation) -> dict[str, Any]:
 
 
 def write_generation(folder: Path, axes: Axes, *, anew: bool = False) -> None:
-    """Write a data set's record, unless it is there; `anew` where the bars have more to say of themselves now."""
-    known = read_generation(folder) if anew else None
-    if known is None and (folder / RECORD).exists():
-        return
-    if known is not None and all(known.attrs.get(k) == v for k, v in axes.attrs.items()):
+    """Write a data set's record, unless it is there whole; `anew` where the bars have more to say of themselves now."""
+    known = read_generation(folder)
+    if known is not None and not (anew and any(known.attrs.get(k) != v for k, v in axes.attrs.items())):
         return
     start, stop = (axes.time[0], axes.time[-1]) if len(axes.time) else (np.datetime64("NaT"),) * 2
     generation = Generation(
@@ -94,8 +114,14 @@ def write_generation(folder: Path, axes: Axes, *, anew: bool = False) -> None:
         start=start,
         stop=stop,
     )
-    record = {"zarr_format": 3, "node_type": "group", "attributes": generation_attributes(generation)}
-    write_json(str(folder / RECORD), record)
+    rewrite(folder, generation)
+
+
+def rewrite(folder: Path, generation: Generation) -> None:
+    """Write a data set's record over what is there."""
+    attributes = generation_attributes(generation)
+    attributes[_CHECKSUM] = _checksum(attributes)
+    write_json(str(folder / RECORD), {"zarr_format": 3, "node_type": "group", "attributes": attributes})
 
 
 def axes_of(commit: Commit) -> Axes:
@@ -106,15 +132,11 @@ def axes_of(commit: Commit) -> Axes:
     DamagedChunkError
         If its times or assets are missing or changed.
     """
-    n_bars = commit.shape[-1]
-    stamps = np.empty((1, n_bars), dtype="i8")
-    read_row(f"{commit.path}/time/c", Grid((n_bars,), "int64"), 0, n_bars, stamps)
-    time = stamps[0].view("datetime64[ns]")
-    time.flags.writeable = False
+    time = _times(commit)
     assets = read_strings(f"{commit.path}/asset/c/0") if len(commit.shape) > 1 else None
     if assets is not None and len(assets) != commit.shape[0]:
         raise DamagedChunkError("its assets are not those of its values")
-    generation = read_generation(commit.path.parent)
+    generation = read_generation(commit.path.parent) or generation_of(commit)
     if generation is None:
         raise DamagedChunkError("the record of its data set cannot be read")
     return Axes(
@@ -124,3 +146,16 @@ def axes_of(commit: Commit) -> Axes:
         block_digests=generation.block_digests,
         attrs=generation.attrs,
     )
+
+
+def _times(commit: Commit) -> np.ndarray:
+    n_bars = commit.shape[-1]
+    stamps = np.empty((1, n_bars), dtype="i8")
+    read_row(f"{commit.path}/time/c", Grid((n_bars,), "int64"), 0, n_bars, stamps)
+    time = stamps[0].view("datetime64[ns]")
+    time.flags.writeable = False
+    return time  # type: ignore[no-any-return]
+
+
+def _checksum(attributes: Mapping[str, Any]) -> int:
+    return int.from_bytes(crc32c([json.dumps(attributes, sort_keys=True).encode()]), "little")

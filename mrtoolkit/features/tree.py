@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features.commit import RECORD, Commit, Signature
-from mrtoolkit.features.files import write_whole
+from mrtoolkit.features.commit import RECORD, Commit, Signature, signature_of
+from mrtoolkit.features.faults import DamagedFeatureWarning
+from mrtoolkit.features.files import crc32c, write_whole
 from mrtoolkit.features.generation import Generation, generation_attributes
 
 MAX_FAMILIES = 500
 _MARK = {"mrtoolkit": "feature store", "schema": 1}
+_METADATA = ', "consolidated_metadata": {"kind": "inline", "must_understand": false, "metadata": '
 
 
 class Tree:
@@ -62,13 +66,26 @@ class Tree:
         return text
 
     def _write(self, metadata: str) -> None:
-        head = f'{{"zarr_format": 3, "node_type": "group", "attributes": {json.dumps(_MARK)}'
-        if metadata != "{}":
-            head += f', "consolidated_metadata": {{"kind": "inline", "must_understand": false, "metadata": {metadata}}}'
-        text = head + "}"
+        text = _record(metadata)
         if text != self._written or not self._path.exists():
             write_whole(str(self._path), text.encode())
             self._written = text
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the record of the store at `path` is as it was written, every byte of it."""
+    try:
+        text = (path / RECORD).read_text()
+    except (OSError, ValueError):
+        return False
+    _, found, metadata = text.partition(_METADATA)
+    return text == _record(metadata[:-2] if found else "{}")
+
+
+def _record(metadata: str) -> str:
+    mark = {**_MARK, "metadata_crc32c": int.from_bytes(crc32c([metadata.encode()]), "little")}
+    head = f'{{"zarr_format": 3, "node_type": "group", "attributes": {json.dumps(mark)}'
+    return f"{head}}}" if metadata == "{}" else f"{head}{_METADATA}{metadata}}}}}"
 
 
 def check_is_store(path: Path) -> None:
@@ -85,19 +102,41 @@ def check_is_store(path: Path) -> None:
     except StoreError:
         raise
     except FileNotFoundError:
-        is_store = _holds_only_a_lock(path)
-        schema = 1
+        is_store, schema = _holds_only_a_lock(path) or _looks_like_a_store(path), 1
     except PermissionError as error:
         raise StoreError(
             f"{path} cannot be opened as a feature store ({error}); ask for the right to read it."
         ) from error
-    except (OSError, ValueError, KeyError, TypeError):
-        is_store = False
-        schema = 1
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        is_store, schema = _looks_like_a_store(path), 1
     if not is_store:
         raise StoreError(f"{path} holds something else than a feature store, and nothing was written to it; {cure}.")
     if schema > 1:
         raise StoreError(f"{path} is a feature store of schema {schema}, and this version reads 1; update mrtoolkit.")
+
+
+def _looks_like_a_store(path: Path) -> bool:
+    """Whether a folder without a record that can be read is nevertheless a store; a warning names the record.
+
+    That is so where it holds data sets' folders and nothing else, one of them with a family.
+    """
+    if (path / RECORD).exists() and _is_marked(path):
+        return True  # another process has made the store meanwhile
+    own = (".lock", ".claims", RECORD)
+    folders = [p for p in path.iterdir() if p.name not in own and not p.name.endswith(".partial")]
+    is_store = all(re.fullmatch("[0-9a-f]{32}", p.name) for p in folders)
+    if not is_store or not any(signature_of(family) for folder in folders for family in folder.glob("*@*")):
+        return False
+    message = f"the record {path / RECORD} is missing or damaged; the next write to the store makes it anew."
+    warnings.warn(message, DamagedFeatureWarning, stacklevel=6)
+    return True
+
+
+def _is_marked(path: Path) -> bool:
+    try:
+        return bool(_attributes(path / RECORD)["mrtoolkit"] == _MARK["mrtoolkit"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _attributes(record: Path) -> dict[str, Any]:

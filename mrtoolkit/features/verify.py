@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from mrtoolkit.features.commit import Commit, Signature, read_commit, signature_
 from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.disk_usage import family_folders
 from mrtoolkit.features.family import Axes, Labels
-from mrtoolkit.features.generation import axes_of
+from mrtoolkit.features.generation import axes_of, read_generation
+from mrtoolkit.features.tree import is_whole
 from mrtoolkit.features.verify_report import Damage, VerifyReport
 
 _ATTEMPTS = 3
@@ -37,6 +39,7 @@ def verify(disk: Disk) -> VerifyReport:
         n_families += found.commit is not None or bool(found.damage)
         n_features += 0 if found.commit is None else len(found.commit.slots)
         n_bytes += n_read
+    damage += _damaged_records(disk)
     return VerifyReport(
         path=str(disk.path),
         families=n_families,
@@ -45,6 +48,18 @@ def verify(disk: Disk) -> VerifyReport:
         seconds=time.perf_counter() - start,
         damage=tuple(damage),
     )
+
+
+def _damaged_records(disk: Disk) -> Iterator[Damage]:
+    """Yield the records of data sets and of the store itself that are not as they were written."""
+    message = "the record zarr.json of {} is missing or damaged; the next write makes it anew"
+    folders = sorted({folder.parent for _, folder in family_folders(disk.path)})
+    for folder in folders:
+        if read_generation(folder) is None and any(signature_of(path) for path in folder.glob("*@*")):
+            reason = message.format("its data set")
+            yield Damage(data=folder.name, feature="no feature", folder=folder, reason=reason, of_all=True)
+    if folders and not is_whole(disk.path):
+        yield Damage(data="", feature="no feature", folder=disk.path, reason=message.format("the store"), of_all=True)
 
 
 class _Checked:

@@ -91,8 +91,10 @@ class VerifyReport:
         notes = [f"... and {more:,} more in .damage"] if more > 0 else []
         if not all(one.of_all for one in self.damage):
             notes.append("A damaged feature is never used; asked for again, by store.array(bars, ...), it is computed.")
-        if any(one.of_all for one in self.damage):
-            names = sorted({one.folder.name.partition("@")[0] for one in self.damage if one.of_all})
+        names = sorted(
+            {one.folder.name.partition("@")[0] for one in self.damage if one.of_all and "@" in one.folder.name}
+        )
+        if names:
             notes.append(
                 f"Remove what is damaged as a whole: store.prune(names={names}, everything=True); "
                 "it is computed again when it is asked for."

@@ -27,6 +27,7 @@ import numpy as np  # noqa: E402 (found by the line above)
 import xarray as xr  # noqa: E402
 from store_checker import Feature, bars_of, make_channel, node_of, small_chunks  # noqa: E402
 
+from mrtoolkit.errors import StoreError  # noqa: E402
 from mrtoolkit.features import FeatureStore, files  # noqa: E402
 
 LENGTHS = (120, 128, 129, 190, 200, 256, 300, 321, 350, 400, 448, 500, 560)
@@ -93,7 +94,11 @@ def append(path: Path, log: Path, rng: random.Random, lengths: list[int]) -> Non
             there = acknowledged(log)
             features = {f for n, features in there.items() if n < n_bars for f in features}
             if features:
-                FeatureStore(path).append(bars_of(n_bars))
+                try:
+                    FeatureStore(path).append(bars_of(n_bars))
+                except StoreError:  # all that is shorter may be gone by now
+                    if not (log / "pruned").exists():
+                        raise
                 if not (log / "pruned").exists():
                     _say(log, n_bars, sorted(features))
             time.sleep(rng.random() * 0.01)

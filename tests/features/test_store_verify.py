@@ -49,7 +49,7 @@ def test_every_bit_of_a_chunk_or_record_counts(disk):
             report = verify(disk)
             flip_bit(file, byte, 3)
             assert not report, (file, byte)
-            assert {one.folder for one in report.damage} == {folder}
+            assert folder in {one.folder for one in report.damage}  # times are shared
     assert verify(disk)
 
 
