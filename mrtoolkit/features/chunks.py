@@ -93,7 +93,7 @@ def read_chunk(path: str, chunks: Sequence[int], dtype: str) -> np.ndarray:
     DamagedChunkError
         If the file is missing, of another size, or fails its checksum.
     """
-    values = np.empty(tuple(chunks), dtype=_DTYPES[dtype])
+    values = room(chunks, _DTYPES[dtype])
     read_checked(path, [bytes_of(values)])
     return values
 
@@ -117,6 +117,20 @@ def read_checked(path: str, buffers: list[np.ndarray]) -> None:
         raise DamagedChunkError(f"its chunk {_place(path)} has {found}, not {n_bytes:,}")
     if crc32c(buffers) != end[:4].tobytes():
         raise DamagedChunkError(f"its chunk {_place(path)} fails its checksum")
+
+
+def room(shape: Sequence[int], dtype: str) -> np.ndarray:
+    """Return an array to read chunks into.
+
+    Raises
+    ------
+    DamagedChunkError
+        If there is no memory for so much, as of a record that asks for petabytes.
+    """
+    try:
+        return np.empty(tuple(shape), dtype=dtype)
+    except (MemoryError, ValueError, OverflowError) as error:
+        raise DamagedChunkError(f"its values cannot be held in memory: {error}") from error
 
 
 def stored_checksum(path: str, n_values: int, dtype: str) -> bytes:
@@ -166,7 +180,12 @@ def read_strings(path: str) -> tuple[str, ...]:
     place = 4
     for _ in range(int.from_bytes(data[:4], "little")):
         n_bytes = int.from_bytes(data[place : place + 4], "little")
-        texts.append(data[place + 4 : place + 4 + n_bytes].decode())
+        if place + 4 + n_bytes > len(data) - 4:
+            raise DamagedChunkError(f"its chunk {_place(path)} has fewer texts than it says")
+        try:
+            texts.append(data[place + 4 : place + 4 + n_bytes].decode())
+        except UnicodeDecodeError as error:
+            raise DamagedChunkError(f"its chunk {_place(path)} has a text that is none: {error}") from error
         place += 4 + n_bytes
     return tuple(texts)
 

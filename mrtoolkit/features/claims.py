@@ -44,6 +44,8 @@ class Claims:
         is_cheap : callable of an item
             Whether all the rest is better done at once; may try it with an item, which no other process does now.
         """
+        if self._folder.is_symlink():  # the locks of a store lie in it
+            self._folder.unlink()
         self._folder.mkdir(parents=True, exist_ok=True)
         first = _digest(family) % _FILES
         stripes = {item: (first + _digest(repr(item)) % _STRIPES) % _FILES for item in map(_Item, items)}

@@ -7,7 +7,10 @@ see whole commits alone. The record carries a checksum of itself.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,9 @@ RECORD = "zarr.json"
 STATE = "state"
 STATE_CHUNK = 64
 _TIME_ATTRS = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+_WORD = re.compile(r"\w{1,200}")
+_MOST_STATES = 10_000
+_LONGEST = 2**40
 _STATE_ATTRS = {"long_name": "to go on from when bars are appended; not a feature"}
 
 Signature = tuple[int, int, int]
@@ -75,10 +81,12 @@ class Commit:
 def signature_of(path: Path) -> Signature | None:
     """Return what tells one commit of a folder from the next (a `stat`, about 2 us); None where there is none."""
     try:
-        stat = os.stat(f"{path}/{RECORD}")  # noqa: PTH116 - half the cost of Path.stat
+        found = os.stat(f"{path}/{RECORD}")  # noqa: PTH116 - half the cost of Path.stat
     except (OSError, ValueError):
         return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+    if not stat.S_ISREG(found.st_mode):  # a device or a pipe, which has no end
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def read_commit(path: Path, signature: Signature) -> Commit:
@@ -97,9 +105,12 @@ def read_commit(path: Path, signature: Signature) -> Commit:
         family = Family.from_dict(attributes)
         n_rows, *shape = document["consolidated_metadata"]["metadata"][family.variables[0]]["shape"]
         cost = attributes["ns_per_bar"]
+        cost = math.nan if cost is None else float(cost)
         build, state_size = str(attributes.get("build", "")), int(attributes.get("state_size", 0))
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise DamagedChunkError(f"the commit record cannot be read: {error!r}") from error
+        _check_place(path, family, attributes["fingerprint"])
+        _check_counts(n_rows, shape, state_size)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise DamagedChunkError(f"the commit record cannot be read: {error!r:.200}") from error
     return Commit(
         path=path,
         signature=signature,
@@ -107,9 +118,37 @@ def read_commit(path: Path, signature: Signature) -> Commit:
         family=family,
         slots=read_labels(str(path), family, n_rows),
         shape=tuple(shape),
-        ns_per_bar=float("nan") if cost is None else float(cost),
+        ns_per_bar=cost if 0 <= cost < math.inf else math.nan,
         state_size=state_size,
     )
+
+
+def _check_place(path: Path, family: Family, data: object) -> None:
+    """Raise ValueError for a record that is not at home in its folder, or leads out of it."""
+    names = {*family.variables, *family.parameters}
+    for name in (family.name, *family.outputs, *names):  # they become those of folders
+        if not _WORD.fullmatch(name):
+            raise ValueError(f"{name[:40]!r} is no name")
+    if len(names) < len(family.variables) + len(family.parameters) or family.dtype not in ("float64", "float32"):
+        raise ValueError("its arrays are not those of a family")
+    if (data, family.folder) != (path.parent.name, path.name):
+        raise ValueError("it is that of another folder")
+    arrays = [f"{path}/{name}" for name in (*names, "time", "asset", STATE)]
+    for place in (str(path.parent), str(path), *arrays, *(f"{array}/c" for array in arrays)):
+        if os.path.islink(place):  # noqa: PTH114 - texts all the way
+            raise ValueError(f"{place} is a symbolic link")
+
+
+def _check_counts(n_rows: object, shape: list[object], state_size: int) -> None:
+    """Raise ValueError for a shape that no bars have."""
+    counts = [n for n in (n_rows, *shape) if type(n) is int and n > 0]
+    if (
+        not 0 <= state_size <= _MOST_STATES
+        or len(counts) < 1 + len(shape)
+        or len(shape) not in (1, 2)
+        or max(counts) > _LONGEST
+    ):
+        raise ValueError(f"features of the shape {str([n_rows, *shape])[:100]} cannot be")
 
 
 def commit_document(

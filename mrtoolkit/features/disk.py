@@ -18,6 +18,7 @@ file is written into once it has its name.
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features.chunks import DamagedChunkError
+from mrtoolkit.features.chunks import DamagedChunkError, room
 from mrtoolkit.features.commit import RECORD, Commit, Signature, read_commit, signature_of
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.faults import DamagedFeatureWarning
@@ -66,7 +67,7 @@ class Disk:
 
     def commits(self, data: str | None = None) -> list[tuple[str, Commit]]:
         """Return (fingerprint, commit) of every family, of one data set or of all."""
-        folders = self._generation_folders() if data is None else [self.path / data]
+        folders = [f for f in self._generation_folders() if data in (None, f.name)]
         try:
             paths = [(f.name, p) for f in folders if f.is_dir() for p in sorted(f.iterdir()) if "@" in p.name]
         except OSError:
@@ -101,7 +102,7 @@ class Disk:
             If a chunk is missing, cut short or changed.
         """
         grid = commit.grid
-        values = np.empty((len(commit.family.variables), grid.n_assets, grid.n_bars), dtype=grid.dtype)
+        values = room((len(commit.family.variables), grid.n_assets, grid.n_bars), grid.dtype)
         for variable, row in zip(commit.family.variables, values, strict=True):
             read_row(_place(commit, variable, slot), grid, 0, grid.n_bars, row)
         self._check_same_build(commit)
@@ -117,7 +118,7 @@ class Disk:
             If one of those is missing, cut short or changed.
         """
         grid = commit.grid
-        values = np.empty((grid.n_assets, max(0, stop - start)), dtype=grid.dtype)
+        values = room((grid.n_assets, max(0, stop - start)), grid.dtype)
         if values.size:
             read_row(_place(commit, commit.family.variables[output], slot), grid, start, stop, values)
         self._check_same_build(commit)
@@ -303,6 +304,8 @@ class Disk:
     def _publish(self, new: Addition) -> int:
         self.path.mkdir(parents=True, exist_ok=True)
         data = new.axes.fingerprint
+        if (self.path / data).is_symlink():  # nothing is written outside of the store
+            raise OSError(errno.ELOOP, "it is a symbolic link", str(self.path / data))
         with exclusive(self.path / ".lock"):
             known = self.commit(data, new.family)
             missing = new if known is None else new.without(known.slots)
@@ -374,7 +377,7 @@ class Disk:
 
     def _generation_folders(self) -> list[Path]:
         try:
-            return sorted(p for p in self.path.iterdir() if p.is_dir())
+            return sorted(p for p in self.path.iterdir() if p.is_dir() and not p.is_symlink())
         except OSError:
             return []
 

@@ -64,5 +64,10 @@ def _folders(path: Path) -> Iterator[Path]:
     except OSError:
         return
     for folder in found:
-        if folder.is_dir() and not folder.name.startswith(".") and not folder.name.endswith(".partial"):
+        if (
+            folder.is_dir()
+            and not folder.is_symlink()
+            and not folder.name.startswith(".")
+            and not folder.name.endswith(".partial")
+        ):
             yield folder

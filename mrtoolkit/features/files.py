@@ -12,6 +12,7 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
+NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: int = getattr(os, "O_BINARY", 0)  # Windows would translate line ends without it
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _preadv: Callable[..., int] | None = getattr(os, "preadv", None)
@@ -81,7 +82,7 @@ def overwrite_page(path: str, text: bytes) -> bool:
     page is not cut in two by a kill; replacing a file frees one, which took 0.1 to 4 ms on ext4.
     """
     try:
-        file = os.open(path, os.O_WRONLY | _BINARY)
+        file = os.open(path, os.O_WRONLY | _BINARY | NO_FOLLOW)
     except OSError:
         return False
     try:

@@ -221,6 +221,10 @@ class Gather:
         if self.may_recompute and not is_nested and not self.costs.decision(family.folder, n_values).reads:
             self.recomputed += 1
             return None
+        if math.prod(commit.shape) != math.prod(self.axes.shape):
+            message = f"{commit.path} has features of {commit.shape} values, and its bars {self.axes.shape}; not used."
+            disk.tell_damage((commit.path, commit.signature, "shape"), message, stacklevel=6)
+            return None
         start = time.perf_counter()
         try:
             values = disk.read(commit, slot)

@@ -75,7 +75,9 @@ def bar_coordinates(axes: Axes) -> dict[str, tuple[str, np.ndarray]]:
 
 def label_values(values: Sequence[float]) -> np.ndarray:
     """Return labels as integers where all of them are whole, else as floats."""
-    return np.array(values, dtype=np.int64 if all(float(v).is_integer() for v in values) else np.float64)
+    return np.array(
+        values, dtype=np.int64 if all(float(v).is_integer() and abs(v) < 2**63 for v in values) else np.float64
+    )
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
+
+from mrtoolkit.features.files import NO_FOLLOW
 
 _fcntl: Any = None
 try:
@@ -29,7 +33,7 @@ def exclusive(path: Path) -> Iterator[None]:
         with FileLock(path, poll_interval=0.002):
             yield
         return
-    with path.open("ab") as file:
+    with _opened(path) as file:
         _fcntl.flock(file, _fcntl.LOCK_EX)
         try:
             yield
@@ -52,7 +56,7 @@ def try_exclusive(path: Path) -> Iterator[bool]:
         finally:
             lock.release()
         return
-    with path.open("ab") as file:
+    with _opened(path) as file:
         try:
             _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
         except BlockingIOError:
@@ -62,3 +66,15 @@ def try_exclusive(path: Path) -> Iterator[bool]:
             yield True
         finally:
             _fcntl.flock(file, _fcntl.LOCK_UN)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a lock file, made where missing; a symbolic link in its place is removed and not followed."""
+    flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
+    try:
+        return open(os.open(path, flags, 0o666), "ab")  # noqa: PTH123
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    path.unlink(missing_ok=True)
+    return open(os.open(path, flags, 0o666), "ab")  # noqa: PTH123

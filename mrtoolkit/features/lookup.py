@@ -83,7 +83,7 @@ class Lookup:
                 time=np.asarray(bars["time"].values, dtype="datetime64[ns]"),
                 assets=tuple(str(a) for a in bars["asset"].values) if "asset" in bars.dims else None,
                 block_digests=tuple(block_digests(bars)),
-                attrs={name: bars.attrs[name] for name in ABOUT if name in bars.attrs},
+                attrs={name: _as_text(bars.attrs[name]) for name in ABOUT if name in bars.attrs},
             )
             self._axes[data] = axes
         return axes
@@ -208,7 +208,9 @@ class Lookup:
         axes = replace(axes, attrs={**axes.attrs, "extends": shorter.fingerprint})
         try:
             for stored in stored_calls(disk, shorter.fingerprint, self.dtype):
-                n_done += self._append_family(disk, bars, axes, stored)
+                grid = stored.commit.grid
+                if (grid.n_assets, grid.n_bars) == (axes.shape[0], shorter.n_bars):
+                    n_done += self._append_family(disk, bars, axes, stored)
             if n_done:
                 disk.refresh_tree()
         except OSError as error:
@@ -330,6 +332,11 @@ class Lookup:
             self._recomputed += recomputed
             self._extended += extended
             self._disk_hits += disk_hits
+
+
+def _as_text(value: object) -> str:
+    """Return what bars say of themselves as a text that any file can hold."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _with_sources(node: Node) -> Iterator[Call]:

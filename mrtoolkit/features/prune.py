@@ -81,7 +81,7 @@ def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
     if others:
         with exclusive(disk.path / ".lock"):  # nobody writes now, so what is still there was left over
             for one in others:
-                if one.folder.is_dir():
+                if one.folder.is_dir() and not one.folder.is_symlink():
                     shutil.rmtree(one.folder, ignore_errors=True)
                 else:
                     one.folder.unlink(missing_ok=True)

@@ -102,7 +102,7 @@ def publish(folder: Path, new: Addition, known: Commit | None, sibling: Commit |
 def sweep(generation: Path) -> None:
     """Remove what writers that were killed have left; to be called under the lock, when nobody is writing."""
     for leftover in generation.glob("*.partial"):
-        if leftover.is_dir():
+        if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ def hide(folders: Iterable[Path]) -> list[Path]:
     """Rename folders to `*.partial`, which nobody opens, and return those that were there."""
     hidden: list[Path] = []
     for folder in folders:
-        target = folder.with_name(f"{folder.name.removesuffix('.partial')}.{uuid.uuid4().hex}.partial")
+        target = folder.with_name(f"{folder.name.removesuffix('.partial')[:50]}.{uuid.uuid4().hex}.partial")
         try:
             os.rename(folder, target)  # noqa: PTH104
         except FileNotFoundError:
@@ -43,7 +43,10 @@ def delete(hidden: Iterable[Path]) -> None:
     """Delete hidden families, and the data sets that have nothing left."""
     folders = list(hidden)
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     for generation in {folder.parent for folder in folders}:
         if all(p.name == RECORD for p in generation.iterdir()):
             shutil.rmtree(generation, ignore_errors=True)

@@ -144,6 +144,8 @@ def grow_row(old_folder: str, old: Grid, folder: str, grid: Grid, tail: np.ndarr
 def _write_from(folder: str, grid: Grid, values: np.ndarray, first_chunk: int, *, known: bool) -> None:
     """Write values (asset, time from chunk `first_chunk` on)."""
     write = write_whole if known else write_new
+    if os.path.islink(folder):  # noqa: PTH114 - a row is written where it is, and nowhere else
+        os.unlink(folder)  # noqa: PTH108
     for name, assets, k in grid.places(first_chunk * grid.bars):
         write(f"{folder}/{name}", *_parts(grid, values, assets, k - first_chunk))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError, read_chunk, write_chunk
+from mrtoolkit.features.chunks import DamagedChunkError, read_chunk, room, write_chunk
 from mrtoolkit.features.commit import STATE, STATE_CHUNK, Commit
 from mrtoolkit.features.family import Labels
 
@@ -61,7 +61,10 @@ def read_states(commit: Commit, slots: Sequence[int]) -> np.ndarray | None:
         return None
     chunks = (STATE_CHUNK, *commit.shape[:-1], commit.state_size)
     wanted = np.asarray(slots, dtype="i8")
-    found = np.empty((len(wanted), commit.shape[0] if len(commit.shape) == 2 else 1, commit.state_size))
+    try:
+        found = room((len(wanted), commit.grid.n_assets, commit.state_size), "float64")
+    except DamagedChunkError:
+        return None
     for k in np.unique(wanted // STATE_CHUNK).tolist():
         try:
             values = read_chunk(_path(str(commit.path), len(commit.shape), k), chunks, "float64")
