@@ -59,10 +59,14 @@ def indicator_of(node: Call) -> Indicator:
 
 def feature_key(data: str, node: Call) -> FeatureKey:
     """Return the key of a call's row (all outputs together) over the bars with fingerprint `data`; about 0.5 us."""
+    return tuple.__new__(FeatureKey, place_in_memory(data, node))  # a third of the cost of FeatureKey(...)
+
+
+def place_in_memory(data: str, node: Call) -> tuple[str, str, object]:
+    """Return what equals `feature_key(data, node)` in a look-up, 0.1 us sooner."""
     spec = indicator_of(node)
     code: object = _code(spec.version, spec.source or spec.kernel) if node.depth <= 2 else code_of(node)
-    text = node.key if node.output is None else _row_text(node)
-    return tuple.__new__(FeatureKey, (data, text, code))  # a third of the cost of FeatureKey(...)
+    return data, node.key if node.output is None else _row_text(node), code
 
 
 @lru_cache(maxsize=1024)

@@ -21,7 +21,7 @@ from mrtoolkit.features.disk import Disk
 from mrtoolkit.features.gather import output_of
 from mrtoolkit.features.info import StoreInfo
 from mrtoolkit.features.inventory import store_info
-from mrtoolkit.features.key import check_concrete, feature_key
+from mrtoolkit.features.key import check_concrete, place_in_memory
 from mrtoolkit.features.labelled import family_dataset, features_dataset
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.matrix import feature_matrix
@@ -136,7 +136,7 @@ class FeatureStore:
             for node in nodes:
                 if type(node) is not Call:
                     break
-                row = self._memory.get(feature_key(data, node))
+                row = self._memory.get(place_in_memory(data, node))
                 if row is None:
                     break
                 found.append(row if row.ndim == 2 else output_of(node, row))
@@ -157,7 +157,7 @@ class FeatureStore:
             If the bars are no more than an indicator's warm-up, so that it would have no value at all.
         """
         if self._last is not None and self._last() is bars and type(node) is Call and self._dtype == "float64":
-            row = self._memory.get(feature_key(fingerprint(bars), node))
+            row = self._memory.get(place_in_memory(fingerprint(bars), node))
             if row is not None and row.ndim == 2:
                 return row.T if self._last_has_assets else row[0]
         bars = self._checked(bars)
