@@ -166,6 +166,12 @@ def stored_states(disk: Disk, stored: Stored) -> dict[str, np.ndarray]:
     slots = [stored.commit.slots[labels] for labels in stored.calls]
     states = disk.read_states(stored.commit, slots)
     if states is None:
+        if stored.commit.state_size and disk.is_current(stored.commit):
+            message = (
+                f"what features go on from in {stored.commit.path} is damaged (its array 'state'); they are computed "
+                "anew for the longer bars."
+            )
+            disk.tell_damage((stored.commit.path, stored.commit.signature, "state"), message, stacklevel=7)
         return {}
     pairs = zip(stored.calls.values(), states, strict=True)
     return {call.key: state for call, state in pairs}

@@ -102,11 +102,11 @@ def problems(
         for look in looks or (by_families, _by_store, _by_tree, _by_verify):
             try:
                 for n_bars, features, wrong in look(path):
-                    found += [f"{look.__name__}: {text}" for text in wrong]
+                    found += [f"{getattr(look, '__name__', 'look')}: {text}" for text in wrong]
                     if look is by_families:
                         there.setdefault(n_bars, set()).update(features)
             except Exception as error:  # whatever it is, a user would have seen it
-                found.append(f"{look.__name__}: {error!r}")
+                found.append(f"{getattr(look, '__name__', 'look')}: {error!r}")
     for n_bars, features in acknowledged.items():
         for name, labels in sorted(features - there.get(n_bars, set())):
             is_prolonged = any(n > n_bars and name in {one for one, _ in there[n]} for n in there)
@@ -115,9 +115,11 @@ def problems(
     return found
 
 
-def by_families(path: Path) -> Iterator[Found]:
-    """As any Zarr reader sees it."""
+def by_families(path: Path, n_bars: int | None = None) -> Iterator[Found]:
+    """As any Zarr reader sees it, all of it or what there is of some bars."""
     for folder in family_folders(path):
+        if n_bars is not None and _n_bars(folder) != n_bars:
+            continue
         opened = xr.open_zarr(folder, chunks=None).load()
         yield _compared(opened)
 
