@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError, read_strings, write_json
+from mrtoolkit.features.chunks import DamagedChunkError, read_strings, room, write_json
 from mrtoolkit.features.commit import RECORD, Commit
 from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.files import crc32c
@@ -150,9 +150,9 @@ def axes_of(commit: Commit) -> Axes:
 
 def _times(commit: Commit) -> np.ndarray:
     n_bars = commit.shape[-1]
-    stamps = np.empty((1, n_bars), dtype="i8")
+    stamps = room((1, n_bars), "i8")
     read_row(f"{commit.path}/time/c", Grid((n_bars,), "int64"), 0, n_bars, stamps)
-    time = stamps[0].view("datetime64[ns]")
+    time: np.ndarray = stamps[0].view("datetime64[ns]")
     time.flags.writeable = False
     return time  # type: ignore[no-any-return]
 

@@ -22,17 +22,8 @@ from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.features import FeatureStore
 
 RUNS = ["exec", "compile", "import", "pickle.find_class", "os.system", "os.exec", "subprocess.Popen", "marshal.loads"]
-WRITES = [
-    "os.remove",
-    "os.rename",
-    "os.rmdir",
-    "os.mkdir",
-    "os.link",
-    "os.symlink",
-    "os.truncate",
-    "os.utime",
-    "shutil.rmtree",
-]
+WRITES = [f"os.{name}" for name in ("remove", "rename", "rmdir", "mkdir", "link", "symlink", "truncate", "utime")]
+WRITES += ["shutil.rmtree"]
 NODES = [mrt.ema(3), mrt.ema(5), mrt.ema(7), mrt.sma(4)]
 
 heard: list[str] = []
