@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ RECORD = "zarr.json"
 STATE = "state"
 STATE_CHUNK = 64
 _TIME_ATTRS = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
-_WORD = re.compile(r"\w{1,200}")
 _MOST_STATES = 10_000
 _LONGEST = 2**40
 _STATE_ATTRS = {"long_name": "to go on from when bars are appended; not a feature"}
@@ -125,12 +123,8 @@ def read_commit(path: Path, signature: Signature) -> Commit:
 
 def _check_place(path: Path, family: Family, data: object) -> None:
     """Raise ValueError for a record that is not at home in its folder, or leads out of it."""
-    names = {*family.variables, *family.parameters}
-    for name in (family.name, *family.outputs, *names):  # they become those of folders
-        if not _WORD.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is no name")
-    if len(names) < len(family.variables) + len(family.parameters) or family.dtype not in ("float64", "float32"):
-        raise ValueError("its arrays are not those of a family")
+    family.check_names()
+    names = (*family.variables, *family.parameters)
     if (data, family.folder) != (path.parent.name, path.name):
         raise ValueError("it is that of another folder")
     arrays = [f"{path}/{name}" for name in (*names, "time", "asset", STATE)]

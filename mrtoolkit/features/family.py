@@ -21,6 +21,7 @@ Code = tuple[tuple[str, int, str], ...]
 ABOUT = ("timeframe", "timezone", "source", "licence")
 """Attributes of bars that stay with their features."""
 
+_WORD = re.compile(r"\w{1,200}")
 _RESERVED = frozenset({"time", "asset", "point", "state", "zarr.json"})
 
 
@@ -70,6 +71,16 @@ class Family:
     def dim(self) -> str:
         """The dimension of the rows: the one parameter's name, or "point"."""
         return self.parameters[0] if len(self.parameters) == 1 else "point"
+
+    def check_names(self) -> None:
+        """Raise ValueError for names that could not be those of arrays on disk, and of folders."""
+        names = {*self.variables, *self.parameters}
+        for name in (self.name, *self.outputs, *names):
+            if not _WORD.fullmatch(name):
+                raise ValueError(f"{name[:40]!r} is no name")
+        is_float = self.dtype in ("float64", "float32")
+        if len(names) < len(self.variables) + len(self.parameters) or not is_float:
+            raise ValueError("its arrays are not those of a family")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the family as plain JSON."""

@@ -154,7 +154,7 @@ def _times(commit: Commit) -> np.ndarray:
     read_row(f"{commit.path}/time/c", Grid((n_bars,), "int64"), 0, n_bars, stamps)
     time: np.ndarray = stamps[0].view("datetime64[ns]")
     time.flags.writeable = False
-    return time  # type: ignore[no-any-return]
+    return time
 
 
 def _checksum(attributes: Mapping[str, Any]) -> int:

@@ -21,6 +21,7 @@ from mrtoolkit.features.rows import row_checksums
 
 CURE = "give what compute_batch or load_features returned, or a selection of its labels, and nothing changed in it"
 
+_SEAL = ', "seal": '
 _stamps: WeakKeyDictionary[Axes, int] = WeakKeyDictionary()
 
 
@@ -52,7 +53,8 @@ class Provenance:
         """Return the provenance as JSON text, which is what an attribute can hold."""
         family = None if self.family is None else self.family.to_dict()
         content = {"family": family, "output": self.output, "dims": self.dims, "labels": self.labels}
-        return json.dumps({**content, "digests": dict(self.digests)})
+        text = json.dumps({**content, "digests": dict(self.digests)})
+        return f"{text[:-1]}{_SEAL}{_checksum(text[:-1])}}}"
 
     @classmethod
     def of(cls, variable: xr.DataArray) -> Provenance:
@@ -64,9 +66,16 @@ class Provenance:
             If it has none (any more).
         """
         try:
-            content = json.loads(variable.attrs["provenance"])
+            text = variable.attrs["provenance"]
+            head, _, seal = text.rpartition(_SEAL)
+            if seal != f"{_checksum(head)}}}":
+                raise ValueError("it was changed")
+            content = json.loads(text)
+            family = None if content["family"] is None else Family.from_dict(content["family"])
+            if family is not None:
+                family.check_names()
             return cls(
-                family=None if content["family"] is None else Family.from_dict(content["family"]),
+                family=family,
                 output=str(content["output"]),
                 dims=tuple(content["dims"]),
                 labels=tuple(content["labels"]),
@@ -75,6 +84,10 @@ class Provenance:
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             message = f"the variable {variable.name!r} has no provenance (any more), so it is not stored; {CURE}."
             raise StoreError(message) from error
+
+
+def _checksum(text: str) -> int:
+    return int(google_crc32c.value(text.encode()))
 
 
 def row_digest(axes: Axes, pattern: str, labels: Labels, checksums: bytes) -> int:
@@ -166,6 +179,11 @@ def checked_rows(
             raise StoreError(f"{where} is not as it was computed, so nothing is stored; {CURE}.")
         if row not in known:
             rows[row] = values
+    family = about.family
+    if family is not None:
+        expression = f"{family.pattern}.{about.output}" if about.output else family.pattern
+        if (pattern, dtype) != (expression, family.dtype) or len(about.labels) != len(family.parameters):
+            raise StoreError(f"the variable {variable.name!r} is not what it says that it is; {CURE}.")
     return rows
 
 

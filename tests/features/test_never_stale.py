@@ -1,4 +1,4 @@
-"""Nothing that was computed of other bars or by other code is ever shown, in memory or on disk, in an old store or new."""
+"""Nothing that was computed of other bars or by other code is ever shown, in memory or on disk, by any store."""
 
 from __future__ import annotations
 
