@@ -11,7 +11,7 @@ import xarray as xr
 from oracles.naive_rules import trial_inputs
 
 PRICES = ("open", "high", "low", "close")
-ROUNDED = 1e-12  # a gain smaller than this is rounding, and the ratio of such gains and losses is any number
+ROUNDED = 1e-6  # a gain smaller than this holds few digits, and the ratio of such gains and losses fewer
 
 
 def naive_trial(bars: xr.Dataset, words: Mapping[str, Any], point: Mapping[str, Any], **settings: Any) -> naive.Result:
