@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,10 +73,20 @@ def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
 
     Raises
     ------
-    OSError
-        If the folder cannot be written.
+    StoreError
+        If the disk refuses; what is removed by then is gone, the rest is as it was.
     """
     planned, start = tuple(plan), time.perf_counter()
+    try:
+        removed, n_bytes = _remove(disk, planned)
+    except OSError as error:
+        message = f"features cannot be removed from {disk.path} ({error}); ask for the right to write there, or free"
+        raise StoreError(f"{message} some space first.") from error
+    seconds = time.perf_counter() - start
+    return PruneReport(path=str(disk.path), removed=removed, n_bytes=n_bytes, seconds=seconds)
+
+
+def _remove(disk: Disk, planned: Sequence[Doomed]) -> tuple[tuple[Doomed, ...], int]:
     others = [one for one in planned if not _is_family_folder(disk.path, one.folder) and one.folder.exists()]
     if others:
         with exclusive(disk.path / ".lock"):  # nobody writes now, so what is still there was left over
@@ -88,8 +98,7 @@ def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
     families = {one.folder: one.signature for one in planned if _is_family_folder(disk.path, one.folder)}
     n_bytes = sum(one.n_bytes for one in others) + disk.remove(families, as_seen=families)
     removed = tuple(one for one in planned if not (one.folder in families and one.folder.exists()))
-    seconds = time.perf_counter() - start
-    return PruneReport(path=str(disk.path), removed=removed, n_bytes=n_bytes, seconds=seconds)
+    return removed, n_bytes
 
 
 def make_room(disk: Disk, needed_bytes: int, limit_bytes: int, keep: Collection[Path] = ()) -> int:
@@ -185,7 +194,7 @@ def _leftovers(root: Path, doomed: Collection[Path]) -> Iterator[Doomed]:
 def _checked_names(names: str | Collection[str] | None, known: Collection[str], path: Path) -> set[str] | None:
     if names is None:
         return None
-    listed = [names] if isinstance(names, str) else list(names)
+    listed = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
     for name in listed:
         if name not in known:
             have = ", ".join(sorted(known)) or "none"
