@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,20 @@ class _Exported:
 
     field: pa.Field
     row: Row
+
+
+def file_path(path: object) -> Path:
+    """Return the path of a file.
+
+    Raises
+    ------
+    StoreError
+        If it is something else.
+    """
+    if not isinstance(path, str | PathLike):
+        message = f"the path {path!r} ({type(path).__name__}) must be that of a file, as in 'features.parquet'."
+        raise StoreError(message)
+    return Path(path)
 
 
 def write_parquet(path: Path, axes: Axes, columns: Iterable[Column]) -> int:

@@ -27,7 +27,7 @@ from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.matrix import feature_matrix
 from mrtoolkit.features.memory import ByteLRU
 from mrtoolkit.features.opening import open_family
-from mrtoolkit.features.parquet import read_parquet, write_parquet
+from mrtoolkit.features.parquet import file_path, read_parquet, write_parquet
 from mrtoolkit.features.prune import prune, prune_plan
 from mrtoolkit.features.prune_report import PruneReport
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
@@ -317,7 +317,7 @@ class FeatureStore:
         if bars is None:
             raise StoreError("export_parquet does not know of which bars; give them: store.export_parquet(path, bars).")
         columns = known_columns(self._lookup, bars, names)
-        write_parquet(Path(path), self._lookup.axes_of(bars), columns)
+        write_parquet(file_path(path), self._lookup.axes_of(bars), columns)
         return sum(len(column.rows) for column in columns)
 
     def import_parquet(self, path: str | Path) -> int:
@@ -331,7 +331,7 @@ class FeatureStore:
         disk = self._on_disk("imported")
         return sum(
             write_families(disk, axes, [Rows(family, rows)], self._lookup.costs, self._lookup.disk_limit)
-            for axes, family, rows in read_parquet(Path(path))
+            for axes, family, rows in read_parquet(file_path(path))
         )
 
     def prune(self, names: Any = None, *, everything: bool = False) -> PruneReport:

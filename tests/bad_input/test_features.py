@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from mrtoolkit.data.simulate import simulate
-from mrtoolkit.errors import IndicatorError, StoreError
+from mrtoolkit.errors import IndicatorError, MrtoolkitError, StoreError
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Constant, Input, Parameter
 from mrtoolkit.features import FeatureStore, StoreWriteWarning
@@ -175,3 +175,112 @@ def test_a_warmup_as_long_as_the_history_is_refused_before_anything_is_computed(
         store.compute_batch(bars, ema([5, 5000]))
     assert np.isfinite(store.array(bars, ema(50))[-1])
     assert store.array(bars, ema(30, of=ema(30))).shape == (50,)  # each by itself
+
+
+@pytest.mark.parametrize("disk", ["lots", "", 0, -1, True, 2.5, "1 parsec"])
+def test_a_limit_of_the_disk_that_is_none_is_refused(disk, tmp_path):
+    with pytest.raises(StoreError, match=r"disk=.*write a positive count of bytes or a text such as"):
+        FeatureStore(tmp_path / "s.zarr", disk=disk)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_of_the_disk_without_a_disk_is_refused():
+    with pytest.raises(StoreError, match=r"disk='1 GiB' limits a folder, and this store has none; give a path"):
+        FeatureStore(disk="1 GiB")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "f4", "", None, float, np.float32, 64])
+def test_a_dtype_that_is_not_kept_is_refused(dtype):
+    with pytest.raises(StoreError, match=r"dtype is .*, but it is one of float64, float32"):
+        FeatureStore(dtype=dtype)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "bars", np.zeros(3), xr.Dataset(), xr.Dataset({"close": ("time", [1.0])})])
+def test_what_are_no_bars_is_refused_by_all_that_take_bars(wrong, tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    store.compute_batch(bars, [ema(5)])
+    asks = [store.append, store.matrix, lambda b: store.array(b, ema(5)), lambda b: store.compute_batch(b, [ema(5)])]
+    asks.append(lambda b: store.load_features(b, "ema"))
+    if wrong is not None:  # which means the bars last used
+        asks += [lambda b: store.open("ema", b), lambda b: store.export_parquet(tmp_path / "f.parquet", b)]
+    for ask in asks:
+        with pytest.raises(MrtoolkitError):
+            ask(wrong)
+    assert [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
+    assert store.counters.computed == 1
+
+
+def test_bars_that_go_on_from_nothing_are_refused_by_append(tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    with pytest.raises(StoreError, match="knows no shorter ones"):
+        store.append(bars)
+    assert list(tmp_path.iterdir()) == []
+    store.compute_batch(bars, [ema(5)])
+    with pytest.raises(StoreError, match=r"do not begin with bars of the store.*compute the features of these"):
+        store.append(simulate(bars=80, seed=5))
+    assert store.counters.extended == 0
+
+
+@pytest.mark.parametrize("name", ["emma", "", "../evil", "ema(5)", "\0", "x" * 10_000, 5, None, ("ema",)])
+def test_a_family_that_is_not_there_does_not_open(name, tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    store.compute_batch(bars, [ema(5)])
+    for opened in (store, FeatureStore(tmp_path / "s.zarr")):
+        with pytest.raises(StoreError, match="no family"):
+            opened.open(name)
+    in_memory = FeatureStore()
+    with pytest.raises(StoreError, match="this store is empty"):
+        in_memory.open(name)
+
+
+def test_nothing_to_export_is_refused_and_leaves_no_file(tmp_path, bars):
+    path = tmp_path / "f.parquet"
+    store = FeatureStore()
+    with pytest.raises(StoreError, match="of which bars"):
+        store.export_parquet(path)
+    with pytest.raises(StoreError, match="no features to export"):
+        store.export_parquet(path, bars)
+    store.compute_batch(bars, [ema(5)])
+    with pytest.raises(StoreError, match="no features 'emma'.*did you mean 'ema'"):
+        store.export_parquet(path, bars, "emma")
+    with pytest.raises(StoreError, match="cannot be exported to"):
+        store.export_parquet(tmp_path / "no" / "folder" / "f.parquet", bars)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", [5, None, ["f.parquet"]])
+def test_a_file_that_is_no_path_is_refused(path, tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    store.compute_batch(bars, [ema(5)])
+    for ask in (lambda: store.export_parquet(path, bars), lambda: store.import_parquet(path)):
+        with pytest.raises(StoreError, match="must be that of a file"):
+            ask()
+
+
+def test_what_is_no_file_of_features_is_not_imported(tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    (tmp_path / "text.parquet").write_text("time,close")
+    bars.to_dataframe().to_parquet(tmp_path / "bars.parquet")
+    for name in ("text.parquet", "bars.parquet", "missing.parquet", "."):
+        with pytest.raises(StoreError):
+            store.import_parquet(tmp_path / name)
+    assert not (tmp_path / "s.zarr").exists()
+
+
+def test_methods_of_the_disk_are_refused_without_one(tmp_path, bars):
+    store = FeatureStore()
+    store.compute_batch(bars, [ema(5)])
+    store.export_parquet(tmp_path / "f.parquet", bars)
+    for ask in (store.prune, store.verify, lambda: store.import_parquet(tmp_path / "f.parquet")):
+        with pytest.raises(StoreError, match=r"memory alone.*open FeatureStore\('features\.zarr'\)"):
+            ask()
+
+
+@pytest.mark.parametrize("names", ["emma", ["ema", "emma"], [""], "../evil", [5], 5])
+def test_prune_refuses_names_that_are_not_there_and_removes_nothing(names, tmp_path, bars):
+    store = FeatureStore(tmp_path / "s.zarr")
+    store.compute_batch(bars, [ema(5)])
+    for everything in (False, True):
+        with pytest.raises(StoreError, match="no family of that name|prune got"):
+            store.prune(names, everything=everything)
+    assert FeatureStore(tmp_path / "s.zarr").load_features(bars, "ema").sizes["ema_lookback"] == 1
