@@ -15,7 +15,7 @@ from oracles.long_form import IS_LONG
 from store_checker import Feature, bars_of, by_families, fresh, make_channel, node_of, problems, small_chunks
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features import FeatureStore
+from mrtoolkit.features import FeatureStore, tree
 from mrtoolkit.features.faults import DamagedFeatureWarning
 from mrtoolkit.features.files import read_into
 from mrtoolkit.indicators import registry
@@ -147,6 +147,36 @@ def test_a_damaged_name_of_an_asset_is_found_and_the_values_stay_right(tmp_path,
     )
     with pytest.raises(StoreError, match="asset"):
         FeatureStore(path).open("ema", bars)
+
+
+def test_a_family_made_anew_after_damage_is_never_shown_with_rows_that_are_not_there_yet(tmp_path, monkeypatch):
+    path = tmp_path / "s.zarr"
+    FeatureStore(path).compute_batch(bars_of(SHORT), nodes_of([("ema", (3,)), ("ema", (5,))]))
+    damage(next(path.rglob("lookback/c/0")), "first bit")
+    with monkeypatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedFeatureWarning)
+        patch.setattr("mrtoolkit.features.disk.Disk.refresh_tree", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            FeatureStore(path).compute_batch(bars_of(SHORT), nodes_of([("ema", (7,))]))
+    assert problems(path, {SHORT: {("ema", (7,))}}) == []
+
+
+def test_a_store_that_another_process_is_just_making_is_opened(tmp_path, monkeypatch):
+    path, looked = tmp_path / "s.zarr", []
+    path.mkdir()
+    (path / ".lock").touch()
+    holds_only_a_lock = tree._holds_only_a_lock
+
+    def look(folder):
+        if not looked:
+            looked.append(folder)
+            with monkeypatch.context() as patch:
+                patch.setattr("mrtoolkit.features.tree._holds_only_a_lock", holds_only_a_lock)
+                FeatureStore(path).compute_batch(bars_of(SHORT), nodes_of([("ema", (3,))]))
+        return holds_only_a_lock(folder)
+
+    monkeypatch.setattr("mrtoolkit.features.tree._holds_only_a_lock", look)
+    assert FeatureStore(path).load_features(bars_of(SHORT), "ema").sizes["ema_lookback"] == 1
 
 
 def _killed(*given: object) -> None:
