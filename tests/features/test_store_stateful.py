@@ -273,7 +273,7 @@ class Histories(RuleBasedStateMachine):
         before = store.counters.computed
         with self.quiet():
             try:
-                names = sorted({node.name for node in here.values()})
+                names = sorted({family_of(without_output(node))[0].name for node in here.values()})
                 features = store.load_features(self.bars, names) if names else None
                 matrix = store.matrix(self.bars)
             except StoreError:
