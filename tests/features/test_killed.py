@@ -55,7 +55,7 @@ def test_killed_writers_leave_a_store_that_is_whole_and_has_all_they_committed(t
 def test_a_writer_killed_at_each_step_leaves_a_store_that_is_whole(tmp_path, server):
     begun = tmp_path / "begun.zarr"
     FeatureStore(begun).compute_batch(bars_of(120), nodes_of(FIRST))
-    for n in itertools.count(0, 1 if IS_LONG else 17):
+    for n in itertools.count(0, 1 if IS_LONG else 29):
         path, log = tmp_path / f"{n}.zarr", tmp_path / f"{n}.log"
         shutil.copytree(begun, path)
         log.mkdir()
