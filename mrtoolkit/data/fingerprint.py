@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,8 @@ from mrtoolkit.errors import BarsError, check_count
 
 BLOCK_BARS = 65_536
 _DIGEST_BYTES = 16
+_WORTH_THREADS = 8  # blocks: about 10 ms
+_THREADS = min(4, os.cpu_count() or 1)
 _FORMAT = 1
 # Of the guard: a random odd number a position of a block.
 _WEIGHTS = np.random.default_rng(0).integers(0, 2**63, BLOCK_BARS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
@@ -185,15 +189,20 @@ def _digest_blocks(bars: xr.Dataset) -> tuple[str, ...]:
     header = _header(bars).encode()
     time = np.ascontiguousarray(bars["time"].values, dtype="datetime64[ns]").view(np.int64).astype("<i8", copy=False)
     columns = [input_values(bars, name).astype("<f8", copy=False) for name in _names(bars)]
-    digests = []
-    for start in range(0, time.size, BLOCK_BARS):
+
+    def digest_of(start: int) -> str:
         digest = hashlib.blake2b(header, digest_size=_DIGEST_BYTES)
         digest.update(time[start : start + BLOCK_BARS].data)
         for column in columns:
             for row in column:
                 digest.update(row[start : start + BLOCK_BARS].data)
-        digests.append(digest.hexdigest())
-    return tuple(digests)
+        return digest.hexdigest()
+
+    starts = range(0, time.size, BLOCK_BARS)
+    if len(starts) < _WORTH_THREADS:
+        return tuple(map(digest_of, starts))
+    with ThreadPoolExecutor(_THREADS) as pool:  # hashing holds no GIL
+        return tuple(pool.map(digest_of, starts))
 
 
 def _guard(bars: xr.Dataset) -> tuple[object, ...]:
