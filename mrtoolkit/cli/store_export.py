@@ -8,10 +8,10 @@ from mrtoolkit.cli.output import check_writable
 from mrtoolkit.cli.say import say
 from mrtoolkit.cli.store import existing, name_list
 from mrtoolkit.errors import ConfigError
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.parquet import write_parquet
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.labelled.parquet import write_parquet
+from mrtoolkit.features.labelled.stored import data_like, stored_columns
 from mrtoolkit.features.sizes import format_size
-from mrtoolkit.features.stored import data_like, stored_columns
 
 
 def command(*, path: Path, out: Path, data: str, names: str | None) -> None:

@@ -9,10 +9,10 @@ import typer
 from mrtoolkit.cli.say import say
 from mrtoolkit.cli.store import existing, name_list, terminal_columns
 from mrtoolkit.errors import ConfigError
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.prune import prune, prune_plan
-from mrtoolkit.features.prune_report import counted, plan_text
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.sizes import format_size
+from mrtoolkit.features.stock.prune import prune, prune_plan
+from mrtoolkit.features.stock.prune_report import counted, plan_text
 
 
 def command(*, path: Path, names: str | None, everything: bool, dry_run: bool, yes: bool) -> None:

@@ -8,8 +8,8 @@ import typer
 
 from mrtoolkit.cli.say import say
 from mrtoolkit.cli.store import existing, terminal_columns
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.verify import verify
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.stock.verify import verify
 
 
 def command(*, path: Path) -> None:

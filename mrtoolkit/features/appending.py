@@ -11,13 +11,13 @@ import xarray as xr
 from mrtoolkit.data.fingerprint import first_difference, prefix_fingerprint
 from mrtoolkit.errors import MrtoolkitError, StoreError
 from mrtoolkit.expressions.nodes import Call, Node
-from mrtoolkit.features.commit import Commit
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.evaluate import parameters_of
 from mrtoolkit.features.family import Labels
 from mrtoolkit.features.gather import Gather
 from mrtoolkit.features.key import code_of, family_of, indicator_of
-from mrtoolkit.features.provenance import bound
+from mrtoolkit.features.labelled.provenance import bound
 from mrtoolkit.features.wanted import pattern_node
 from mrtoolkit.indicators.resume import State
 

@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from mrtoolkit.features.lock import exclusive, try_exclusive
+from mrtoolkit.features.disk.lock import exclusive, try_exclusive
 
 _FILES = 64
 _STRIPES = 16

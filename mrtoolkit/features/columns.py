@@ -11,8 +11,8 @@ from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.family import Axes, Labels
 from mrtoolkit.features.key import family_of
-from mrtoolkit.features.labelled import Column
-from mrtoolkit.features.lazy import StoredRow
+from mrtoolkit.features.labelled.datasets import Column
+from mrtoolkit.features.labelled.lazy import StoredRow
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.wanted import Wanted, known_to, named
 

@@ -15,10 +15,10 @@ import xarray as xr
 from mrtoolkit.data.inputs import input_values
 from mrtoolkit.errors import MrtoolkitError, StoreError
 from mrtoolkit.expressions.nodes import Call, Input, Node, Shift
-from mrtoolkit.features.chunks import DamagedChunkError
-from mrtoolkit.features.commit import Commit
 from mrtoolkit.features.costs import Costs
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.chunks import DamagedChunkError
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.evaluate import Value, apply, compute_rows, parameters_of, series
 from mrtoolkit.features.family import Axes, Labels
 from mrtoolkit.features.faults import StoreWriteWarning

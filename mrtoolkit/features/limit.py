@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mrtoolkit.features.chunks import LABEL_CHUNK, row_chunks
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.chunks import LABEL_CHUNK, row_chunks
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.faults import StoreWriteWarning
-from mrtoolkit.features.prune import make_room
 from mrtoolkit.features.sizes import format_size
+from mrtoolkit.features.stock.prune import make_room
 
 _RECORDS = 64 * 2**10
 

@@ -25,11 +25,11 @@ from mrtoolkit.features.appending import (
     stored_states,
     tails,
 )
-from mrtoolkit.features.chunks import DamagedChunkError
 from mrtoolkit.features.claims import Claims
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.chunks import DamagedChunkError
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.features.gather import Gather, Memory, Row, output_of

@@ -17,23 +17,23 @@ from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.columns import bytes_of, calls_in, column_of, known_columns
 from mrtoolkit.features.counters import Counters
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.gather import output_of
-from mrtoolkit.features.info import StoreInfo
-from mrtoolkit.features.inventory import store_info
 from mrtoolkit.features.key import check_concrete, place_in_memory
-from mrtoolkit.features.labelled import family_dataset, features_dataset
+from mrtoolkit.features.labelled.datasets import family_dataset, features_dataset
+from mrtoolkit.features.labelled.matrix import feature_matrix
+from mrtoolkit.features.labelled.opening import open_family
+from mrtoolkit.features.labelled.parquet import file_path, read_parquet, write_parquet
 from mrtoolkit.features.lookup import Lookup
-from mrtoolkit.features.matrix import feature_matrix
 from mrtoolkit.features.memory import ByteLRU
-from mrtoolkit.features.opening import open_family
-from mrtoolkit.features.parquet import file_path, read_parquet, write_parquet
-from mrtoolkit.features.prune import prune, prune_plan
-from mrtoolkit.features.prune_report import PruneReport
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
+from mrtoolkit.features.stock.info import StoreInfo
+from mrtoolkit.features.stock.inventory import store_info
+from mrtoolkit.features.stock.prune import prune, prune_plan
+from mrtoolkit.features.stock.prune_report import PruneReport
+from mrtoolkit.features.stock.verify import verify
+from mrtoolkit.features.stock.verify_report import VerifyReport
 from mrtoolkit.features.too_short import check_long_enough
-from mrtoolkit.features.verify import verify
-from mrtoolkit.features.verify_report import VerifyReport
 from mrtoolkit.features.wanted import wanted_by
 from mrtoolkit.features.writing import Rows, write_dataset, write_families
 

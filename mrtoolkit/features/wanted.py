@@ -13,7 +13,7 @@ import numpy as np
 from mrtoolkit.errors import MrtoolkitError, StoreError, nearest
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.expressions.outputs import Outputs
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Family, Labels
 from mrtoolkit.features.gather import Memory
 from mrtoolkit.features.key import (
@@ -26,9 +26,9 @@ from mrtoolkit.features.key import (
     request_of,
     without_output,
 )
-from mrtoolkit.features.labelled import Column
-from mrtoolkit.features.lazy import StoredRow
-from mrtoolkit.features.provenance import bound
+from mrtoolkit.features.labelled.datasets import Column
+from mrtoolkit.features.labelled.lazy import StoredRow
+from mrtoolkit.features.labelled.provenance import bound
 from mrtoolkit.indicators.parsing import parse
 
 _MOST_FEATURES = 1_000_000

@@ -11,11 +11,11 @@ import xarray as xr
 from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.features.costs import Costs
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key
+from mrtoolkit.features.labelled.provenance import CURE, Provenance, axes_of_dataset, checked_rows
 from mrtoolkit.features.limit import within_limit
-from mrtoolkit.features.provenance import CURE, Provenance, axes_of_dataset, checked_rows
 
 
 @dataclass(slots=True)

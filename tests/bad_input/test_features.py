@@ -11,7 +11,7 @@ from mrtoolkit.errors import IndicatorError, MrtoolkitError, StoreError
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Constant, Input, Parameter
 from mrtoolkit.features import FeatureStore, StoreWriteWarning
-from mrtoolkit.features import disk as disk_module
+from mrtoolkit.features.disk import disk as disk_module
 from mrtoolkit.indicators import bollinger, ema, rsi
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.features.commit import Commit
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.features import generation as generation_module
-from mrtoolkit.features.chunks import write_chunk, write_strings
-from mrtoolkit.features.commit import _checksum
-from mrtoolkit.features.files import crc32c
+from mrtoolkit.features.disk import generation as generation_module
+from mrtoolkit.features.disk.chunks import write_chunk, write_strings
+from mrtoolkit.features.disk.commit import _checksum
+from mrtoolkit.features.disk.files import crc32c
 
 EVIL = "__import__('os').system('touch {outside}/pwned')"
 LONG = "x" * 10_000

@@ -58,7 +58,7 @@ def node_of(feature: Feature) -> Node:
 
 def small_chunks(patch: Callable[[str, object], object]) -> None:
     """Make many chunks of few bars and labels; `patch(name, value)`."""
-    patch("mrtoolkit.features.chunks.TIME_CHUNK", TIME_CHUNK)
+    patch("mrtoolkit.features.disk.chunks.TIME_CHUNK", TIME_CHUNK)
     for module in ("commit", "labels"):
         patch(f"mrtoolkit.features.{module}.LABEL_CHUNK", LABEL_CHUNK)
     for module in ("commit", "states"):

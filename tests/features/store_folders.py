@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family
 from mrtoolkit.indicators import registry
 

@@ -16,8 +16,8 @@ from store_checker import Feature, bars_of, by_families, fresh, make_channel, no
 
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features import FeatureStore, tree
+from mrtoolkit.features.disk.files import read_into
 from mrtoolkit.features.faults import DamagedFeatureWarning
-from mrtoolkit.features.files import read_into
 from mrtoolkit.indicators import registry
 
 FEATURES: list[Feature] = [("ema", (3,)), ("ema", (5,)), ("ema_of_rsi", (2, 3)), ("crash_channel", (2,))]
@@ -37,7 +37,7 @@ def test_no_feature_goes_on_from_the_state_of_one_that_was_never_committed(tmp_p
     path = tmp_path / "s.zarr"
     FeatureStore(path).compute_batch(bars_of(SHORT), nodes_of([("ema", (3,))]))
     with monkeypatch.context() as patch:
-        patch.setattr("mrtoolkit.features.publish.write_labels", _killed)
+        patch.setattr("mrtoolkit.features.disk.publish.write_labels", _killed)
         with pytest.raises(KeyboardInterrupt):
             FeatureStore(path).compute_batch(bars_of(SHORT), nodes_of([("ema", (5,))]))
     computed = FeatureStore().compute_batch(bars_of(SHORT), nodes_of([("ema", (7,))]))
@@ -131,7 +131,7 @@ def test_the_same_check_fails_where_checksums_are_not_looked_at(tmp_path, whole,
     path = tmp_path / "s.zarr"
     shutil.copytree(whole, path)
     damage(path / file, "middle bit")
-    monkeypatch.setattr("mrtoolkit.features.rows.read_checked", read_into)
+    monkeypatch.setattr("mrtoolkit.features.disk.rows.read_checked", read_into)
     assert any("is wrong" in text for text in faults(path, file))
 
 
@@ -155,7 +155,7 @@ def test_a_family_made_anew_after_damage_is_never_shown_with_rows_that_are_not_t
     damage(next(path.rglob("lookback/c/0")), "first bit")
     with monkeypatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", DamagedFeatureWarning)
-        patch.setattr("mrtoolkit.features.disk.Disk.refresh_tree", _killed)
+        patch.setattr("mrtoolkit.features.disk.disk.Disk.refresh_tree", _killed)
         with pytest.raises(KeyboardInterrupt):
             FeatureStore(path).compute_batch(bars_of(SHORT), nodes_of([("ema", (7,))]))
     assert problems(path, {SHORT: {("ema", (7,))}}) == []
@@ -171,11 +171,11 @@ def test_a_store_that_another_process_is_just_making_is_opened(tmp_path, monkeyp
         if not looked:
             looked.append(folder)
             with monkeypatch.context() as patch:
-                patch.setattr("mrtoolkit.features.tree._holds_only_a_lock", holds_only_a_lock)
+                patch.setattr("mrtoolkit.features.disk.tree._holds_only_a_lock", holds_only_a_lock)
                 FeatureStore(path).compute_batch(bars_of(SHORT), nodes_of([("ema", (3,))]))
         return holds_only_a_lock(folder)
 
-    monkeypatch.setattr("mrtoolkit.features.tree._holds_only_a_lock", look)
+    monkeypatch.setattr("mrtoolkit.features.disk.tree._holds_only_a_lock", look)
     assert FeatureStore(path).load_features(bars_of(SHORT), "ema").sizes["ema_lookback"] == 1
 
 

@@ -11,9 +11,9 @@ from disk_makers import committed, inodes, make_axes, make_family, make_rows, pl
 from feature_makers import files_below, flip_bit
 
 from mrtoolkit.features import DamagedFeatureWarning
-from mrtoolkit.features import chunks as chunks_module
-from mrtoolkit.features import files as files_module
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk import chunks as chunks_module
+from mrtoolkit.features.disk import files as files_module
+from mrtoolkit.features.disk.disk import Disk
 
 OLD, NEW = "a" * 32, "b" * 32
 

@@ -12,12 +12,12 @@ from feature_makers import flip_bit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrtoolkit.features import chunks as chunks_module
-from mrtoolkit.features import files as files_module
-from mrtoolkit.features import rows as rows_module
-from mrtoolkit.features.chunks import DamagedChunkError
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.rows import row_checksums
+from mrtoolkit.features.disk import chunks as chunks_module
+from mrtoolkit.features.disk import files as files_module
+from mrtoolkit.features.disk import rows as rows_module
+from mrtoolkit.features.disk.chunks import DamagedChunkError
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.disk.rows import row_checksums
 
 
 @pytest.fixture(autouse=True)

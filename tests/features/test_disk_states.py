@@ -8,7 +8,7 @@ import xarray as xr
 from disk_makers import committed, make_axes, make_family, make_rows, plain
 from feature_makers import flip_bit
 
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.disk import Disk
 
 
 def state_of(label, n_assets=1, size=2):

@@ -12,10 +12,10 @@ import xarray as xr
 from disk_makers import committed, make_axes, make_family, make_rows
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features import disk as disk_module
-from mrtoolkit.features import tree as tree_module
-from mrtoolkit.features.chunks import DamagedChunkError
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk import disk as disk_module
+from mrtoolkit.features.disk import tree as tree_module
+from mrtoolkit.features.disk.chunks import DamagedChunkError
+from mrtoolkit.features.disk.disk import Disk
 
 ONE, TWO = "a" * 32, "b" * 32
 

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features import DamagedFeatureWarning, FeatureStore, StoreWriteWarning
-from mrtoolkit.features import chunks as chunks_module
-from mrtoolkit.features import files as files_module
+from mrtoolkit.features.disk import chunks as chunks_module
+from mrtoolkit.features.disk import files as files_module
 from mrtoolkit.indicators import ema, macd, registry, rsi, sma
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.spec import Indicator

@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 from feature_makers import make_bars
 
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family
-from mrtoolkit.features.labelled import Column
-from mrtoolkit.features.lazy import StoredRow
-from mrtoolkit.features.matrix import feature_matrix
+from mrtoolkit.features.labelled.datasets import Column
+from mrtoolkit.features.labelled.lazy import StoredRow
+from mrtoolkit.features.labelled.matrix import feature_matrix
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.indicators import ema, rsi
 

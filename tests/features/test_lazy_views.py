@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from xarray.core import indexing
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features.chunks import time_chunk
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.chunks import time_chunk
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import Axes, Family
-from mrtoolkit.features.labelled import Column, family_dataset, features_dataset
-from mrtoolkit.features.lazy import RowsArray, StoredRow
-from mrtoolkit.features.matrix import feature_matrix
-from mrtoolkit.features.opening import open_family
-from mrtoolkit.features.provenance import Provenance, checked_rows, row_digest
-from mrtoolkit.features.rows import row_checksums
+from mrtoolkit.features.labelled.datasets import Column, family_dataset, features_dataset
+from mrtoolkit.features.labelled.lazy import RowsArray, StoredRow
+from mrtoolkit.features.labelled.matrix import feature_matrix
+from mrtoolkit.features.labelled.opening import open_family
+from mrtoolkit.features.labelled.provenance import Provenance, checked_rows, row_digest
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.indicators import ema, rsi
 

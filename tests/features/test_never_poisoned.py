@@ -18,8 +18,8 @@ from pyarrow import parquet as pq
 import mrtoolkit as mrt
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features import DamagedFeatureWarning, FeatureStore
-from mrtoolkit.features import parquet as parquet_module
-from mrtoolkit.features import provenance as provenance_module
+from mrtoolkit.features.labelled import parquet as parquet_module
+from mrtoolkit.features.labelled import provenance as provenance_module
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,12 @@ import pytest
 from pyarrow import parquet as pq
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features import parquet_schema, parquet_slices
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family
-from mrtoolkit.features.labelled import Column
-from mrtoolkit.features.lazy import StoredRow
-from mrtoolkit.features.parquet import read_parquet, write_parquet
+from mrtoolkit.features.labelled import parquet_schema, parquet_slices
+from mrtoolkit.features.labelled.datasets import Column
+from mrtoolkit.features.labelled.lazy import StoredRow
+from mrtoolkit.features.labelled.parquet import read_parquet, write_parquet
 
 EMA = Family(name="ema", pattern="ema(P.lookback)", parameters=("lookback",), code=(("ema", 1, "aa"),), units="price")
 BAND = Family(
@@ -235,7 +235,7 @@ def test_rows_on_disk_are_exported_in_slices_as_those_in_memory_are_whole(tmp_pa
 def test_a_large_family_is_read_in_parts(tmp_path, monkeypatch):
     axes = make_axes()
     made = exported(tmp_path / "f.parquet", axes)
-    monkeypatch.setattr("mrtoolkit.features.parquet._A_PART", 8 * 300)
+    monkeypatch.setattr("mrtoolkit.features.labelled.parquet._A_PART", 8 * 300)
     read = [(family, rows) for _, family, rows in read_parquet(tmp_path / "f.parquet")]
     assert [(f.name, len(rows)) for f, rows in read] == [("ema", 1), ("ema", 1), ("band", 1), ("band", 1), ("rsi", 1)]
     check_same(read[0][1] | read[1][1], made[EMA])
@@ -460,7 +460,7 @@ def test_an_export_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     def full(*_words):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mrtoolkit.features.parquet.value_columns", full)
+    monkeypatch.setattr("mrtoolkit.features.labelled.parquet.value_columns", full)
     with pytest.raises(StoreError, match=r"cannot be exported to .*f\.parquet .*No space left"):
         write_parquet(tmp_path / "f.parquet", axes, columns_of(EMA, made[EMA]))
     assert [p.name for p in tmp_path.iterdir()] == ["f.parquet"]

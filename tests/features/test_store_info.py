@@ -11,11 +11,11 @@ from store_folders import bytes_on_disk, make_axes, make_family, put
 
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.info import DataInfo
-from mrtoolkit.features.inventory import store_info
-from mrtoolkit.features.label_texts import labels_text
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.memory import ByteLRU
+from mrtoolkit.features.stock.info import DataInfo
+from mrtoolkit.features.stock.inventory import store_info
+from mrtoolkit.features.stock.label_texts import labels_text
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.indicators.momentum import rsi
 from mrtoolkit.indicators.trend import ema, sma

@@ -11,10 +11,10 @@ from feature_makers import files_below, make_bars
 from store_folders import bytes_on_disk, make_axes, make_family, put
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.prune import make_room, prune, prune_plan
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.stock.prune import make_room, prune, prune_plan
+from mrtoolkit.features.stock.verify import verify
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.features.verify import verify
 from mrtoolkit.indicators.trend import ema, sma
 
 OLD = make_family(version=99, hash_="x")

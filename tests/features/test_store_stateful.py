@@ -29,9 +29,9 @@ from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features import DamagedFeatureWarning, FeatureStore, StoreWriteWarning
-from mrtoolkit.features import chunks as chunks_module
 from mrtoolkit.features import costs as costs_module
-from mrtoolkit.features import files as files_module
+from mrtoolkit.features.disk import chunks as chunks_module
+from mrtoolkit.features.disk import files as files_module
 from mrtoolkit.features.family import Labels
 from mrtoolkit.features.key import family_of, without_output
 from mrtoolkit.indicators import registry

@@ -10,8 +10,8 @@ import pytest
 from feature_makers import files_below, flip_bit
 from store_folders import HOUR, make_axes, make_family, put
 
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.verify import verify
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.stock.verify import verify
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import numpy as np
 from mrtoolkit.features.costs import Decision
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.family import Labels
-from mrtoolkit.features.label_texts import labels_text
 from mrtoolkit.features.sizes import format_size
-from mrtoolkit.features.tables import TableColumn, html_lines, html_table, terminal_width, text_table
-from mrtoolkit.features.todays import Standing
+from mrtoolkit.features.stock.label_texts import labels_text
+from mrtoolkit.features.stock.tables import TableColumn, html_lines, html_table, terminal_width, text_table
+from mrtoolkit.features.stock.todays import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,17 +26,24 @@ from pathlib import Path
 import numpy as np
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features.chunks import DamagedChunkError, room
-from mrtoolkit.features.commit import RECORD, Commit, Signature, read_commit, signature_of
+from mrtoolkit.features.disk.chunks import DamagedChunkError, room
+from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, read_commit, signature_of
+from mrtoolkit.features.disk.generation import (
+    Generation,
+    axes_of,
+    generation_of,
+    read_generation,
+    rewrite,
+    write_generation,
+)
+from mrtoolkit.features.disk.lock import exclusive
+from mrtoolkit.features.disk.publish import Addition, grid_of, publish, sweep
+from mrtoolkit.features.disk.removal import bytes_freed, delete, hide, n_bytes_below
+from mrtoolkit.features.disk.rows import grow_row, read_row, stored_checksums, write_row
+from mrtoolkit.features.disk.states import States, read_states
+from mrtoolkit.features.disk.tree import Tree, check_is_store
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.faults import DamagedFeatureWarning
-from mrtoolkit.features.generation import Generation, axes_of, generation_of, read_generation, rewrite, write_generation
-from mrtoolkit.features.lock import exclusive
-from mrtoolkit.features.publish import Addition, grid_of, publish, sweep
-from mrtoolkit.features.removal import bytes_freed, delete, hide, n_bytes_below
-from mrtoolkit.features.rows import grow_row, read_row, stored_checksums, write_row
-from mrtoolkit.features.states import States, read_states
-from mrtoolkit.features.tree import Tree, check_is_store
 
 
 class Disk:

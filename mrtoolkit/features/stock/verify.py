@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError
-from mrtoolkit.features.commit import Commit, Signature, read_commit, signature_of
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.disk_usage import family_folders
+from mrtoolkit.features.disk.chunks import DamagedChunkError
+from mrtoolkit.features.disk.commit import Commit, Signature, read_commit, signature_of
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.disk.generation import axes_of, read_generation
+from mrtoolkit.features.disk.tree import is_whole
 from mrtoolkit.features.family import Axes, Labels
-from mrtoolkit.features.generation import axes_of, read_generation
-from mrtoolkit.features.tree import is_whole
-from mrtoolkit.features.verify_report import Damage, VerifyReport
+from mrtoolkit.features.stock.disk_usage import family_folders
+from mrtoolkit.features.stock.verify_report import Damage, VerifyReport
 
 _ATTEMPTS = 3
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mrtoolkit.features.commit import Signature
+from mrtoolkit.features.disk.commit import Signature
 from mrtoolkit.features.sizes import format_size
-from mrtoolkit.features.tables import TableColumn, html_lines, html_table, terminal_width, text_table
+from mrtoolkit.features.stock.tables import TableColumn, html_lines, html_table, terminal_width, text_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ import xarray as xr
 from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import ABOUT, Axes, Family, Labels
-from mrtoolkit.features.rows import row_checksums
 
 CURE = "give what compute_batch or load_features returned, or a selection of its labels, and nothing changed in it"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mrtoolkit.features.chunks import LABEL_CHUNK, DamagedChunkError, read_chunk, write_chunk
+from mrtoolkit.features.disk.chunks import LABEL_CHUNK, DamagedChunkError, read_chunk, write_chunk
 from mrtoolkit.features.family import Family, Labels
 
 

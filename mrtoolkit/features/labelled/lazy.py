@@ -14,9 +14,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features.chunks import DamagedChunkError, time_chunk
-from mrtoolkit.features.commit import Commit
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.chunks import DamagedChunkError, time_chunk
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Labels
 
 T = TypeVar("T")

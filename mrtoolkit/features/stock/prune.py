@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from mrtoolkit.errors import StoreError, nearest
-from mrtoolkit.features.chunks import DamagedChunkError
-from mrtoolkit.features.commit import Commit, Signature, read_commit, signature_of
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.disk_usage import family_folders, freed_by
-from mrtoolkit.features.lock import exclusive
-from mrtoolkit.features.obsolete import Reason, obsolete
-from mrtoolkit.features.prune_report import Doomed, PruneReport
+from mrtoolkit.features.disk.chunks import DamagedChunkError
+from mrtoolkit.features.disk.commit import Commit, Signature, read_commit, signature_of
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.disk.lock import exclusive
+from mrtoolkit.features.stock.disk_usage import family_folders, freed_by
+from mrtoolkit.features.stock.obsolete import Reason, obsolete
+from mrtoolkit.features.stock.prune_report import Doomed, PruneReport
 
 _OF_USE = Reason(3, "")
 

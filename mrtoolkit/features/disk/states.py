@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError, read_chunk, room, write_chunk
-from mrtoolkit.features.commit import STATE, STATE_CHUNK, Commit
+from mrtoolkit.features.disk.chunks import DamagedChunkError, read_chunk, room, write_chunk
+from mrtoolkit.features.disk.commit import STATE, STATE_CHUNK, Commit
 from mrtoolkit.features.family import Labels
 
 States = Mapping[Labels, np.ndarray]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.features.files import bytes_of, crc32c, overwrite_page, read_into, write_new, write_whole
+from mrtoolkit.features.disk.files import bytes_of, crc32c, overwrite_page, read_into, write_new, write_whole
 
 # Bars a chunk, four times as many from half a million bars on. 5 million bars were read in 7.7 ms from chunks of 50
 # thousand, 3.2 of 250 thousand, 2.4 of 1 million and 9.4 of 5 million; their last 50 thousand in 0.4, 0.6, 1 to 2 and

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mrtoolkit.data.fingerprint import BLOCK_BARS
-from mrtoolkit.features.commit import Commit
-from mrtoolkit.features.generation import Generation
-from mrtoolkit.features.todays import standing
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.generation import Generation
+from mrtoolkit.features.stock.todays import standing
 
 
 class Reason(NamedTuple):

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mrtoolkit.features.chunks import LABEL_CHUNK, DamagedChunkError, array_metadata, row_chunks
+from mrtoolkit.features.disk.chunks import LABEL_CHUNK, DamagedChunkError, array_metadata, row_chunks
+from mrtoolkit.features.disk.files import crc32c
+from mrtoolkit.features.disk.labels import read_labels
+from mrtoolkit.features.disk.rows import Grid
 from mrtoolkit.features.family import Axes, Family, Labels
-from mrtoolkit.features.files import crc32c
-from mrtoolkit.features.labels import read_labels
-from mrtoolkit.features.rows import Grid
 
 RECORD = "zarr.json"
 STATE = "state"

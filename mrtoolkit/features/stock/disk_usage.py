@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mrtoolkit.features.files import files_below
+from mrtoolkit.features.disk.files import files_below
 
 
 def family_folders(root: Path) -> Iterator[tuple[str, Path]]:

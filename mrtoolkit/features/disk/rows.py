@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError, chunk_parts, read_checked, row_chunks, stored_checksum
-from mrtoolkit.features.files import bytes_of, link, write_new, write_whole
+from mrtoolkit.features.disk.chunks import DamagedChunkError, chunk_parts, read_checked, row_chunks, stored_checksum
+from mrtoolkit.features.disk.files import bytes_of, link, write_new, write_whole
 
 _MAX_BUFFERS = 256  # of a read; Linux allows 1,024
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import Axes, Family, Labels
-from mrtoolkit.features.lazy import Row, StoredRow, grid_of, rows_variable
-from mrtoolkit.features.provenance import Provenance, axes_attrs, label_text, row_digest
-from mrtoolkit.features.rows import row_checksums
+from mrtoolkit.features.labelled.lazy import Row, StoredRow, grid_of, rows_variable
+from mrtoolkit.features.labelled.provenance import Provenance, axes_attrs, label_text, row_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

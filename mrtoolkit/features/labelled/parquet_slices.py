@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mrtoolkit.features.chunks import time_chunk
+from mrtoolkit.features.disk.chunks import time_chunk
 from mrtoolkit.features.family import Axes
-from mrtoolkit.features.lazy import Row, StoredRow
-from mrtoolkit.features.parquet_schema import ASSET, TIME
+from mrtoolkit.features.labelled.lazy import Row, StoredRow
+from mrtoolkit.features.labelled.parquet_schema import ASSET, TIME
 
 _IN_HAND = 3 * 2**24  # bytes of stored features held in memory; more go through a file beside the target
 _SCRATCH = 2**30  # bytes of that file, or one chunk of bars of all features

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError, write_json, write_strings
-from mrtoolkit.features.commit import RECORD, Commit, commit_document, signature_of
+from mrtoolkit.features.disk.chunks import DamagedChunkError, write_json, write_strings
+from mrtoolkit.features.disk.commit import RECORD, Commit, commit_document, signature_of
+from mrtoolkit.features.disk.files import write_whole
+from mrtoolkit.features.disk.labels import write_labels
+from mrtoolkit.features.disk.rows import Grid, grow_row, read_row, write_row
+from mrtoolkit.features.disk.states import write_states
 from mrtoolkit.features.family import Axes, Family, Labels
-from mrtoolkit.features.files import write_whole
-from mrtoolkit.features.labels import write_labels
-from mrtoolkit.features.rows import Grid, grow_row, read_row, write_row
-from mrtoolkit.features.states import write_states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

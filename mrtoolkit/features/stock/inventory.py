@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mrtoolkit.errors import MrtoolkitError
-from mrtoolkit.features.commit import Commit
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
-from mrtoolkit.features.disk import Disk
-from mrtoolkit.features.disk_usage import usage
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.disk.generation import Generation
 from mrtoolkit.features.family import Axes, Code, Family, Labels
 from mrtoolkit.features.gather import Memory, Row
-from mrtoolkit.features.generation import Generation
-from mrtoolkit.features.info import DataInfo, FamilyInfo, StoreInfo
 from mrtoolkit.features.key import FeatureKey, family_of
 from mrtoolkit.features.memory import Entry
-from mrtoolkit.features.todays import standing
+from mrtoolkit.features.stock.disk_usage import usage
+from mrtoolkit.features.stock.info import DataInfo, FamilyInfo, StoreInfo
+from mrtoolkit.features.stock.todays import standing
 
 
 @dataclass(slots=True)

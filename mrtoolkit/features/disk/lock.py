@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
-from mrtoolkit.features.files import NO_FOLLOW
+from mrtoolkit.features.disk.files import NO_FOLLOW
 
 _fcntl: Any = None
 try:

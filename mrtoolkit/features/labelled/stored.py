@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mrtoolkit.errors import StoreError, nearest
-from mrtoolkit.features.commit import Commit
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes
-from mrtoolkit.features.labelled import Column
-from mrtoolkit.features.lazy import StoredRow
-from mrtoolkit.features.obsolete import obsolete
+from mrtoolkit.features.labelled.datasets import Column
+from mrtoolkit.features.labelled.lazy import StoredRow
+from mrtoolkit.features.stock.obsolete import obsolete
 
 
 def data_like(disk: Disk, prefix: str = "") -> str:

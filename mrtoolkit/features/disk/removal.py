@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from mrtoolkit.features.commit import RECORD
-from mrtoolkit.features.files import files_below
+from mrtoolkit.features.disk.commit import RECORD
+from mrtoolkit.features.disk.files import files_below
 
 
 def n_bytes_below(folder: Path) -> int:

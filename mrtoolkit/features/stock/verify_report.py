@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrtoolkit.features.sizes import format_size
-from mrtoolkit.features.tables import TableColumn, html_lines, html_table, terminal_width, text_table
+from mrtoolkit.features.stock.tables import TableColumn, html_lines, html_table, terminal_width, text_table
 
 _MOST_LINES = 100
 

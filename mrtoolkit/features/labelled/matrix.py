@@ -12,9 +12,9 @@ from xarray.core.indexing import IndexSelResult
 from xarray.indexes import PandasMultiIndex
 
 from mrtoolkit.features.family import Axes
-from mrtoolkit.features.labelled import Column, bar_coordinates, free_name
-from mrtoolkit.features.lazy import Row, rows_variable
-from mrtoolkit.features.provenance import axes_attrs
+from mrtoolkit.features.labelled.datasets import Column, bar_coordinates, free_name
+from mrtoolkit.features.labelled.lazy import Row, rows_variable
+from mrtoolkit.features.labelled.provenance import axes_attrs
 
 
 class FeatureIndex(PandasMultiIndex):

@@ -22,10 +22,11 @@ from pyarrow import parquet as pq
 
 from mrtoolkit.errors import MrtoolkitError, StoreError
 from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import Axes, Family, Labels
-from mrtoolkit.features.labelled import Column
-from mrtoolkit.features.lazy import Row, StoredRow
-from mrtoolkit.features.parquet_schema import (
+from mrtoolkit.features.labelled.datasets import Column
+from mrtoolkit.features.labelled.lazy import Row, StoredRow
+from mrtoolkit.features.labelled.parquet_schema import (
     ASSET,
     CURE,
     TIME,
@@ -35,9 +36,8 @@ from mrtoolkit.features.parquet_schema import (
     file_metadata,
     origin_of,
 )
-from mrtoolkit.features.parquet_slices import index_columns, index_fields, stretches, times_of, value_columns
-from mrtoolkit.features.provenance import bound, row_digest
-from mrtoolkit.features.rows import row_checksums
+from mrtoolkit.features.labelled.parquet_slices import index_columns, index_fields, stretches, times_of, value_columns
+from mrtoolkit.features.labelled.provenance import bound, row_digest
 from mrtoolkit.indicators.parsing import parse
 
 _A_PART = 2**27  # bytes of a family that are read at once

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features.commit import RECORD, Commit, Signature, signature_of
+from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, signature_of
+from mrtoolkit.features.disk.files import crc32c, write_whole
+from mrtoolkit.features.disk.generation import Generation, generation_attributes
 from mrtoolkit.features.faults import DamagedFeatureWarning
-from mrtoolkit.features.files import crc32c, write_whole
-from mrtoolkit.features.generation import Generation, generation_attributes
 
 MAX_FAMILIES = 500
 _MARK = {"mrtoolkit": "feature store", "schema": 1}

@@ -8,15 +8,15 @@ from typing import Any
 import xarray as xr
 
 from mrtoolkit.errors import StoreError, nearest
-from mrtoolkit.features.chunks import DamagedChunkError, row_chunks
-from mrtoolkit.features.commit import Commit
-from mrtoolkit.features.disk import Disk
+from mrtoolkit.features.disk.chunks import DamagedChunkError, row_chunks
+from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.disk.generation import axes_of
 from mrtoolkit.features.family import Axes
-from mrtoolkit.features.generation import axes_of
-from mrtoolkit.features.labelled import bar_coordinates, label_values
-from mrtoolkit.features.lazy import StoredRow, rows_variable
-from mrtoolkit.features.provenance import axes_attrs
-from mrtoolkit.features.todays import standing
+from mrtoolkit.features.labelled.datasets import bar_coordinates, label_values
+from mrtoolkit.features.labelled.lazy import StoredRow, rows_variable
+from mrtoolkit.features.labelled.provenance import axes_attrs
+from mrtoolkit.features.stock.todays import standing
 
 
 def open_family(

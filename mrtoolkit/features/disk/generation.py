@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.features.chunks import DamagedChunkError, read_strings, room, write_json
-from mrtoolkit.features.commit import RECORD, Commit
+from mrtoolkit.features.disk.chunks import DamagedChunkError, read_strings, room, write_json
+from mrtoolkit.features.disk.commit import RECORD, Commit
+from mrtoolkit.features.disk.files import crc32c
+from mrtoolkit.features.disk.rows import Grid, read_row
 from mrtoolkit.features.family import ABOUT, Axes
-from mrtoolkit.features.files import crc32c
-from mrtoolkit.features.rows import Grid, read_row
 
 _CHECKSUM = "record_crc32c"
 _OWN = frozenset({"fingerprint", "n_bars", "n_assets", "start", "stop", "block_digests"})
