@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from operator import itemgetter
@@ -65,6 +66,10 @@ class Claims:
                 rest = [(place != tried, item.value) for item, place in stripes.items() if place in waiting]
                 work([item for _, item in sorted(rest, key=itemgetter(0))])  # what was tried first, while it is at hand
             return
+
+    def withdraw(self) -> None:
+        """Remove the lock files; whoever waits for one of them may do work that is done elsewhere, and no more."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
     def _any_of(self, stripes: Sequence[int]) -> Iterator[int]:

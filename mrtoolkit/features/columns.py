@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import xarray as xr
 
 from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.family import Axes, Labels
-from mrtoolkit.features.key import family_of
+from mrtoolkit.features.key import FeatureKey, family_of
 from mrtoolkit.features.labelled.datasets import Column
 from mrtoolkit.features.labelled.lazy import StoredRow
 from mrtoolkit.features.lookup import Lookup
@@ -31,12 +31,14 @@ def known_columns(lookup: Lookup, bars: xr.Dataset, names: object = None) -> lis
     return [column_of(lookup, bars, one, is_lazy=is_lazy) for one in wanted]
 
 
-def column_of(lookup: Lookup, bars: xr.Dataset, wanted: Wanted, *, is_lazy: bool) -> Column:
+def column_of(
+    lookup: Lookup, bars: xr.Dataset, wanted: Wanted, *, is_lazy: bool, just_made: Container[FeatureKey] = ()
+) -> Column:
     """Return one variable, of rows on disk as far as it is lazy; what is not there is computed."""
     nodes = dict(zip(wanted.labels, wanted.nodes, strict=True))
     stored = _stored_rows(lookup, bars, wanted) if is_lazy else {}
     held = [node for labels, node in nodes.items() if labels not in stored]
-    gather = lookup.gather(bars, held, may_recompute=False)
+    gather = lookup.gather(bars, held, may_recompute=False, just_made=just_made)
     rows = [stored[labels] if labels in stored else gather.row(node) for labels, node in nodes.items()]
     return wanted.column(rows, lookup.dtype)
 

@@ -27,11 +27,14 @@ class Decision:
         Whether it is read; else it is computed anew.
     compute_ns, read_ns : float
         Nanoseconds a value; NaN where computing was never measured.
+    is_guess : bool
+        Whether nothing of that size has been read yet, so that `read_ns` is what reading takes as a rule.
     """
 
     reads: bool
     compute_ns: float
     read_ns: float
+    is_guess: bool = False
 
 
 class Costs:
@@ -81,7 +84,9 @@ class Costs:
         It is read unless computing takes less than half of the time.
         """
         compute_ns, read_ns = self.ns_per_value(folder), self.read_ns_per_value(n_values)
-        return Decision(reads=not _MARGIN * compute_ns < read_ns, compute_ns=compute_ns, read_ns=read_ns)
+        is_guess = not self._reads.get(_size(n_values))
+        reads = not _MARGIN * compute_ns < read_ns
+        return Decision(reads=reads, compute_ns=compute_ns, read_ns=read_ns, is_guess=is_guess)
 
 
 def _size(n_values: int) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,6 +55,10 @@ class Gather:
         Of the rows.
     may_recompute : bool
         Whether what is on disk is computed anew where that is cheaper than reading.
+    just_made : collection of keys
+        Of features whose being in memory is no hit, as the same request has just computed them.
+    is_checked : bool
+        Whether the indicators, if they are users', were seen not to look ahead on these bars.
     rows : mapping of key to array
         Every call of the expressions, nested ones too: (asset, time), or (output, asset, time).
     states : mapping of key to (asset, state)
@@ -70,6 +74,8 @@ class Gather:
     costs: Costs
     dtype: str = "float64"
     may_recompute: bool = True
+    just_made: Container[FeatureKey] = ()
+    is_checked: bool = False
     rows: dict[FeatureKey, np.ndarray] = field(default_factory=dict)
     states: dict[FeatureKey, np.ndarray | None] = field(default_factory=dict)
     calls: dict[FeatureKey, Call] = field(default_factory=dict)
@@ -94,7 +100,7 @@ class Gather:
         if key in self.rows or key in self.calls:
             return
         self.calls[key] = without_output(node)
-        entry = self.memory.find(key)
+        entry = self.memory.find(key, is_hit=key not in self.just_made)
         if entry is not None:
             self.rows[key], self.states[key] = entry.values, entry.tag.states
             return
@@ -163,7 +169,7 @@ class Gather:
         kept: list[FeatureKey] = []
         least = math.inf
         for k, (seconds, values, states) in enumerate(_timed(compute_rows(spec, sources, parameters, self.axes.shape))):
-            if k in (0, last) and not is_built_in(spec.name):
+            if k in (0, last) and not self.is_checked and not is_built_in(spec.name):
                 self._check_look_ahead(spec, sources, parameters[k], values, kept)
             key = feature_key(self.axes.fingerprint, calls[k])
             kept.append(key)

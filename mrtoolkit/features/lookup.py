@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import RLock
 from weakref import WeakValueDictionary
 
@@ -36,6 +38,7 @@ from mrtoolkit.features.gather import Gather, Memory, Row, output_of
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
 from mrtoolkit.features.limit import within_limit
 from mrtoolkit.features.writing import Rows, rows_of, write_rows
+from mrtoolkit.indicators.registry import is_built_in
 
 _DEAR_SECONDS = 2e-3
 """Of one feature: processes share the work on a family of dearer ones label by label."""
@@ -88,11 +91,19 @@ class Lookup:
             self._axes[data] = axes
         return axes
 
-    def gather(self, bars: xr.Dataset, nodes: Iterable[Node], *, may_recompute: bool = True) -> Gather:
+    def gather(
+        self,
+        bars: xr.Dataset,
+        nodes: Iterable[Node],
+        *,
+        may_recompute: bool = True,
+        just_made: Container[FeatureKey] = (),
+        is_checked: bool = False,
+    ) -> Gather:
         """Find or compute all features that some concrete expressions need."""
         gather = Gather(
             bars=bars, axes=self.axes_of(bars), memory=self.memory, disk=None, costs=self.costs, dtype=self.dtype,
-            may_recompute=may_recompute,
+            may_recompute=may_recompute, just_made=just_made, is_checked=is_checked,
         )  # fmt: skip
         nodes = list(nodes)
         for node in nodes:
@@ -148,25 +159,32 @@ class Lookup:
             warnings.warn(message, StoreWriteWarning, stacklevel=4)
         return n_new
 
-    def share(self, bars: xr.Dataset, calls: Iterable[Call]) -> None:
+    def share(self, bars: xr.Dataset, calls: Iterable[Call]) -> frozenset[FeatureKey]:
         """Compute and commit features that are missing, together with other processes, each by one of them.
 
         Where the disk refuses, a StoreWriteWarning says so, and what is missing is computed when it is looked up.
+        Returns the keys of those that were neither in memory nor on disk.
         """
         disk, claims = self.disk, self._claims
         if disk is None or claims is None or not self.writes:
-            return
+            return frozenset()
         axes = self.axes_of(bars)
         families: dict[str, list[Call]] = {}
         for call in {call.key: call for node in calls for call in _with_sources(node)}.values():
             if not self._is_stored(call, axes) and self._may_be_worth_writing(call, axes):
                 families.setdefault(family_of(call, self.dtype)[0].folder, []).append(call)
+        keys = (feature_key(axes.fingerprint, call) for members in families.values() for call in members)
+        made = frozenset(key for key in keys if self.memory.peek(key) is None)
         try:
             for folder, members in sorted(families.items(), key=lambda item: item[1][0].depth):
+                name, is_checked = f"{axes.fingerprint}/{folder}", not is_built_in(members[0].name)
+                if is_checked:  # of a user's indicator that looks ahead at its largest parameter nothing is kept
+                    ends = [members[0], *members[1:][-1:]]
+                    claims.share(name, ends, partial(self._compute_and_write, disk, bars), lambda _: True)
                 claims.share(
-                    f"{axes.fingerprint}/{folder}",
+                    name,
                     members,
-                    lambda part: self._compute_and_write(disk, bars, part),
+                    partial(self._compute_and_write, disk, bars, is_checked=is_checked),
                     lambda call: self._is_cheap(bars, call),
                 )
             if families:
@@ -174,6 +192,13 @@ class Lookup:
         except OSError as error:
             message = f"features cannot be written to {disk.path} ({error}); they stay in memory."
             warnings.warn(message, StoreWriteWarning, stacklevel=5)
+        except BaseException:
+            if not disk.exists:  # what was refused leaves no folder behind
+                claims.withdraw()
+                with contextlib.suppress(OSError):
+                    disk.path.rmdir()
+            raise
+        return made
 
     def append(self, bars: xr.Dataset) -> int:
         """Give these bars every feature of those that they extend, computing the new bars alone; return how many.
@@ -271,20 +296,24 @@ class Lookup:
             n_done += len(calls)
         return n_done
 
-    def _compute_and_write(self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call]) -> None:
+    def _compute_and_write(
+        self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call], *, is_checked: bool = False
+    ) -> None:
         with self._lock:
             for part in self._in_parts(calls, self.axes_of(bars)):
-                self._write(disk, bars, part)
+                self._write(disk, bars, part, is_checked=is_checked)
 
-    def _write(self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call]) -> int:
+    def _write(self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call], *, is_checked: bool = False) -> int:
         """Write some features, found in memory or computed, and no longer wait for them."""
         axes = self.axes_of(bars)
         missing = [call for call in calls if not self._is_stored(call, axes)]
-        gather = self.gather(bars, missing)
+        keys = [feature_key(axes.fingerprint, call) for call in missing]
+        # that writing finds them is no hit
+        gather = self.gather(bars, missing, just_made=frozenset(keys), is_checked=is_checked)
         rows: dict[FeatureKey, tuple[Call, np.ndarray, np.ndarray | None]] = {}
-        for call in (call for call in missing if self._is_worth_writing(call, axes)):
-            key = feature_key(axes.fingerprint, call)
-            rows[key] = (call, gather.rows[key], gather.states.get(key))
+        for key, call in zip(keys, missing, strict=True):
+            if self._is_worth_writing(call, axes):
+                rows[key] = (call, gather.rows[key], gather.states.get(key))
         families = rows_of(axes, rows, self.dtype)
         n_new = sum(write_rows(disk, axes, family, self.costs, self.disk_limit) for family in families)
         for call in calls:

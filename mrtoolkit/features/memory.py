@@ -74,12 +74,12 @@ class ByteLRU(Generic[K, T]):
             self._n_used = entry.used = self._n_used + 1
             return entry.values
 
-    def find(self, key: K) -> Entry[T] | None:
-        """Return the array with its tag, and mark it as used, or None."""
+    def find(self, key: K, *, is_hit: bool = True) -> Entry[T] | None:
+        """Return the array with its tag, and mark it as used, or None; not every find is a hit to be counted."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
-                self._n_hits += 1
+                self._n_hits += is_hit
                 self._n_used = entry.used = self._n_used + 1
             return entry
 

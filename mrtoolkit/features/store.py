@@ -19,7 +19,7 @@ from mrtoolkit.features.columns import bytes_of, calls_in, column_of, known_colu
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.gather import output_of
-from mrtoolkit.features.key import check_concrete, place_in_memory
+from mrtoolkit.features.key import FeatureKey, check_concrete, place_in_memory
 from mrtoolkit.features.labelled.datasets import family_dataset, features_dataset
 from mrtoolkit.features.labelled.matrix import feature_matrix
 from mrtoolkit.features.labelled.opening import open_family
@@ -202,10 +202,11 @@ class FeatureStore:
         is_lazy = self._lookup.writes and bytes_of(wanted, axes, self.dtype) > self.memory_limit
         if not is_lazy:
             check_fits(sum(len(one.labels) for one in wanted), axes.shape)
+        made: frozenset[FeatureKey] = frozenset()
         for one in wanted:
             if self._persist == "always" or is_lazy:
-                self._lookup.share(bars, calls_in(one.nodes))
-        columns = [column_of(self._lookup, bars, one, is_lazy=is_lazy) for one in wanted]
+                made |= self._lookup.share(bars, calls_in(one.nodes))
+        columns = [column_of(self._lookup, bars, one, is_lazy=is_lazy, just_made=made) for one in wanted]
         if self._persist == "auto":
             self._lookup.persist(bars)
         return features_dataset(axes, columns)
@@ -254,7 +255,8 @@ class FeatureStore:
         bars = self._checked(bars) if bars is not None else None if self._last is None else self._last()
         if self._disk is not None:
             data = None if bars is None else fingerprint(bars)
-            return open_family(self._disk, name, data, chunks, dtype=self.dtype)
+            axes = None if bars is None else self._lookup.axes_of(bars)
+            return open_family(self._disk, name, data, chunks, dtype=self.dtype, axes=axes)
         if bars is None:
             raise StoreError(f"store[{name!r}] has nothing: this store is empty; use compute_batch(bars, [...]) first.")
         family = family_dataset(self._lookup.axes_of(bars), known_columns(self._lookup, bars, name))

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from mrtoolkit.cli.app import app
 from mrtoolkit.data.samples import sample
+from mrtoolkit.features.family import Family
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.indicators.momentum import rsi
 from mrtoolkit.indicators.registry import get
@@ -43,7 +44,8 @@ def old_code(folder):
     """A family as it is on disk after its indicator has got a new version."""
     (today,) = folder.glob("*/ema@*")
     number = get("ema").version
-    old = today.with_name(today.name.replace(f"@{number}-", "@99-"))
+    about = json.loads((today / "zarr.json").read_text().replace(f'["ema", {number},', '["ema", 99,'))["attributes"]
+    old = today.with_name(Family.from_dict(about).folder)
     shutil.copytree(today, old)
     _edit(old, f'["ema", {number},', '["ema", 99,')
     return old

@@ -28,7 +28,8 @@ import xarray as xr  # noqa: E402
 from store_checker import Feature, bars_of, make_channel, node_of, small_chunks  # noqa: E402
 
 from mrtoolkit.errors import StoreError  # noqa: E402
-from mrtoolkit.features import FeatureStore, files  # noqa: E402
+from mrtoolkit.features import FeatureStore  # noqa: E402
+from mrtoolkit.features.disk import files  # noqa: E402
 
 LENGTHS = (120, 128, 129, 190, 200, 256, 300, 321, 350, 400, 448, 500, 560)
 """Of the histories, at, before and behind the edges of chunks of 64 bars."""
@@ -210,7 +211,7 @@ def _fork(job: str, path: str, log: str, seed: float, lengths: list[int], **how:
         return pid
     try:
         if how.get("is_locked", True) is False:
-            for module in ("disk", "prune", "claims"):
+            for module in ("disk.disk", "stock.prune", "claims"):
                 _patch(f"mrtoolkit.features.{module}.exclusive", lambda path: nullcontext())
             _patch("mrtoolkit.features.claims.try_exclusive", lambda path: nullcontext(True))
         if "die_at" in how:

@@ -60,9 +60,9 @@ def small_chunks(patch: Callable[[str, object], object]) -> None:
     """Make many chunks of few bars and labels; `patch(name, value)`."""
     patch("mrtoolkit.features.disk.chunks.TIME_CHUNK", TIME_CHUNK)
     for module in ("commit", "labels"):
-        patch(f"mrtoolkit.features.{module}.LABEL_CHUNK", LABEL_CHUNK)
+        patch(f"mrtoolkit.features.disk.{module}.LABEL_CHUNK", LABEL_CHUNK)
     for module in ("commit", "states"):
-        patch(f"mrtoolkit.features.{module}.STATE_CHUNK", STATE_CHUNK)
+        patch(f"mrtoolkit.features.disk.{module}.STATE_CHUNK", STATE_CHUNK)
 
 
 @functools.cache

@@ -387,7 +387,7 @@ def test_processes_that_write_one_family_lose_nothing(tmp_path):
 
 def test_labels_past_one_chunk_of_labels_read_back(tmp_path, monkeypatch):
     for module in ("commit", "labels"):
-        monkeypatch.setattr(f"mrtoolkit.features.{module}.LABEL_CHUNK", 4)
+        monkeypatch.setattr(f"mrtoolkit.features.disk.{module}.LABEL_CHUNK", 4)
     bars = make_bars()
     store = FeatureStore(tmp_path / "s.zarr")
     for lookbacks in ([9, 3, 5], [4, 2], [11, 12, 13, 14, 15, 16]):

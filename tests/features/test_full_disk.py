@@ -16,7 +16,8 @@ from store_checker import Feature, bars_of, by_families, make_channel, problems,
 
 import mrtoolkit as mrt
 from mrtoolkit.errors import StoreError
-from mrtoolkit.features import FeatureStore, files
+from mrtoolkit.features import FeatureStore
+from mrtoolkit.features.disk import files
 from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.indicators import registry
 

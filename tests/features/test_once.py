@@ -209,3 +209,15 @@ def test_claims_give_every_item_to_one_worker_and_go_on_when_a_holder_dies(tmp_p
     done: list[int] = []
     Claims(tmp_path / "c").share("f", list(range(40)), done.extend, lambda item: False)
     assert sorted(done) == list(range(40))
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_what_a_batch_has_just_computed_is_no_hit(tmp_path, on_disk):
+    bars = make_bars(600)
+    store = FeatureStore(tmp_path / "s.zarr" if on_disk else None)
+    store.compute_batch(bars, [mrt.ema([5, 7, 9])])
+    assert (store.counters.computed, store.counters.memory_hits) == (3, 0)
+    store.compute_batch(bars, [mrt.ema([5, 7, 11])])
+    assert (store.counters.computed, store.counters.memory_hits) == (4, 2)
+    store.persist(bars)
+    assert store.counters.memory_hits == 2

@@ -19,7 +19,6 @@ file is written into once it has its name.
 from __future__ import annotations
 
 import errno
-import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,23 +26,21 @@ import numpy as np
 
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features.disk.chunks import DamagedChunkError, room
-from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, read_commit, signature_of
+from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, signature_of
 from mrtoolkit.features.disk.generation import (
     Generation,
     axes_of,
-    generation_of,
-    read_generation,
     rewrite,
     write_generation,
 )
 from mrtoolkit.features.disk.lock import exclusive
 from mrtoolkit.features.disk.publish import Addition, grid_of, publish, sweep
+from mrtoolkit.features.disk.records import Records
 from mrtoolkit.features.disk.removal import bytes_freed, delete, hide, n_bytes_below
 from mrtoolkit.features.disk.rows import grow_row, read_row, stored_checksums, write_row
 from mrtoolkit.features.disk.states import States, read_states
 from mrtoolkit.features.disk.tree import Tree, check_is_store
 from mrtoolkit.features.family import Axes, Family, Labels
-from mrtoolkit.features.faults import DamagedFeatureWarning
 
 
 class Disk:
@@ -57,39 +54,34 @@ class Disk:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._commits: dict[Path, Commit] = {}
-        self._generations: dict[Path, tuple[Signature, Generation]] = {}
-        self._folders: dict[tuple[str, Family], Path] = {}
-        self._told: set[Hashable] = set()
+        self._records = Records(path)
         self._tree = Tree(path)
         check_is_store(path)
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever committed to the folder."""
+        return (self.path / RECORD).exists()
+
     def commit(self, data: str, family: Family) -> Commit | None:
         """Return what is committed of a family for these bars and this code, None for nothing."""
-        folder = self._folders.get((data, family))
-        if folder is None:
-            folder = self._folders[data, family] = self.path / data / family.folder
-        found = self._commit_in(folder)
-        return found if found is not None and found.family == family else None
+        return self._records.commit(data, family)
 
     def commits(self, data: str | None = None) -> list[tuple[str, Commit]]:
         """Return (fingerprint, commit) of every family, of one data set or of all."""
-        folders = [f for f in self._generation_folders() if data in (None, f.name)]
-        try:
-            paths = [(f.name, p) for f in folders if f.is_dir() for p in sorted(f.iterdir()) if "@" in p.name]
-        except OSError:
-            return []
-        found = [(name, self._commit_in(path)) for name, path in paths if not path.name.endswith(".partial")]
-        return [(name, commit) for name, commit in found if commit is not None]
+        return self._records.commits(data)
+
+    def generations(self) -> list[Generation]:
+        """Return the data sets that the store has features of, in no order that means anything."""
+        return self._records.generations()
 
     def is_current(self, commit: Commit) -> bool:
         """Whether what is committed is still this; a chunk that vanished with its family is no damage."""
         return signature_of(commit.path) == commit.signature
 
-    def generations(self) -> list[Generation]:
-        """Return the data sets that the store has features of, in no order that means anything."""
-        found = [self._generation_in(folder) for folder in self._generation_folders()]
-        return [generation for generation in found if generation is not None]
+    def tell_damage(self, what: Hashable, message: str, *, stacklevel: int) -> None:
+        """Warn of a damaged feature or family, once for each `what`."""
+        self._records.tell_damage(what, message, stacklevel=stacklevel + 1)
 
     def axes(self, data: str) -> Axes | None:
         """Return the bars of a data set as one of its families has them, None where there is none that is whole."""
@@ -277,7 +269,7 @@ class Disk:
             doomed = [f for f in doomed if as_seen is None or signature_of(f) == as_seen[f]]
             hidden = hide(doomed)
             for folder in doomed:
-                self._commits.pop(folder, None)
+                self._records.forget(folder)
             self._refresh()  # before the files go: a reader of the old record would take them for missing values
             n_freed = bytes_freed(hidden)
             delete(hidden)
@@ -302,12 +294,6 @@ class Disk:
             with exclusive(self.path / ".lock"):
                 self._refresh()
 
-    def tell_damage(self, what: Hashable, message: str, *, stacklevel: int) -> None:
-        """Warn of a damaged feature or family, once for each `what`."""
-        if what not in self._told:
-            self._told.add(what)
-            warnings.warn(message, DamagedFeatureWarning, stacklevel=stacklevel)
-
     def _publish(self, new: Addition) -> int:
         self.path.mkdir(parents=True, exist_ok=True)
         data = new.axes.fingerprint
@@ -316,10 +302,10 @@ class Disk:
         with exclusive(self.path / ".lock"):
             known = self.commit(data, new.family)
             missing = new if known is None else new.without(known.slots)
-            if not missing.rows or (new.old is not None and not self._is_same_build(new.old)):
+            if not missing.rows or (new.old is not None and not self._records.is_same_build(new.old)):
                 return 0
             self._tree.mark()
-            folder = self._folders[data, new.family]
+            folder = self._records.folder(data, new.family)
             if known is None and folder.exists():  # damaged: the store's record would promise what is not there anew
                 self._refresh()
             write_generation(self.path / data, new.axes, anew=new.old is not None)
@@ -329,75 +315,20 @@ class Disk:
             commit = publish(folder, missing, known, sibling)
             if commit is None:
                 return 0
-            self._commits[commit.path] = commit
+            self._records.keep(commit)
         return len(commit.slots) - (0 if known is None else len(known.slots))
 
     def _refresh(self) -> None:
         generations = self.generations()
         for generation in generations:
-            folder = self.path / generation.fingerprint
-            if folder not in self._generations:  # its record is damaged
-                rewrite(folder, generation)
+            if not self._records.is_known(generation):  # its record is damaged
+                rewrite(self.path / generation.fingerprint, generation)
         self._tree.refresh(generations, self.commits())
-
-    def _commit_in(self, folder: Path) -> Commit | None:
-        signature = signature_of(folder)
-        if signature is None:
-            if folder.is_dir() and signature_of(folder) is None and folder.is_dir():
-                message = f"the record {folder / RECORD} is missing; its features are computed again."
-                self.tell_damage((folder, signature), message, stacklevel=6)
-            return None
-        known = self._commits.get(folder)
-        if known is not None and known.signature == signature:
-            return known
-        try:
-            commit = read_commit(folder, signature)
-        except DamagedChunkError as error:
-            if signature_of(folder) is None:
-                return None  # removed meanwhile
-            name = folder.name.partition("@")[0]
-            message = (
-                f"the features {name!r} in {folder} are damaged ({error}); they are not used, and computed again where "
-                "they are asked for."
-            )
-            self.tell_damage((folder, signature), message, stacklevel=6)
-            return None
-        self._commits[folder] = commit
-        return commit
-
-    def _generation_in(self, folder: Path) -> Generation | None:
-        signature = signature_of(folder)
-        known = self._generations.get(folder)
-        if known is not None and known[0] == signature:
-            return known[1]
-        generation = None if signature is None else read_generation(folder)
-        if signature is not None and generation is not None:
-            self._generations[folder] = (signature, generation)
-            return generation
-        found = [generation_of(commit) for _, commit in self.commits(folder.name)]
-        if (now := read_generation(folder)) is not None or not any(found):
-            return now
-        self._generations.pop(folder, None)
-        message = f"the record {folder / RECORD} is missing or damaged; the next write of these data makes it anew."
-        self.tell_damage((folder, signature), message, stacklevel=6)
-        return next(filter(None, found))
-
-    def _generation_folders(self) -> list[Path]:
-        try:
-            return sorted(p for p in self.path.iterdir() if p.is_dir() and not p.is_symlink())
-        except OSError:
-            return []
 
     def _check_same_build(self, commit: Commit) -> None:
         """Raise DamagedChunkError if the family was removed and made anew: its slots have other features now."""
-        if not self._is_same_build(commit):
+        if not self._records.is_same_build(commit):
             raise DamagedChunkError("it was removed meanwhile")
-
-    def _is_same_build(self, commit: Commit) -> bool:
-        if signature_of(commit.path) == commit.signature:
-            return True
-        now = self._commit_in(commit.path)
-        return now is not None and now.build == commit.build
 
 
 def _place(commit: Commit, variable: str, slot: int) -> str:

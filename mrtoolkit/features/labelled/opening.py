@@ -26,6 +26,7 @@ def open_family(
     chunks: Mapping[Any, Any] | str | int | None = None,
     *,
     dtype: str | None = None,
+    axes: Axes | None = None,
 ) -> xr.Dataset:
     """Return the family `name` of the data set `data` (None: of the only one) with plain names and sorted labels.
 
@@ -42,6 +43,8 @@ def open_family(
         For dask: {} for chunks as they are on disk, or what `Dataset.chunk` takes. None, without dask.
     dtype : str, optional
         "float64" or "float32": of values kept so alone.
+    axes : Axes, optional
+        Of the bars, where they are at hand; else they are read.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def open_family(
     """
     commit = _chosen(disk, name, data, dtype)
     try:
-        axes = axes_of(commit)
+        axes = axes_of(commit) if axes is None else axes
     except DamagedChunkError as error:
         message = (
             f"the family {name!r} in {commit.path} cannot be opened ({error}); remove that folder and compute its "
@@ -92,7 +95,7 @@ def _chosen(disk: Disk, name: str, data: str | None, dtype: str | None) -> Commi
     if len({generation for generation, _ in chosen}) > 1:
         message = (
             f"the store {disk.path} has {name!r} of {len(chosen)} data sets, and store[{name!r}] does not say of "
-            f"which; use load_features(bars, [{name!r}])."
+            f"which; write store.open({name!r}, bars)."
         )
         raise StoreError(message)
     return max((commit for _, commit in chosen), key=lambda commit: commit.signature[1])

@@ -110,17 +110,18 @@ class FamilyInfo:
 
     @property
     def look_up(self) -> str:
-        """What a look-up of one that is on disk and not in memory does, and why: "reads: 4.1 < 33.0 ns"."""
+        """What a look-up of one on disk does, and why: "reads: 4.1 < 33.0 ns", "~4.1" where none was read yet."""
         if self.decision is None:
             return ""
         if self.standing == "old":
             return "not used"
         read, compute = self.decision.read_ns, self.decision.compute_ns
+        shown = f"{'~' if self.decision.is_guess else ''}{_ns(read)}"
         if not self.decision.reads:
-            return f"computes: {_ns(compute)} < {_ns(read)} ns"
+            return f"computes: {_ns(compute)} < {shown} ns"
         if math.isnan(compute):
             return "reads"
-        return f"reads: {_ns(read)} < {'' if read < compute else '2 x '}{_ns(compute)} ns"
+        return f"reads: {shown} < {'' if read < compute else '2 x '}{_ns(compute)} ns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mrtoolkit.data.fingerprint import BLOCK_BARS
 from mrtoolkit.features.disk.commit import Commit
 from mrtoolkit.features.disk.generation import Generation
+from mrtoolkit.features.family import Labels
 from mrtoolkit.features.stock.todays import standing
 
 
@@ -24,16 +25,17 @@ def obsolete(commits: Sequence[tuple[str, Commit]], generations: Iterable[Genera
 
     Old code is never used again. Whether an indicator that is not registered here has changed cannot be known, so of
     several codes of one expression over one data set the one written last stays. Of data that longer data prolongs
-    go the families that the longer data has too.
+    go the families all of whose features the longer data has too.
     """
     longer = _prolonged({found.fingerprint: found for found in generations})
-    there = {(data, commit.path.name) for data, commit in commits}
+    there = {(data, commit.path.name): frozenset(commit.slots) for data, commit in commits}
     newest = _newest(commits)
     reasons: dict[Path, Reason] = {}
     for data, commit in commits:
         family = commit.family
         now = standing(family.code)
-        successor = next((name for name in longer.get(data, ()) if (name, commit.path.name) in there), None)
+        places = [(name, there.get((name, commit.path.name), frozenset[Labels]())) for name in longer.get(data, ())]
+        successor = next((name for name, labels in places if commit.slots.keys() <= labels), None)
         if now == "old":
             code = ", ".join(dict.fromkeys(f"{name}@{version}" for name, version, _ in family.code))
             reasons[commit.path] = Reason(0, f"old code ({code})")
