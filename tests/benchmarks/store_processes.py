@@ -17,8 +17,8 @@ import mrtoolkit as mrt
 from mrtoolkit.features import FeatureStore
 
 HERE = Path(__file__).parent
-DEAR = ("rolling_rank", "rolling_median", "hurst")
-CHEAPER = ("slope",)
+DEAR = ("rolling_rank", "hurst")
+CHEAPER = ("rolling_median", "slope")
 
 
 def child(what: str, **settings: object) -> tuple[dict, float]:
