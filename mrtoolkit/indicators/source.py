@@ -9,17 +9,19 @@ import linecache
 import sys
 import sysconfig
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 _LIBRARIES = tuple({str(Path(sysconfig.get_path(kind)).resolve()) for kind in ("stdlib", "purelib", "platlib")})
+_MUTABLE = (list, dict, set, np.ndarray)
+_GONE = object()
 
 
-@functools.lru_cache(maxsize=1024)
 def hash_source(function: Callable[..., Any]) -> str:
     """Return 16 hex digits that change with the function's text, its helpers' and the values that it refers to.
 
@@ -27,14 +29,54 @@ def hash_source(function: Callable[..., Any]) -> str:
     ----------
     function : callable
         A Python function or a numba dispatcher. Its helpers are followed through globals, closures and its own
-        modules; functions of installed libraries count by name. Computed once for each function object: a global that
-        is changed afterwards is not seen until the function is defined (and registered) again.
+        modules; functions of installed libraries count by name. Computed once for each function object, and again
+        when a name that it refers to has got another value, as a notebook's cell that defines a helper gives it; what
+        numba has compiled goes on as it was compiled.
     """
+    try:
+        known = _known.get(function)
+    except TypeError:  # nothing that can be remembered
+        return hash_value(function)
+    if known is None or not all(map(_is_as_it_was, known.references)):
+        known = _known[function] = _hashed(function)
+    return known.digest
+
+
+def hash_value(value: Any) -> str:
+    """Return 16 hex digits that change with a value; as `hash_source`, but nothing is remembered of it."""
+    return _hashed(value).digest
+
+
+class _Reference(NamedTuple):
+    """A name that a function refers to, and what it was when the function was hashed."""
+
+    namespace: Mapping[str, Any]
+    name: str
+    value: Any
+    content: str
+    """Of a list or an array, which may be changed in its place; empty for what cannot."""
+
+
+class _Known(NamedTuple):
+    digest: str
+    references: tuple[_Reference, ...]
+
+
+_known: WeakKeyDictionary[Callable[..., Any], _Known] = WeakKeyDictionary()
+
+
+def _hashed(value: Any) -> _Known:
     digest = hashlib.blake2b(digest_size=8)
-    package = (getattr(function, "__module__", None) or "").partition(".")[0]
-    for part in _parts(function, package, set()):
+    package = (getattr(value, "__module__", None) or "").partition(".")[0]
+    references: list[_Reference] = []
+    for part in _parts(value, package, set(), references):
         digest.update(part.encode() + b"\0")
-    return digest.hexdigest()
+    return _Known(digest.hexdigest(), tuple(references))
+
+
+def _is_as_it_was(reference: _Reference) -> bool:
+    namespace, name, value, content = reference
+    return namespace.get(name, _GONE) is value and (not content or content == hash_value(value))
 
 
 def _text(function: FunctionType) -> str:
@@ -66,8 +108,11 @@ def _margin(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
-    """Yield what tells `value` apart, as texts; functions are followed into what they refer to."""
+def _parts(value: Any, package: str, seen: set[int], references: list[_Reference] | None) -> Iterator[str]:
+    """Yield what tells `value` apart, as texts; functions are followed into what they refer to.
+
+    The names that may get another value go to `references`, None below what is compiled.
+    """
     function = getattr(value, "py_func", value)
     if isinstance(function, FunctionType):
         if id(function) in seen:
@@ -79,10 +124,14 @@ def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
             # another version of Python makes features of its own.
             yield _text(function)
             yield repr(_instructions(function.__code__))
-            yield from _parts((function.__defaults__, function.__kwdefaults__), package, seen)
-            for name, referred in _referred(function, package):
+            yield from _parts((function.__defaults__, function.__kwdefaults__), package, seen, None)
+            known = references if function is value and not _is_own(function) else None
+            for name, referred, namespace in _referred(function, package):
                 yield name
-                yield from _parts(referred, package, seen)
+                if known is not None and namespace is not None:
+                    content = hash_value(referred) if isinstance(referred, _MUTABLE) else ""
+                    known.append(_Reference(namespace, name.rpartition(".")[2], referred, content))
+                yield from _parts(referred, package, seen, known)
     elif isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}{hashlib.blake2b(np.ascontiguousarray(value).tobytes()).hexdigest()}"
     elif isinstance(value, bool | int | float | complex | str | bytes | None | np.generic):
@@ -90,11 +139,11 @@ def _parts(value: Any, package: str, seen: set[int]) -> Iterator[str]:
     elif isinstance(value, tuple | list | set | frozenset):
         yield f"{type(value).__name__}:{len(value)}"
         for item in sorted(value, key=repr) if isinstance(value, set | frozenset) else value:
-            yield from _parts(item, package, seen)
+            yield from _parts(item, package, seen, None)
     elif isinstance(value, dict):
-        yield from _parts(sorted(value.items(), key=repr), package, seen)
+        yield from _parts(sorted(value.items(), key=repr), package, seen, None)
     elif isinstance(value, functools.partial):
-        yield from _parts((value.func, value.args, value.keywords), package, seen)
+        yield from _parts((value.func, value.args, value.keywords), package, seen, None)
     else:
         text = repr(value)  # a frozen value shows what it holds; an address says nothing
         yield type(value).__qualname__ if " at 0x" in text else text
@@ -109,19 +158,25 @@ def _options(value: Any) -> str:
     return f" fastmath={shown} {options.get('error_model', '')}"
 
 
-def _referred(function: FunctionType, package: str) -> Iterator[tuple[str, Any]]:
+def _is_own(function: FunctionType) -> bool:
+    """Whether a function is the toolkit's own, whose names keep their values."""
+    return (function.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
+
+
+def _referred(function: FunctionType, package: str) -> Iterator[tuple[str, Any, Mapping[str, Any] | None]]:
+    """Yield the names that a function refers to, their values, and where these stand, None for a closure's."""
     names = sorted({name for code in _nested(function.__code__) for name in code.co_names})
     for name in names:
         if name not in function.__globals__:
             continue
         value = function.__globals__[name]
         if not isinstance(value, ModuleType):
-            yield name, value
+            yield name, value, function.__globals__
         elif not _is_library(value, package):
-            yield from ((f"{name}.{n}", getattr(value, n)) for n in names if hasattr(value, n))
+            yield from ((f"{name}.{n}", getattr(value, n), vars(value)) for n in names if hasattr(value, n))
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
-            yield name, cell.cell_contents
+            yield name, cell.cell_contents, None
         except ValueError:  # not filled yet: a function that refers to itself
             continue
 

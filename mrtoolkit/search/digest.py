@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.indicators.source import hash_source
+from mrtoolkit.indicators.source import hash_source, hash_value
 
 UNKNOWN = "unknown"
 """What stands for a callable whose code cannot be seen: it is not taken for the one that was searched."""
@@ -89,5 +89,5 @@ def _state(values: Mapping[str, Any]) -> Iterator[str]:
             yield from _state({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
         elif isinstance(value, FunctionType | MethodType):
             yield from _parts(value)
-        else:  # a partial shows `hash_source` a value; unwrapped, so that its cache keeps no array alive
-            yield hash_source.__wrapped__(functools.partial(repr, value))
+        else:
+            yield hash_value(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbclient
 import nbformat
+import numba
 import numpy as np
 import pytest
 from feature_makers import make_bars
@@ -17,6 +18,7 @@ from mrtoolkit.data.bars import as_bars
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features import FeatureStore
 from mrtoolkit.indicators import registry
+from mrtoolkit.indicators.source import hash_source
 
 
 @pytest.fixture(autouse=True)
@@ -217,3 +219,38 @@ def _printed(cells: list[str]) -> list[str]:
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     outputs = [output for one in notebook.cells for output in one.outputs if output.output_type == "stream"]
     return [output.text.strip() for output in outputs if output.name == "stdout"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "again", "factor"),
+    [
+        ("def helper(values): return 2 * values", "def helper(values): return 3 * values", 3),
+        ("RATE = 2\ndef helper(values): return RATE * values", "RATE = 3", 3),
+        ("RATES = [2]\ndef helper(values): return RATES[0] * values", "RATES[0] = 3", 3),
+        ("RATES = np.array([2.0])\ndef helper(values): return RATES[0] * values", "RATES[0] = 3.0", 3),
+    ],
+)
+def test_a_helper_s_cell_run_again_by_itself_is_a_miss(tmp_path, cell, again, factor):
+    """The indicator's own cell is not run again, so nothing is registered again."""
+    space = {"__name__": "__main__", "np": np}
+    exec(cell, space)
+    exec("def alone(close, lookback): return helper(close)", space)
+    alone = mrt.indicator(lookback=(1, 50), warmup=0)(space["alone"])
+    try:
+        bars = make_bars()
+        store = FeatureStore(tmp_path / "s.zarr")
+        store.compute_batch(bars, [alone(5)])
+        np.testing.assert_array_equal(store.array(bars, alone(5)), 2 * bars["close"].values)
+        exec(again, space)
+        for one in (store, FeatureStore(tmp_path / "s.zarr")):
+            np.testing.assert_array_equal(one.array(bars, alone(5)), factor * bars["close"].values)
+    finally:
+        registry._entries.pop("alone", None)
+
+
+def test_what_numba_has_compiled_keeps_its_name_as_it_keeps_its_helpers():
+    space = {"__name__": "__main__", "numba": numba}
+    exec("RATE = 2.0\n@numba.njit\ndef compiled(close, lookback): return RATE * close", space)
+    before = hash_source(space["compiled"])
+    space["RATE"] = 3.0
+    assert hash_source(space["compiled"]) == before
