@@ -19,7 +19,9 @@ got beside what is allowed, and what to do.
 from __future__ import annotations
 
 import difflib
+import inspect
 import numbers
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -90,3 +92,11 @@ def check_count(name: str, value: Any, error: type[MrtoolkitError], *, minimum: 
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise error(f"{name} is {value!r}, but must be a whole number of {minimum:,} or more; change it.")
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside of the toolkit that led here, however many of our own calls lie between."""
+    frame, depth = inspect.currentframe(), 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mrtoolkit":
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, category, stacklevel=depth)

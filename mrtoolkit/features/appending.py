@@ -171,7 +171,7 @@ def stored_states(disk: Disk, stored: Stored) -> dict[str, np.ndarray]:
                 f"what features go on from in {stored.commit.path} is damaged (its array 'state'); they are computed "
                 "anew for the longer bars."
             )
-            disk.tell_damage((stored.commit.path, stored.commit.signature, "state"), message, stacklevel=7)
+            disk.tell_damage((stored.commit.path, stored.commit.signature, "state"), message)
         return {}
     pairs = zip(stored.calls.values(), states, strict=True)
     return {call.key: state for call, state in pairs}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-import warnings
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.inputs import input_values
-from mrtoolkit.errors import MrtoolkitError, StoreError
+from mrtoolkit.errors import MrtoolkitError, StoreError, warn_caller
 from mrtoolkit.expressions.nodes import Call, Input, Node, Shift
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.disk.chunks import DamagedChunkError
@@ -229,7 +228,7 @@ class Gather:
             return None
         if math.prod(commit.shape) != math.prod(self.axes.shape):
             message = f"{commit.path} has features of {commit.shape} values, and its bars {self.axes.shape}; not used."
-            disk.tell_damage((commit.path, commit.signature, "shape"), message, stacklevel=6)
+            disk.tell_damage((commit.path, commit.signature, "shape"), message)
             return None
         start = time.perf_counter()
         try:
@@ -252,7 +251,7 @@ class Gather:
             f"the stored feature {key.text} is damaged ({error}) in {commit.path}; "
             "it was not used and is computed again."
         )
-        disk.tell_damage((commit.path, commit.signature, labels), message, stacklevel=6)
+        disk.tell_damage((commit.path, commit.signature, labels), message)
         self.damaged[key] = (commit, labels)
 
     def _repair(self, key: FeatureKey, values: np.ndarray) -> None:
@@ -263,7 +262,7 @@ class Gather:
                 self.disk.repair(self.axes, commit, labels, row)
         except OSError as error:
             message = f"the damaged feature {key.text} could not be written again ({error}); it stays in memory."
-            warnings.warn(message, StoreWriteWarning, stacklevel=5)
+            warn_caller(message, StoreWriteWarning)
 
 
 def _is_made_by(key: FeatureKey, name: str, today: tuple[int, str]) -> bool:

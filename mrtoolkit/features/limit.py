@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
+from mrtoolkit.errors import warn_caller
 from mrtoolkit.features.disk.chunks import LABEL_CHUNK, row_chunks
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family, Labels
@@ -38,7 +38,7 @@ def within_limit(
             f"{len(rows) - n_fitting:,} of {len(rows):,} features {family.pattern} do not fit below the limit of "
             f"{format_size(limit)} of {disk.path}, and stay in memory; give a higher limit, disk=, or prune()."
         )
-        warnings.warn(message, StoreWriteWarning, stacklevel=6)
+        warn_caller(message, StoreWriteWarning)
     return dict(itertools.islice(rows.items(), n_fitting))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import warnings
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.fingerprint import block_digests, fingerprint
-from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.errors import MrtoolkitError, warn_caller
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.appending import (
     Shorter,
@@ -156,7 +155,7 @@ class Lookup:
                 self.disk.refresh_tree()
         except OSError as error:
             message = f"features cannot be written to {self.disk.path} ({error}); they stay in memory."
-            warnings.warn(message, StoreWriteWarning, stacklevel=4)
+            warn_caller(message, StoreWriteWarning)
         return n_new
 
     def share(self, bars: xr.Dataset, calls: Iterable[Call]) -> frozenset[FeatureKey]:
@@ -191,7 +190,7 @@ class Lookup:
                 disk.refresh_tree()
         except OSError as error:
             message = f"features cannot be written to {disk.path} ({error}); they stay in memory."
-            warnings.warn(message, StoreWriteWarning, stacklevel=5)
+            warn_caller(message, StoreWriteWarning)
         except BaseException:
             if not disk.exists:  # what was refused leaves no folder behind
                 claims.withdraw()
@@ -240,7 +239,7 @@ class Lookup:
                 disk.refresh_tree()
         except OSError as error:
             message = f"features cannot be written to {disk.path} ({error}); they are extended in memory alone."
-            warnings.warn(message, StoreWriteWarning, stacklevel=5)
+            warn_caller(message, StoreWriteWarning)
         return n_done
 
     def _append_family(self, disk: Disk, bars: xr.Dataset, axes: Axes, stored: Stored) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from mrtoolkit.errors import SpaceError
+from mrtoolkit.errors import SpaceError, warn_caller
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.level import Level
@@ -43,7 +41,7 @@ def try_corners(evaluator: Evaluator, space: Space, levels: Sequence[Level]) -> 
         raise
     caution = evaluator.caution(space.decode(corners))
     if caution is not None:
-        warnings.warn(caution, ComparisonWarning, stacklevel=_depth_outside())
+        warn_caller(caution, ComparisonWarning)
 
 
 def _check_one(evaluator: Evaluator, space: Space, codes: np.ndarray) -> None:
@@ -54,14 +52,6 @@ def _check_one(evaluator: Evaluator, space: Space, codes: np.ndarray) -> None:
             f"the space holds {space.point(codes)}, which cannot be run; change its bounds, or rule such points "
             f"out by where=: {error}"
         ) from error
-
-
-def _depth_outside() -> int:
-    """Return how many calls up the line stands that is not the toolkit's: there a warning is shown."""
-    frame, depth = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mrtoolkit":
-        frame, depth = frame.f_back, depth + 1
-    return depth
 
 
 def corner_codes(space: Space, levels: Sequence[Level]) -> np.ndarray:

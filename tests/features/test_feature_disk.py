@@ -194,8 +194,9 @@ def test_a_flipped_bit_is_named_and_computed_again(tmp_path, byte):
     flip_bit(folder / "ema/c/1/0", byte, 5)
     store = FeatureStore(tmp_path / "s.zarr")
     assert store.peek(bars, ema(7)) is None
-    with pytest.warns(DamagedFeatureWarning, match=r"ema\(7\) is damaged"):
+    with pytest.warns(DamagedFeatureWarning, match=r"ema\(7\) is damaged") as caught:
         got = store.array(bars, ema(7))
+    assert {warning.filename for warning in caught} == {__file__}  # the line that asked, none of ours
     np.testing.assert_array_equal(got, want.ema.sel(ema_lookback=7))
     assert store.counters.computed == 1
     healed = FeatureStore(tmp_path / "s.zarr")

@@ -109,8 +109,9 @@ def test_the_disk_never_holds_more_than_its_limit(tmp_path):
     bars = make_bars(2_000)
     limit = 30 * EACH + 300_000
     store = FeatureStore(tmp_path / "s.zarr", disk=limit)
-    with pytest.warns(StoreWriteWarning, match=r"do not fit below the limit"):
+    with pytest.warns(StoreWriteWarning, match=r"do not fit below the limit") as caught:
         features = store.compute_batch(bars, [mrt.ema(list(range(2, 102)))])
+    assert {warning.filename for warning in caught} == {__file__}
     assert bytes_below(tmp_path / "s.zarr") <= limit
     stored = FeatureStore(tmp_path / "s.zarr").load_features(bars, "ema")
     assert 5 < stored.sizes["ema_lookback"] < 100

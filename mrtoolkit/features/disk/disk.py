@@ -79,9 +79,9 @@ class Disk:
         """Whether what is committed is still this; a chunk that vanished with its family is no damage."""
         return signature_of(commit.path) == commit.signature
 
-    def tell_damage(self, what: Hashable, message: str, *, stacklevel: int) -> None:
+    def tell_damage(self, what: Hashable, message: str) -> None:
         """Warn of a damaged feature or family, once for each `what`."""
-        self._records.tell_damage(what, message, stacklevel=stacklevel + 1)
+        self._records.tell_damage(what, message)
 
     def axes(self, data: str) -> Axes | None:
         """Return the bars of a data set as one of its families has them, None where there is none that is whole."""
@@ -226,7 +226,7 @@ class Disk:
                     grow_row(_place(old, variable, old.slots[labels]), old_grid, folder, grid, values)
             except DamagedChunkError as error:
                 message = f"a feature of {old.path} is damaged ({error}); it was not prolonged: compute it again."
-                self.tell_damage((old.path, old.signature, labels), message, stacklevel=7)
+                self.tell_damage((old.path, old.signature, labels), message)
                 return False
             return True
 

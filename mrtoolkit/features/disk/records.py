@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
 from pathlib import Path
 
+from mrtoolkit.errors import warn_caller
 from mrtoolkit.features.disk.chunks import DamagedChunkError
 from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, read_commit, signature_of
 from mrtoolkit.features.disk.generation import Generation, generation_of, read_generation
@@ -69,18 +69,18 @@ class Records:
         now = self._commit_in(commit.path)
         return now is not None and now.build == commit.build
 
-    def tell_damage(self, what: Hashable, message: str, *, stacklevel: int) -> None:
+    def tell_damage(self, what: Hashable, message: str) -> None:
         """Warn of a damaged feature or family, once for each `what`."""
         if what not in self._told:
             self._told.add(what)
-            warnings.warn(message, DamagedFeatureWarning, stacklevel=stacklevel)
+            warn_caller(message, DamagedFeatureWarning)
 
     def _commit_in(self, folder: Path) -> Commit | None:
         signature = signature_of(folder)
         if signature is None:
             if folder.is_dir() and signature_of(folder) is None and folder.is_dir():
                 message = f"the record {folder / RECORD} is missing; its features are computed again."
-                self.tell_damage((folder, signature), message, stacklevel=7)
+                self.tell_damage((folder, signature), message)
             return None
         known = self._commits.get(folder)
         if known is not None and known.signature == signature:
@@ -95,7 +95,7 @@ class Records:
                 f"the features {name!r} in {folder} are damaged ({error}); they are not used, and computed again where "
                 "they are asked for."
             )
-            self.tell_damage((folder, signature), message, stacklevel=7)
+            self.tell_damage((folder, signature), message)
             return None
         self._commits[folder] = commit
         return commit
@@ -114,7 +114,7 @@ class Records:
             return now
         self._generations.pop(folder, None)
         message = f"the record {folder / RECORD} is missing or damaged; the next write of these data makes it anew."
-        self.tell_damage((folder, signature), message, stacklevel=7)
+        self.tell_damage((folder, signature), message)
         return next(filter(None, found))
 
     def _generation_folders(self) -> list[Path]:

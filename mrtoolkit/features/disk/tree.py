@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mrtoolkit.errors import StoreError
+from mrtoolkit.errors import StoreError, warn_caller
 from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, signature_of
 from mrtoolkit.features.disk.files import crc32c, write_whole
 from mrtoolkit.features.disk.generation import Generation, generation_attributes
@@ -128,7 +127,7 @@ def _looks_like_a_store(path: Path) -> bool:
     if not is_store or not any(signature_of(family) for folder in folders for family in folder.glob("*@*")):
         return False
     message = f"the record {path / RECORD} is missing or damaged; the next write to the store makes it anew."
-    warnings.warn(message, DamagedFeatureWarning, stacklevel=6)
+    warn_caller(message, DamagedFeatureWarning)
     return True
 
 
