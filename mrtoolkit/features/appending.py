@@ -16,9 +16,8 @@ from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.evaluate import parameters_of
 from mrtoolkit.features.family import Labels
 from mrtoolkit.features.gather import Gather
-from mrtoolkit.features.key import code_of, family_of, indicator_of
-from mrtoolkit.features.labelled.provenance import bound
-from mrtoolkit.features.wanted import pattern_node
+from mrtoolkit.features.key import family_of, indicator_of
+from mrtoolkit.features.patterns import bind_labels, todays_pattern
 from mrtoolkit.indicators.resume import State
 
 _SLAB_BYTES = 64 * 2**20
@@ -145,13 +144,13 @@ def stored_calls(disk: Disk, data: str, dtype: str) -> list[Stored]:
     """Return what is on disk of a data set and of today's code, what others are computed of first."""
     found: list[tuple[int, Stored]] = []
     for _, commit in disk.commits(data):
-        pattern = pattern_node(commit.family)
-        if pattern is None or commit.family.dtype != dtype or code_of(pattern) != commit.family.code:
+        pattern = todays_pattern(commit.family)
+        if pattern is None or commit.family.dtype != dtype:
             continue
         calls: dict[Labels, Call] = {}
         for labels in commit.slots:
             try:
-                node: Node = bound(pattern, commit.family.parameters, labels)
+                node: Node = bind_labels(pattern, commit.family.parameters, labels)
             except MrtoolkitError:  # labels that today's bounds refuse
                 continue
             if isinstance(node, Call) and family_of(node, dtype)[0] == commit.family:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from mrtoolkit.errors import StoreError
+from mrtoolkit.errors import MrtoolkitError, StoreError
 from mrtoolkit.expressions.nodes import (
     Arithmetic,
     Call,
@@ -90,6 +90,14 @@ def code_of(node: Node) -> Code:
     """Return name, version and source hash of each call in an expression, outermost first."""
     specs = [indicator_of(part) for part in walk(node) if isinstance(part, Call)]
     return tuple((spec.name, spec.version, spec.source_hash) for spec in specs)
+
+
+def is_todays(key: FeatureKey, node: Call) -> bool:
+    """Whether the row that was kept under a key is of the code that is registered now."""
+    try:
+        return feature_key(key.data, node) == key
+    except MrtoolkitError:  # an indicator that is no longer registered
+        return False
 
 
 def check_concrete(node: object) -> Node:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.fingerprint import block_digests, fingerprint
-from mrtoolkit.errors import MrtoolkitError, warn_caller
+from mrtoolkit.errors import warn_caller
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.appending import (
     Shorter,
@@ -34,7 +34,7 @@ from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.features.gather import Gather, Memory, Row, output_of
-from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
+from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, is_todays, without_output
 from mrtoolkit.features.limit import within_limit
 from mrtoolkit.features.writing import Rows, rows_of, write_rows
 from mrtoolkit.indicators.registry import is_built_in
@@ -274,7 +274,7 @@ class Lookup:
         held: dict[str, tuple[Call, np.ndarray, np.ndarray | None]] = {}
         for key, entry in self.memory.items():
             call = entry.tag.node
-            if key.data != shorter.fingerprint or not _is_today(key, call) or self._is_known(call, axes):
+            if key.data != shorter.fingerprint or not is_todays(key, call) or self._is_known(call, axes):
                 continue
             held[call.key] = call, entry.values, entry.tag.states
         states = {key: begin for key, (_, _, begin) in held.items() if begin is not None}
@@ -373,10 +373,3 @@ def _with_sources(node: Node) -> Iterator[Call]:
         yield from _with_sources(child)
     if isinstance(node, Call):
         yield without_output(node)
-
-
-def _is_today(key: FeatureKey, call: Call) -> bool:
-    try:
-        return feature_key(key.data, call) == key
-    except MrtoolkitError:  # an indicator that is no longer registered
-        return False

@@ -10,25 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.errors import MrtoolkitError, StoreError, nearest
+from mrtoolkit.errors import StoreError, nearest
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.features.disk.disk import Disk
-from mrtoolkit.features.family import Family, Labels
+from mrtoolkit.features.family import Labels
 from mrtoolkit.features.gather import Memory
 from mrtoolkit.features.key import (
     Request,
     check_concrete,
-    code_of,
     family_of,
-    feature_key,
     indicator_of,
+    is_todays,
     request_of,
-    without_output,
 )
 from mrtoolkit.features.labelled.datasets import Column
 from mrtoolkit.features.labelled.lazy import StoredRow
-from mrtoolkit.features.labelled.provenance import bound
+from mrtoolkit.features.patterns import bind_labels, todays_pattern
 from mrtoolkit.indicators.parsing import parse
 
 _MOST_FEATURES = 1_000_000
@@ -46,12 +44,12 @@ class Wanted:
     @property
     def nodes(self) -> list[Node]:
         """The expression of each of the labels."""
-        return [bound(self.pattern, self.parameters, labels) for labels in self.labels]
+        return [bind_labels(self.pattern, self.parameters, labels) for labels in self.labels]
 
     def column(self, arrays: Sequence[np.ndarray | StoredRow], dtype: str = "float64") -> Column:
         """Return the variable that the features make, given their values in the order of the labels."""
         rows = dict(zip(self.labels, arrays, strict=True))
-        example = bound(self.pattern, self.parameters, self.labels[0])
+        example = bind_labels(self.pattern, self.parameters, self.labels[0])
         if not isinstance(self.pattern, Call) or not isinstance(
             example, Call
         ):  # around indicators; one such expression needs no dimensions of labels
@@ -100,20 +98,15 @@ def known_to(memory: Memory, disk: Disk | None, data: str, dtype: str = "float64
     """Return all features of these bars and of today's code that memory and disk hold, each output by itself."""
     found: list[tuple[Request, list[Any]]] = []
     for key, entry in memory.items():
-        if key.data == data and _is_today(entry.tag.node) and key == feature_key(data, entry.tag.node):
+        if key.data == data and is_todays(key, entry.tag.node):
             for node in _outputs(entry.tag.node):
                 request = request_of(node)
                 found.append((request, list(itertools.product(*request.values))))
     for _, commit in [] if disk is None else disk.commits(data):
-        pattern = pattern_node(commit.family)
-        if (
-            pattern is None
-            or not commit.slots
-            or commit.family.dtype != dtype
-            or code_of(pattern) != commit.family.code
-        ):
+        pattern = todays_pattern(commit.family)
+        if pattern is None or not commit.slots or commit.family.dtype != dtype:
             continue
-        example = bound(pattern, commit.family.parameters, next(iter(commit.slots)))
+        example = bind_labels(pattern, commit.family.parameters, next(iter(commit.slots)))
         for node in _outputs(example):
             found.append((request_of(node), list(commit.slots)))
     return _merged(found)
@@ -151,7 +144,7 @@ def _part(known: Sequence[Wanted], wanted: Wanted) -> Wanted:
     there = {labels for w in known if w.pattern is wanted.pattern for labels in w.labels}
     for labels in wanted.labels:
         if labels not in there:
-            feature = bound(wanted.pattern, wanted.parameters, labels).key
+            feature = bind_labels(wanted.pattern, wanted.parameters, labels).key
             message = f"the store does not have {feature} of these bars; compute it by compute_batch(bars, [...])."
             raise StoreError(message)
     return wanted
@@ -190,21 +183,3 @@ def _families(wanted: Wanted) -> tuple[str, ...]:
     """Names by which a multi-output family may be asked for beside each output's own."""
     pattern = wanted.pattern
     return (wanted.name.removesuffix(f"_{pattern.output}"),) if isinstance(pattern, Call) and pattern.output else ()
-
-
-def _is_today(node: Call) -> bool:
-    try:
-        code_of(node)
-    except MrtoolkitError:  # an indicator that is no longer registered
-        return False
-    return True
-
-
-def pattern_node(family: Family) -> Node | None:
-    """Return the node of a family's pattern, None where today's registry cannot read it."""
-    text = f"{family.pattern}.{family.outputs[0]}" if family.outputs else family.pattern
-    try:
-        node = parse(text)
-    except MrtoolkitError:
-        return None
-    return without_output(node) if isinstance(node, Call) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from mrtoolkit.features.disk.chunks import DamagedChunkError, time_chunk
 from mrtoolkit.features.disk.commit import Commit
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Labels
+from mrtoolkit.features.patterns import feature_text
 
 T = TypeVar("T")
 
@@ -98,8 +98,7 @@ class StoredRow:
 
     def _refusal(self, why: str) -> StoreError:
         family = self.commit.family
-        known = dict(zip(family.parameters, self.labels, strict=True))
-        feature = re.sub(r"\bP\.(\w+)", lambda m: repr(known.get(m[1], m[0])), family.pattern)
+        feature = feature_text(family.pattern, family.parameters, self.labels)
         if family.outputs:
             feature += f".{family.outputs[self.output]}"
         message = (

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -37,7 +36,8 @@ from mrtoolkit.features.labelled.parquet_schema import (
     origin_of,
 )
 from mrtoolkit.features.labelled.parquet_slices import index_columns, index_fields, stretches, times_of, value_columns
-from mrtoolkit.features.labelled.provenance import bound, row_digest
+from mrtoolkit.features.labelled.provenance import row_digest
+from mrtoolkit.features.patterns import bind_labels, feature_text
 from mrtoolkit.indicators.parsing import parse
 
 _A_PART = 2**27  # bytes of a family that are read at once
@@ -135,10 +135,9 @@ def _node(expression: str) -> Node | None:
 
 
 def _name(pattern: Node | None, column: Column, labels: Sequence[float]) -> str:
-    known = dict(zip(column.parameters, labels, strict=True))
     if pattern is not None:
-        return bound(pattern, column.parameters, tuple(labels)).key
-    return re.sub(r"\bP\.(\w+)", lambda found: repr(known.get(found[1], found[0])), column.expression)
+        return bind_labels(pattern, column.parameters, tuple(labels)).key
+    return feature_text(column.expression, column.parameters, labels)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -14,8 +14,6 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.errors import StoreError
-from mrtoolkit.expressions.binding import bind
-from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import ABOUT, Axes, Family, Labels
 
@@ -185,8 +183,3 @@ def checked_rows(
         if (pattern, dtype) != (expression, family.dtype) or len(about.labels) != len(family.parameters):
             raise StoreError(f"the variable {variable.name!r} is not what it says that it is; {CURE}.")
     return rows
-
-
-def bound(pattern: Node, parameters: tuple[str, ...], labels: Labels) -> Node:
-    """Return the feature of a pattern with these labels."""
-    return bind(pattern, dict(zip(parameters, labels, strict=True)))
