@@ -29,7 +29,7 @@ from mrtoolkit.indicators.spec import Indicator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RowTag:
     """What a row in memory is: its call (all outputs), its bars, and what it goes on from, (asset, state)."""
 
     node: Call
@@ -37,7 +37,7 @@ class Row:
     states: np.ndarray | None = None
 
 
-Memory = ByteLRU[FeatureKey, Row]
+Memory = ByteLRU[FeatureKey, RowTag]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,7 +179,7 @@ class Gather:
     def _keep(self, key: FeatureKey, call: Call, values: np.ndarray, states: np.ndarray | None) -> None:
         values = values.astype(self.dtype, copy=False)
         values.flags.writeable = False
-        self.memory.put(key, values, Row(node=call, axes=self.axes, states=states))
+        self.memory.put(key, values, RowTag(node=call, axes=self.axes, states=states))
         self.rows[key] = values
         self.states[key] = states
         if key in self.damaged:
@@ -239,7 +239,7 @@ class Gather:
         self.costs.read(time.perf_counter() - start, n_values)
         self.disk_hits += 1
         values = values if family.outputs else values[0]
-        self.memory.put(key, values, Row(node=call, axes=self.axes))
+        self.memory.put(key, values, RowTag(node=call, axes=self.axes))
         return values
 
     def _tell_damage(

@@ -33,7 +33,7 @@ from mrtoolkit.features.disk.chunks import DamagedChunkError
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.faults import StoreWriteWarning
-from mrtoolkit.features.gather import Gather, Memory, Row, output_of
+from mrtoolkit.features.gather import Gather, Memory, RowTag, output_of
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, is_todays, without_output
 from mrtoolkit.features.limit import within_limit
 from mrtoolkit.features.writing import Rows, rows_of, write_rows
@@ -287,7 +287,7 @@ class Lookup:
                     new = tail.values if old.ndim == 3 else tail.values[0]
                     key = feature_key(axes.fingerprint, tail.call)
                     values = np.concatenate([old, new], axis=-1)
-                    self.memory.put(key, values, Row(node=tail.call, axes=axes, states=tail.states))
+                    self.memory.put(key, values, RowTag(node=tail.call, axes=axes, states=tail.states))
                     if self.writes:
                         self._pending[key] = tail.call
                 self._count(extended=len(going))

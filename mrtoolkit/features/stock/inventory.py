@@ -14,7 +14,7 @@ from mrtoolkit.features.disk.commit import Commit
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.disk.generation import Generation
 from mrtoolkit.features.family import Axes, Code, Family, Labels
-from mrtoolkit.features.gather import Memory, Row
+from mrtoolkit.features.gather import Memory, RowTag
 from mrtoolkit.features.key import FeatureKey, family_of
 from mrtoolkit.features.memory import Entry
 from mrtoolkit.features.stock.disk_usage import usage
@@ -105,7 +105,7 @@ def _family_info(place: tuple[str, str], found: _Stock, costs: Costs) -> FamilyI
     )
 
 
-def _family_in_memory(key: FeatureKey, entry: Entry[Row]) -> tuple[Family, Labels]:
+def _family_in_memory(key: FeatureKey, entry: Entry[RowTag]) -> tuple[Family, Labels]:
     """Return what a row in memory is of; its code is that of its key, which may be older than the registry's."""
     node, dtype = entry.tag.node, entry.values.dtype.name
     try:
