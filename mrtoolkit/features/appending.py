@@ -1,176 +1,131 @@
-"""Features of longer bars from those of shorter ones: the new bars alone are computed."""
+"""Longer bars get the features of the bars that they go on from: on disk, in memory, the new bars alone computed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.data.fingerprint import first_difference, prefix_fingerprint
-from mrtoolkit.errors import MrtoolkitError, StoreError
-from mrtoolkit.expressions.nodes import Call, Node
-from mrtoolkit.features.disk.commit import Commit
+from mrtoolkit.errors import warn_caller
+from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.features.disk.disk import Disk
-from mrtoolkit.features.evaluate import parameters_of
-from mrtoolkit.features.family import Labels
-from mrtoolkit.features.gather import Gather
-from mrtoolkit.features.key import family_of, indicator_of
-from mrtoolkit.features.patterns import bind_labels, todays_pattern
-from mrtoolkit.indicators.resume import State
+from mrtoolkit.features.family import Axes
+from mrtoolkit.features.faults import StoreWriteWarning
+from mrtoolkit.features.gather import RowTag
+from mrtoolkit.features.key import feature_key, is_todays
+from mrtoolkit.features.limit import within_limit
+from mrtoolkit.features.lookup import Lookup
+from mrtoolkit.features.tails import (
+    Shorter,
+    Stored,
+    batches,
+    extended_by,
+    going_on,
+    stored_calls,
+    stored_states,
+    tails,
+)
+from mrtoolkit.features.writing import Rows
 
-_SLAB_BYTES = 64 * 2**20
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shorter:
-    """A data set that the new bars may extend."""
-
-    fingerprint: str
-    n_bars: int
-    block_digests: tuple[str, ...]
-
-
-def extended_by(bars: xr.Dataset, known: Iterable[Shorter]) -> list[Shorter]:
-    """Return those data sets that are proven to be the beginning of `bars`, longest first.
+def append(lookup: Lookup, bars: xr.Dataset) -> int:
+    """Give these bars every feature of those that they extend, computing the new bars alone; return how many.
 
     Raises
     ------
     StoreError
-        If there is none; the nearest is named with the first bars in which it differs.
+        If the store has no features of bars that these begin with.
     """
-    n_bars = bars.sizes["time"]
-    candidates = sorted({s.fingerprint: s for s in known}.values(), key=lambda s: -s.n_bars)
-    shorter = [s for s in candidates if s.n_bars < n_bars]
-    proven = [s for s in shorter if prefix_fingerprint(bars, s.n_bars) == s.fingerprint]
-    if proven:
-        return proven
-    if not shorter:
-        message = (
-            f"append got {n_bars:,} bars, and the store knows no shorter ones that they could go on from; give the "
-            "whole history, old bars and new ones, or compute its features by compute_batch(bars, [...])."
-        )
-        raise StoreError(message)
-    nearest = shorter[0]
-    where = first_difference(bars, nearest.block_digests, nearest.n_bars) or "what they say of themselves"
-    message = (
-        f"append got {n_bars:,} bars that do not begin with bars of the store: the nearest, {nearest.fingerprint[:8]} "
-        f"of {nearest.n_bars:,} bars, differ in {where}; old bars must be as they were, so compute the features of "
-        "these by compute_batch(bars, [...]), or give the whole history, old bars and new ones."
-    )
-    raise StoreError(message)
+    n_done = 0
+    with lookup.lock:
+        for shorter in extended_by(bars, _known(lookup)):
+            n_done += _append_stored(lookup, bars, shorter)
+            n_done += _append_held(lookup, bars, shorter)
+    if lookup.writes:
+        lookup.persist(bars)
+    return n_done
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tail:
-    """What a feature has at the new bars, (output, asset, time), and what it goes on from, (asset, state)."""
-
-    call: Call
-    values: np.ndarray
-    states: np.ndarray | None
-
-
-def tails(gather: Gather, calls: Sequence[Call], first: int, states: np.ndarray | None) -> Iterator[Tail]:
-    """Yield the values of each call at the bars from `first` on.
-
-    Parameters
-    ----------
-    gather : Gather
-        Over the new bars, with the calls' sources found.
-    calls : sequence of Call
-        Of one indicator and one input.
-    first : int
-        Bars that the states have seen.
-    states : (call, asset, state)
-        None where the indicator needs none.
-    """
-    spec = indicator_of(calls[0])
-    n_assets, n_bars = gather.axes.shape
-    sources = [gather.array(source) for source in calls[0].sources]
-    parameters = parameters_of(calls)
-    out = np.empty((n_assets, max(1, len(spec.outputs)), len(calls), n_bars - first))
-    now = None if states is None else np.ascontiguousarray(states.transpose(1, 0, 2))  # (asset, call, state)
-    for asset in range(n_assets):
-        columns = [source[asset] for source in sources]
-        spec.extend(columns, parameters, first, out[asset], states=None if now is None else now[asset])
-    for k, call in enumerate(calls):
-        values = np.ascontiguousarray(out[:, :, k].transpose(1, 0, 2)).astype(gather.dtype, copy=False)
-        yield Tail(call=call, values=values, states=None if now is None else now[:, k].copy())
+def _known(lookup: Lookup) -> list[Shorter]:
+    """Return the data sets of which something is on disk or in memory."""
+    on_disk = [] if lookup.disk is None else lookup.disk.generations()
+    known = [Shorter(fingerprint=g.fingerprint, n_bars=g.n_bars, block_digests=g.block_digests) for g in on_disk]
+    for _, entry in lookup.memory.items():
+        of = entry.tag.axes
+        known.append(Shorter(fingerprint=of.fingerprint, n_bars=len(of.time), block_digests=of.block_digests))
+    return known
 
 
-def batches(calls: Iterable[Call], n_values: int) -> Iterator[list[Call]]:
-    """Yield calls that can be computed together, of one indicator and one input, as many as fit into a slab.
-
-    What others are computed of comes first.
-    """
-    groups: dict[tuple[str, ...], list[Call]] = {}
-    for call in calls:
-        groups.setdefault((call.name, *(source.key for source in call.sources)), []).append(call)
-    for group in sorted(groups.values(), key=lambda group: group[0].depth):
-        n_outputs = max(1, len(indicator_of(group[0]).outputs))
-        step = max(1, _SLAB_BYTES // (8 * n_outputs * n_values))
-        for start in range(0, len(group), step):
-            yield group[start : start + step]
-
-
-def going_on(
-    calls: Sequence[Call], states: Mapping[str, np.ndarray]
-) -> tuple[list[Call], np.ndarray | None, list[Call]]:
-    """Return the calls that can go on, what from, and those that are to be computed anew.
-
-    `states` are known by the calls' keys, (asset, state).
-    """
-    resume = indicator_of(calls[0]).resume
-    if resume is None:
-        return [], None, list(calls)
-    if not isinstance(resume, State):
-        return list(calls), None, []
-    is_known = [call.key in states and not np.isnan(states[call.key]).any() for call in calls]
-    known = [call for call, known in zip(calls, is_known, strict=True) if known]
-    anew = [call for call, known in zip(calls, is_known, strict=True) if not known]
-    return known, np.stack([states[call.key] for call in known]) if known else None, anew
+def _append_stored(lookup: Lookup, bars: xr.Dataset, shorter: Shorter) -> int:
+    """Extend what is on disk of shorter bars."""
+    disk, n_done = lookup.disk, 0
+    if disk is None or not lookup.writes:
+        return 0
+    axes = lookup.axes_of(bars)
+    axes = replace(axes, attrs={**axes.attrs, "extends": shorter.fingerprint})
+    try:
+        for stored in stored_calls(disk, shorter.fingerprint, lookup.dtype):
+            grid = stored.commit.grid
+            if (grid.n_assets, grid.n_bars) == (axes.shape[0], shorter.n_bars):
+                n_done += _append_family(lookup, disk, bars, axes, stored)
+        if n_done:
+            disk.refresh_tree()
+    except OSError as error:
+        message = f"features cannot be written to {disk.path} ({error}); they are extended in memory alone."
+        warn_caller(message, StoreWriteWarning)
+    return n_done
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """Features of one family on disk that can go on: their calls, and the commit that holds them."""
+def _append_family(lookup: Lookup, disk: Disk, bars: xr.Dataset, axes: Axes, stored: Stored) -> int:
+    """Extend what is on disk of one family: tails where it can go on, whole features where it cannot."""
+    family, first = stored.commit.family, stored.commit.shape[-1]
+    lookup.costs.known(family.folder, stored.commit.ns_per_bar)
+    ns_per_value, states = lookup.costs.ns_per_value(family.folder), stored_states(disk, stored)
+    labels = {call.key: row for row, call in stored.calls.items() if not lookup.is_stored(call, axes)}
+    missing = [call for call in stored.calls.values() if call.key in labels]
+    n_done = 0
+    for calls in batches(missing, (len(axes.time) - first) * axes.shape[0]):
+        going, begin, anew = going_on(calls, states)
+        rows = Rows(family)
+        for tail in tails(lookup.gather(bars, going[0].sources), going, first, begin) if going else ():
+            row = labels[tail.call.key]
+            rows.values[row] = tail.values
+            if tail.states is not None:
+                rows.states[row] = tail.states
+        if lookup.disk_limit is not None:
+            rows.values = within_limit(disk, axes, family, rows.values, lookup.disk_limit)
+        if rows.values:
+            n = disk.extend(stored.commit, axes, family, rows.values, ns_per_value, states=rows.states)
+            lookup.count(extended=n)
+            n_done += n
+        if anew:
+            lookup.compute_and_write(disk, bars, anew)
+            n_done += len(anew)
+    return n_done
 
-    commit: Commit
-    calls: dict[Labels, Call]
 
-
-def stored_calls(disk: Disk, data: str, dtype: str) -> list[Stored]:
-    """Return what is on disk of a data set and of today's code, what others are computed of first."""
-    found: list[tuple[int, Stored]] = []
-    for _, commit in disk.commits(data):
-        pattern = todays_pattern(commit.family)
-        if pattern is None or commit.family.dtype != dtype:
+def _append_held(lookup: Lookup, bars: xr.Dataset, shorter: Shorter) -> int:
+    """Extend what is in memory alone of shorter bars."""
+    axes = lookup.axes_of(bars)
+    held: dict[str, tuple[Call, np.ndarray, np.ndarray | None]] = {}
+    for key, entry in lookup.memory.items():
+        call = entry.tag.node
+        if key.data != shorter.fingerprint or not is_todays(key, call) or lookup.is_known(call, axes):
             continue
-        calls: dict[Labels, Call] = {}
-        for labels in commit.slots:
-            try:
-                node: Node = bind_labels(pattern, commit.family.parameters, labels)
-            except MrtoolkitError:  # labels that today's bounds refuse
-                continue
-            if isinstance(node, Call) and family_of(node, dtype)[0] == commit.family:
-                calls[labels] = node
-        if calls:
-            found.append((pattern.depth, Stored(commit=commit, calls=calls)))
-    return [stored for _, stored in sorted(found, key=lambda item: item[0])]
-
-
-def stored_states(disk: Disk, stored: Stored) -> dict[str, np.ndarray]:
-    """Return what each call goes on from, (asset, state), by the call's key; NaN where it is not known."""
-    slots = [stored.commit.slots[labels] for labels in stored.calls]
-    states = disk.read_states(stored.commit, slots)
-    if states is None:
-        if stored.commit.state_size and disk.is_current(stored.commit):
-            message = (
-                f"what features go on from in {stored.commit.path} is damaged (its array 'state'); they are computed "
-                "anew for the longer bars."
-            )
-            disk.tell_damage((stored.commit.path, stored.commit.signature, "state"), message)
-        return {}
-    pairs = zip(stored.calls.values(), states, strict=True)
-    return {call.key: state for call, state in pairs}
+        held[call.key] = call, entry.values, entry.tag.states
+    states = {key: begin for key, (_, _, begin) in held.items() if begin is not None}
+    n_done = 0
+    for calls in batches([call for call, _, _ in held.values()], axes.shape[0] * len(axes.time)):
+        going, begin, anew = going_on(calls, states)
+        if going:
+            for tail in tails(lookup.gather(bars, going[0].sources), going, shorter.n_bars, begin):
+                old = held[tail.call.key][1]
+                new = tail.values if old.ndim == 3 else tail.values[0]
+                values = np.concatenate([old, new], axis=-1)
+                tag = RowTag(node=tail.call, axes=axes, states=tail.states)
+                lookup.hold(feature_key(axes.fingerprint, tail.call), values, tag)
+            lookup.count(extended=len(going))
+        lookup.gather(bars, anew)
+        n_done += len(calls)
+    return n_done

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from threading import RLock
 from weakref import WeakValueDictionary
@@ -16,16 +15,6 @@ import xarray as xr
 from mrtoolkit.data.fingerprint import block_digests, fingerprint
 from mrtoolkit.errors import warn_caller
 from mrtoolkit.expressions.nodes import Call, Node
-from mrtoolkit.features.appending import (
-    Shorter,
-    Stored,
-    batches,
-    extended_by,
-    going_on,
-    stored_calls,
-    stored_states,
-    tails,
-)
 from mrtoolkit.features.claims import Claims
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
@@ -34,9 +23,8 @@ from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.features.gather import Gather, Memory, RowTag, output_of
-from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, is_todays, without_output
-from mrtoolkit.features.limit import within_limit
-from mrtoolkit.features.writing import Rows, rows_of, write_rows
+from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
+from mrtoolkit.features.writing import rows_of, write_rows
 from mrtoolkit.indicators.registry import is_built_in
 
 _DEAR_SECONDS = 2e-3
@@ -46,7 +34,22 @@ _WORTH_WRITING = 2.0
 
 
 class Lookup:
-    """Memory, disk and kernels of one store, and what they did."""
+    """Memory, disk and kernels of one store, and what they did.
+
+    Attributes
+    ----------
+    memory, disk : where features are, disk None where the store has no folder
+    costs : Costs
+        What computing and reading took so far.
+    dtype : str
+        Of the rows, "float64" or "float32".
+    disk_limit : int or None
+        Bytes.
+    writes : bool
+        Whether what is computed goes to disk without being told to.
+    lock : RLock
+        Held while features are computed, so that each is computed once.
+    """
 
     def __init__(self, *, memory: Memory, disk: Disk | None, persist: str, dtype: str, disk_limit: int | None) -> None:
         self.memory = memory
@@ -58,7 +61,7 @@ class Lookup:
         self._only_dear = persist == "auto"
         self._claims = None if disk is None else Claims(disk.path / ".claims")
         self._pending: dict[FeatureKey, Call] = {}  # computed, and not on disk
-        self._lock = RLock()  # held while features are computed, so that each is computed once
+        self.lock = RLock()
         self._tally_lock = RLock()
         self._computed = self._recomputed = self._extended = self._disk_hits = 0
         self._axes: WeakValueDictionary[str, Axes] = WeakValueDictionary()
@@ -108,13 +111,13 @@ class Lookup:
         for node in nodes:
             gather.look_up(node)
         if gather.missing:
-            with self._lock:
+            with self.lock:
                 gather.look_up_again(nodes, self.disk)
                 new = [(feature_key(gather.axes.fingerprint, call), call) for call in gather.missing]
                 n_computed = gather.compute_missing()
                 if self.writes:
                     self._pending.update(new)
-            self._count(
+            self.count(
                 computed=n_computed - gather.recomputed, recomputed=gather.recomputed, disk_hits=gather.disk_hits
             )
         return gather
@@ -148,7 +151,7 @@ class Lookup:
             calls = [call for key, call in list(self._pending.items()) if key.data == axes.fingerprint]
         n_new = 0
         try:
-            with self._lock:
+            with self.lock:
                 for part in self._in_parts([call for call in calls if self._is_worth_writing(call, axes)], axes):
                     n_new += self._write(self.disk, bars, part)
             if n_new:
@@ -170,7 +173,7 @@ class Lookup:
         axes = self.axes_of(bars)
         families: dict[str, list[Call]] = {}
         for call in {call.key: call for node in calls for call in _with_sources(node)}.values():
-            if not self._is_stored(call, axes) and self._may_be_worth_writing(call, axes):
+            if not self.is_stored(call, axes) and self._may_be_worth_writing(call, axes):
                 families.setdefault(family_of(call, self.dtype)[0].folder, []).append(call)
         keys = (feature_key(axes.fingerprint, call) for members in families.values() for call in members)
         made = frozenset(key for key in keys if self.memory.peek(key) is None)
@@ -179,11 +182,11 @@ class Lookup:
                 name, is_checked = f"{axes.fingerprint}/{folder}", not is_built_in(members[0].name)
                 if is_checked:  # of a user's indicator that looks ahead at its largest parameter nothing is kept
                     ends = [members[0], *members[1:][-1:]]
-                    claims.share(name, ends, partial(self._compute_and_write, disk, bars), lambda _: True)
+                    claims.share(name, ends, partial(self.compute_and_write, disk, bars), lambda _: True)
                 claims.share(
                     name,
                     members,
-                    partial(self._compute_and_write, disk, bars, is_checked=is_checked),
+                    partial(self.compute_and_write, disk, bars, is_checked=is_checked),
                     lambda call: self._is_cheap(bars, call),
                 )
             if families:
@@ -199,113 +202,30 @@ class Lookup:
             raise
         return made
 
-    def append(self, bars: xr.Dataset) -> int:
-        """Give these bars every feature of those that they extend, computing the new bars alone; return how many.
+    def hold(self, key: FeatureKey, values: np.ndarray, tag: RowTag) -> None:
+        """Keep a feature that was extended in memory, and in mind for what is written next."""
+        self.memory.put(key, values, tag)
+        if self.writes:
+            self._pending[key] = tag.node
+
+    def compute_and_write(
+        self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call], *, is_checked: bool = False
+    ) -> None:
+        """Write features, found in memory or computed, in parts that memory can hold.
 
         Raises
         ------
-        StoreError
-            If the store has no features of bars that these begin with.
+        OSError
+            If the disk refuses.
         """
-        axes = self.axes_of(bars)
-        known = [] if self.disk is None else [
-            Shorter(fingerprint=g.fingerprint, n_bars=g.n_bars, block_digests=g.block_digests)
-            for g in self.disk.generations()
-        ]  # fmt: skip
-        for _, entry in self.memory.items():
-            of = entry.tag.axes
-            known.append(Shorter(fingerprint=of.fingerprint, n_bars=len(of.time), block_digests=of.block_digests))
-        n_done = 0
-        with self._lock:
-            for shorter in extended_by(bars, known):
-                n_done += self._append_stored(bars, axes, shorter)
-                n_done += self._append_held(bars, axes, shorter)
-        if self.writes:
-            self.persist(bars)
-        return n_done
-
-    def _append_stored(self, bars: xr.Dataset, axes: Axes, shorter: Shorter) -> int:
-        """Extend what is on disk of shorter bars."""
-        disk, n_done = self.disk, 0
-        if disk is None or not self.writes:
-            return 0
-        axes = replace(axes, attrs={**axes.attrs, "extends": shorter.fingerprint})
-        try:
-            for stored in stored_calls(disk, shorter.fingerprint, self.dtype):
-                grid = stored.commit.grid
-                if (grid.n_assets, grid.n_bars) == (axes.shape[0], shorter.n_bars):
-                    n_done += self._append_family(disk, bars, axes, stored)
-            if n_done:
-                disk.refresh_tree()
-        except OSError as error:
-            message = f"features cannot be written to {disk.path} ({error}); they are extended in memory alone."
-            warn_caller(message, StoreWriteWarning)
-        return n_done
-
-    def _append_family(self, disk: Disk, bars: xr.Dataset, axes: Axes, stored: Stored) -> int:
-        """Extend what is on disk of one family: tails where it can go on, whole features where it cannot."""
-        family, first = stored.commit.family, stored.commit.shape[-1]
-        self.costs.known(family.folder, stored.commit.ns_per_bar)
-        ns_per_value, states = self.costs.ns_per_value(family.folder), stored_states(disk, stored)
-        labels = {call.key: row for row, call in stored.calls.items() if not self._is_stored(call, axes)}
-        missing = [call for call in stored.calls.values() if call.key in labels]
-        n_done = 0
-        for calls in batches(missing, (len(axes.time) - first) * axes.shape[0]):
-            going, begin, anew = going_on(calls, states)
-            rows = Rows(family)
-            for tail in tails(self.gather(bars, going[0].sources), going, first, begin) if going else ():
-                row = labels[tail.call.key]
-                rows.values[row] = tail.values
-                if tail.states is not None:
-                    rows.states[row] = tail.states
-            if self.disk_limit is not None:
-                rows.values = within_limit(disk, axes, family, rows.values, self.disk_limit)
-            if rows.values:
-                n = disk.extend(stored.commit, axes, family, rows.values, ns_per_value, states=rows.states)
-                self._count(extended=n)
-                n_done += n
-            if anew:
-                self._compute_and_write(disk, bars, anew)
-                n_done += len(anew)
-        return n_done
-
-    def _append_held(self, bars: xr.Dataset, axes: Axes, shorter: Shorter) -> int:
-        """Extend what is in memory alone of shorter bars."""
-        held: dict[str, tuple[Call, np.ndarray, np.ndarray | None]] = {}
-        for key, entry in self.memory.items():
-            call = entry.tag.node
-            if key.data != shorter.fingerprint or not is_todays(key, call) or self._is_known(call, axes):
-                continue
-            held[call.key] = call, entry.values, entry.tag.states
-        states = {key: begin for key, (_, _, begin) in held.items() if begin is not None}
-        n_done = 0
-        for calls in batches([call for call, _, _ in held.values()], axes.shape[0] * len(axes.time)):
-            going, begin, anew = going_on(calls, states)
-            if going:
-                for tail in tails(self.gather(bars, going[0].sources), going, shorter.n_bars, begin):
-                    old = held[tail.call.key][1]
-                    new = tail.values if old.ndim == 3 else tail.values[0]
-                    key = feature_key(axes.fingerprint, tail.call)
-                    values = np.concatenate([old, new], axis=-1)
-                    self.memory.put(key, values, RowTag(node=tail.call, axes=axes, states=tail.states))
-                    if self.writes:
-                        self._pending[key] = tail.call
-                self._count(extended=len(going))
-            self.gather(bars, anew)
-            n_done += len(calls)
-        return n_done
-
-    def _compute_and_write(
-        self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call], *, is_checked: bool = False
-    ) -> None:
-        with self._lock:
+        with self.lock:
             for part in self._in_parts(calls, self.axes_of(bars)):
                 self._write(disk, bars, part, is_checked=is_checked)
 
     def _write(self, disk: Disk, bars: xr.Dataset, calls: Sequence[Call], *, is_checked: bool = False) -> int:
         """Write some features, found in memory or computed, and no longer wait for them."""
         axes = self.axes_of(bars)
-        missing = [call for call in calls if not self._is_stored(call, axes)]
+        missing = [call for call in calls if not self.is_stored(call, axes)]
         keys = [feature_key(axes.fingerprint, call) for call in missing]
         # that writing finds them is no hit
         gather = self.gather(bars, missing, just_made=frozenset(keys), is_checked=is_checked)
@@ -327,15 +247,17 @@ class Lookup:
         for start in range(0, len(calls), step):
             yield calls[start : start + step]
 
-    def _is_stored(self, call: Call, axes: Axes) -> bool:
+    def is_stored(self, call: Call, axes: Axes) -> bool:
+        """Whether a feature is on disk."""
         if self.disk is None:
             return False
         family, labels = family_of(call, self.dtype)
         commit = self.disk.commit(axes.fingerprint, family)
         return commit is not None and labels in commit.slots
 
-    def _is_known(self, call: Call, axes: Axes) -> bool:
-        return self.memory.peek(feature_key(axes.fingerprint, call)) is not None or self._is_stored(call, axes)
+    def is_known(self, call: Call, axes: Axes) -> bool:
+        """Whether a feature is in memory or on disk."""
+        return self.memory.peek(feature_key(axes.fingerprint, call)) is not None or self.is_stored(call, axes)
 
     def _may_be_worth_writing(self, call: Call, axes: Axes) -> bool:
         return family_of(call, self.dtype)[0].folder not in self.costs or self._is_worth_writing(call, axes)
@@ -354,7 +276,8 @@ class Lookup:
             self.gather(bars, [call])
         return self.costs.ns_per_value(folder) * 1e-9 * bars["time"].size * bars.sizes.get("asset", 1) < _DEAR_SECONDS
 
-    def _count(self, *, computed: int = 0, recomputed: int = 0, extended: int = 0, disk_hits: int = 0) -> None:
+    def count(self, *, computed: int = 0, recomputed: int = 0, extended: int = 0, disk_hits: int = 0) -> None:
+        """Add to the counters what was done."""
         with self._tally_lock:
             self._computed += computed
             self._recomputed += recomputed

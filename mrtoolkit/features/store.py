@@ -15,6 +15,7 @@ from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.features.appending import append
 from mrtoolkit.features.columns import bytes_of, calls_in, column_of, known_columns
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.disk import Disk
@@ -279,7 +280,7 @@ class FeatureStore:
         StoreError
             If the store has no features of bars that these begin with; the first bars that differ are named.
         """
-        return self._lookup.append(self._checked(bars))
+        return append(self._lookup, self._checked(bars))
 
     def cache_to_disk(self, features: xr.Dataset) -> int:
         """Write features from `compute_batch` to disk and return how many were not there yet.
