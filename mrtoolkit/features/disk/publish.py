@@ -18,6 +18,7 @@ from mrtoolkit.features.disk.chunks import DamagedChunkError, write_json, write_
 from mrtoolkit.features.disk.commit import RECORD, Commit, commit_document, signature_of
 from mrtoolkit.features.disk.files import write_whole
 from mrtoolkit.features.disk.labels import write_labels
+from mrtoolkit.features.disk.removal import remove_path
 from mrtoolkit.features.disk.rows import Grid, grow_row, read_row, write_row
 from mrtoolkit.features.disk.states import write_states
 from mrtoolkit.features.family import Axes, Family, Labels
@@ -102,10 +103,7 @@ def publish(folder: Path, new: Addition, known: Commit | None, sibling: Commit |
 def sweep(generation: Path) -> None:
     """Remove what writers that were killed have left; to be called under the lock, when nobody is writing."""
     for leftover in generation.glob("*.partial"):
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        remove_path(leftover)
 
 
 def _add(folder: Path, new: Addition, known: Commit | None) -> Commit | None:

@@ -13,6 +13,14 @@ from mrtoolkit.features.disk.commit import RECORD
 from mrtoolkit.features.disk.files import files_below
 
 
+def remove_path(path: Path) -> None:
+    """Remove a file or a folder, as far as that goes; of a symbolic link the link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def n_bytes_below(folder: Path) -> int:
     """Return the bytes of all files below a folder, a file of several names once."""
     return sum({(s.st_dev, s.st_ino): s.st_size for s in files_below(str(folder))}.values())
@@ -43,10 +51,7 @@ def delete(hidden: Iterable[Path]) -> None:
     """Delete hidden families, and the data sets that have nothing left."""
     folders = list(hidden)
     for folder in folders:
-        if folder.is_symlink():
-            folder.unlink()
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        remove_path(folder)
     for generation in {folder.parent for folder in folders}:
         if all(p.name == RECORD for p in generation.iterdir()):
             shutil.rmtree(generation, ignore_errors=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from mrtoolkit.features.disk.chunks import DamagedChunkError
 from mrtoolkit.features.disk.commit import Commit, Signature, read_commit, signature_of
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.disk.lock import exclusive
+from mrtoolkit.features.disk.removal import remove_path
 from mrtoolkit.features.stock.disk_usage import family_folders, freed_by
 from mrtoolkit.features.stock.obsolete import Reason, obsolete
 from mrtoolkit.features.stock.prune_report import Doomed, PruneReport
@@ -91,10 +91,7 @@ def _remove(disk: Disk, planned: Sequence[Doomed]) -> tuple[tuple[Doomed, ...], 
     if others:
         with exclusive(disk.path / ".lock"):  # nobody writes now, so what is still there was left over
             for one in others:
-                if one.folder.is_dir() and not one.folder.is_symlink():
-                    shutil.rmtree(one.folder, ignore_errors=True)
-                else:
-                    one.folder.unlink(missing_ok=True)
+                remove_path(one.folder)
     families = {one.folder: one.signature for one in planned if _is_family_folder(disk.path, one.folder)}
     n_bytes = sum(one.n_bytes for one in others) + disk.remove(families, as_seen=families)
     removed = tuple(one for one in planned if not (one.folder in families and one.folder.exists()))
