@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import Axes, Family, Labels
-from mrtoolkit.features.labelled.lazy import Row, StoredRow, grid_of, rows_variable
+from mrtoolkit.features.labelled.lazy import Row, checksums_of, grid_of, rows_variable
 from mrtoolkit.features.labelled.provenance import Provenance, axes_attrs, label_text, row_digest
 
 
@@ -109,16 +108,11 @@ def _variable(axes: Axes, column: Column, *, prefix: str, point: str) -> xr.Data
         grid = tuple(len(step) for step in steps)
         coordinates |= {word: (word, label_values(step)) for word, step in zip(words, steps, strict=True)}
     digests = {
-        label_text(row): row_digest(axes, column.expression, row, _checksums(axes, column.rows[row])) for row in labels
+        label_text(row): row_digest(axes, column.expression, row, checksums_of(axes, column.rows[row]))
+        for row in labels
     }
     about = Provenance(family=column.family, output=column.output, dims=dims, labels=words, digests=digests)
     attrs = {"long_name": column.expression, "units": column.units, "provenance": about.to_text()}
     return xr.DataArray(
         rows_variable(axes, [column.rows[row] for row in labels], dims, grid, attrs), coords=coordinates
     )
-
-
-def _checksums(axes: Axes, row: Row) -> bytes:
-    if isinstance(row, StoredRow):
-        return row.checksums()
-    return row_checksums(row, axes.assets is not None, str(row.dtype))

@@ -16,6 +16,7 @@ from mrtoolkit.errors import StoreError
 from mrtoolkit.features.disk.chunks import DamagedChunkError, time_chunk
 from mrtoolkit.features.disk.commit import Commit
 from mrtoolkit.features.disk.disk import Disk
+from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import Axes, Labels
 from mrtoolkit.features.patterns import feature_text
 
@@ -110,6 +111,13 @@ class StoredRow:
 
 Row = np.ndarray | StoredRow
 """One feature, (asset, time): its values, or where they are."""
+
+
+def checksums_of(axes: Axes, row: Row) -> bytes:
+    """Return the checksums of a row's chunks, 4 bytes each, as they are or would be on disk."""
+    if isinstance(row, StoredRow):
+        return row.checksums()
+    return row_checksums(row, axes.assets is not None, str(row.dtype))
 
 
 class RowsArray(BackendArray):

@@ -24,7 +24,7 @@ from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.features.disk.rows import row_checksums
 from mrtoolkit.features.family import Axes, Family, Labels
 from mrtoolkit.features.labelled.datasets import Column
-from mrtoolkit.features.labelled.lazy import Row, StoredRow
+from mrtoolkit.features.labelled.lazy import Row, checksums_of
 from mrtoolkit.features.labelled.parquet_schema import (
     ASSET,
     CURE,
@@ -110,19 +110,17 @@ def _exported(axes: Axes, columns: Iterable[Column]) -> list[_Exported]:
         pattern = _node(column.expression)
         for labels in sorted(column.rows):
             row = column.rows[labels]
-            dtype = str(row.dtype)
-            sums = row.checksums() if isinstance(row, StoredRow) else row_checksums(row, axes.assets is not None, dtype)
             origin = Origin(
                 family=column.family,
                 output=column.output,
                 expression=column.expression,
                 labels=labels,
                 units=column.units,
-                digest=row_digest(axes, column.expression, labels, sums),
+                digest=row_digest(axes, column.expression, labels, checksums_of(axes, row)),
             )
             name = _free(_name(pattern, column, labels), taken)
             taken.add(name)
-            found.append(_Exported(field=field_of(name, dtype, origin), row=row))
+            found.append(_Exported(field=field_of(name, str(row.dtype), origin), row=row))
     return found
 
 
