@@ -19,7 +19,6 @@ TIME, ASSET = "time", "asset"
 CURE = "export the features again with store.export_parquet(path, bars)"
 
 _KEY = b"mrtoolkit"
-_WORD = re.compile(r"\w+")
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
@@ -153,18 +152,13 @@ def _checked_bars(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _check_family(origin: Origin) -> None:
-    """Raise ValueError for names that could not become those of folders."""
+    """Raise ValueError for names that could not become those of folders, or labels that are not the family's."""
     family = origin.family
     if family is None:
         return
-    names = (family.name, *family.parameters, *family.outputs)
-    for name in names:
-        if not _WORD.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is no name")
+    family.check_names()
     if len(origin.labels) != len(family.parameters) or (origin.output or None) not in (family.outputs or (None,)):
         raise ValueError("its labels or its output are not its family's")
-    if family.dtype not in ("float64", "float32"):
-        raise ValueError(f"values of the type {family.dtype!r} are not known")
 
 
 def _seal(content: Mapping[str, Any]) -> int:
