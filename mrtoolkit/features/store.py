@@ -253,7 +253,7 @@ class FeatureStore:
         StoreError
             If the store has no such family.
         """
-        bars = self._checked(bars) if bars is not None else None if self._last is None else self._last()
+        bars = self._meant(bars)
         if self._disk is not None:
             data = None if bars is None else fingerprint(bars)
             axes = None if bars is None else self._lookup.axes_of(bars)
@@ -316,7 +316,7 @@ class FeatureStore:
         StoreError
             If there are none, or the file cannot be written.
         """
-        bars = self._checked(bars) if bars is not None else None if self._last is None else self._last()
+        bars = self._meant(bars)
         if bars is None:
             raise StoreError("export_parquet does not know of which bars; give them: store.export_parquet(path, bars).")
         columns = known_columns(self._lookup, bars, names)
@@ -377,6 +377,12 @@ class FeatureStore:
                 f"this store is memory alone, so nothing can be {done} on disk; open FeatureStore('features.zarr')."
             )
         return self._disk
+
+    def _meant(self, bars: xr.Dataset | None) -> xr.Dataset | None:
+        """Return checked bars, or where none are given those used last, as long as somebody has them."""
+        if bars is not None:
+            return self._checked(bars)
+        return None if self._last is None else self._last()
 
     def _checked(self, bars: xr.Dataset) -> xr.Dataset:
         """Return checked bars; those used last were checked then (about 1 ms saved, and 50 with many assets)."""
