@@ -222,7 +222,7 @@ class Gather:
         self.costs.known(family.folder, commit.ns_per_bar)
         is_nested = any(
             not isinstance(source, Input) for source in call.sources
-        )  # to compute it takes more than itself
+        )  # it takes more than itself to compute
         if self.may_recompute and not is_nested and not self.costs.decision(family.folder, n_values).reads:
             self.recomputed += 1
             return None

@@ -50,10 +50,8 @@ class Wanted:
         """Return the variable that the features make, given their values in the order of the labels."""
         rows = dict(zip(self.labels, arrays, strict=True))
         example = bind_labels(self.pattern, self.parameters, self.labels[0])
-        if not isinstance(self.pattern, Call) or not isinstance(
-            example, Call
-        ):  # around indicators; one such expression needs no dimensions of labels
-            if len(rows) > 1:
+        if not isinstance(self.pattern, Call) or not isinstance(example, Call):
+            if len(rows) > 1:  # one expression around indicators needs no dimensions of labels
                 return Column(name=self.name, expression=self.pattern.key, parameters=self.parameters, rows=rows)
             (values,) = arrays
             return Column(name=self.name, expression=example.key, parameters=(), rows={(): values})

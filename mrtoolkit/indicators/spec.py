@@ -156,9 +156,8 @@ class Indicator:
         if not is_short.any():
             self.kernel(columns, table, out)
             return
-        out[:] = (
-            np.nan
-        )  # a history no longer than the warm-up: nothing to compute, and nothing for a kernel to trip over
+        # no value where the history is no longer than the warm-up: a kernel might trip over it
+        out[:] = np.nan
         if not is_short.all():
             part = np.empty((len(out), int((~is_short).sum()), out.shape[2]))
             self.kernel(columns, table[~is_short], part)

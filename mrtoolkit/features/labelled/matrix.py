@@ -89,9 +89,8 @@ class FeatureIndex(PandasMultiIndex):
                 inside &= known <= label.stop
             return np.asarray(np.append(inside, False)[codes])  # code -1, for NaN, finds the last
         wanted = np.asarray(label).reshape(-1)
-        if len(wanted) == 1 and len(
-            hits := np.flatnonzero(level == wanted.item())
-        ):  # the usual case, and the quick one
+        hits = np.flatnonzero(level == wanted.item()) if len(wanted) == 1 else np.empty(0, dtype=int)
+        if len(hits):  # the usual case, and the quick one
             fits = codes == hits[0]
             if fits.any():
                 return np.asarray(fits)
