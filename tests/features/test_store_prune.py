@@ -94,8 +94,6 @@ def test_data_that_was_prolonged_twice_goes_at_once(disk):
     second = put(disk, make_axes("b", 60, extends="a" * 32), make_family())
     third = put(disk, make_axes("c", 70, extends="b" * 32), make_family())
     assert folders(prune_plan(disk)) == {first, second}
-    assert folders(prune_plan(disk, keep_data=["b" * 32])) == {first}
-    assert folders(prune_plan(disk, keep_data="a" * 32)) == {second}
     prune(disk, prune_plan(disk))
     assert [g.fingerprint for g in disk.generations()] == ["c" * 32]
     assert third.exists()
@@ -109,7 +107,6 @@ def test_names_and_everything_choose(disk):
     assert folders(prune_plan(disk, names="sma", everything=True)) == {b}
     assert folders(prune_plan(disk, everything=True)) == {a, b, old}
     assert {one.why for one in prune_plan(disk, everything=True)} == {"asked for", "old code (ema@99)"}
-    assert prune_plan(disk, everything=True, keep_data=["a" * 32]) == ()
 
 
 def test_a_name_that_is_not_there_is_refused_with_the_nearest(disk):

@@ -25,7 +25,6 @@ _OF_USE = Reason(3, "")
 def prune_plan(
     disk: Disk,
     *,
-    keep_data: Collection[str] = (),
     names: str | Collection[str] | None = None,
     everything: bool = False,
 ) -> tuple[Doomed, ...]:
@@ -38,8 +37,6 @@ def prune_plan(
     Parameters
     ----------
     disk : Disk
-    keep_data : collection of str
-        Fingerprints of data sets of which every family stays.
     names : str or collection of str, optional
         Of families, "ema"; others stay, and so do leftovers.
     everything : bool
@@ -55,13 +52,12 @@ def prune_plan(
     known = {commit.family.name for _, commit in commits} | {one.expression for one in damaged}
     wanted = _checked_names(names, known, disk.path)
     reasons = obsolete(commits, disk.generations())
-    kept = {keep_data} if isinstance(keep_data, str) else set(keep_data)
     doomed = []
     for data, commit in commits:
         why = reasons.get(commit.path, _OF_USE).text or ("asked for" if everything else "")
-        if why and data not in kept and (wanted is None or commit.family.name in wanted):
+        if why and (wanted is None or commit.family.name in wanted):
             doomed.append(_doomed(data, commit, why))
-    doomed += [one for one in damaged if one.data not in kept and (wanted is None or one.expression in wanted)]
+    doomed += [one for one in damaged if wanted is None or one.expression in wanted]
     if wanted is None:
         doomed += _leftovers(disk.path, {one.folder for one in doomed})
     freed = freed_by([one.folder for one in doomed])
