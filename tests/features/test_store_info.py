@@ -148,7 +148,9 @@ def test_a_store_without_a_folder_says_nothing_of_a_disk():
 def test_measured_costs_of_other_processes_are_used(disk):
     put(disk, make_axes(), make_family(), ns=7.5)
     assert info_of(disk).families[0].ns_per_bar == 7.5
-    assert info_of(disk, {make_family().folder: 3.5}).families[0].ns_per_bar == 3.5
+    costs = Costs()
+    costs.known(make_family().folder, 3.5)
+    assert info_of(disk, costs).families[0].ns_per_bar == 3.5
 
 
 @pytest.mark.parametrize(

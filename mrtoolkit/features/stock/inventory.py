@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,7 +36,7 @@ class _Stock:
 def store_info(
     memory: Memory,
     disk: Disk | None,
-    costs: Costs | Mapping[str, float],
+    costs: Costs,
     counters: Counters,
     disk_limit: int | None = None,
 ) -> StoreInfo:
@@ -47,13 +46,12 @@ def store_info(
     ----------
     memory, disk
         What to take stock of, disk None where the store has no folder.
-    costs : Costs, or a mapping of folder to ns a value
+    costs : Costs
         As measured in this process; what the disk says of other processes' measurements is added to it.
     counters : Counters
     disk_limit : int, optional
         Bytes.
     """
-    measured = _as_costs(costs)
     stock: dict[tuple[str, str], _Stock] = {}
     data: dict[str, DataInfo] = {}
     for key, entry in memory.items():
@@ -69,13 +67,13 @@ def store_info(
         place = stock.setdefault((name, commit.path.name), _Stock(commit.family))
         place.labels.update(commit.slots)
         place.commit, place.disk_bytes = commit, size
-        measured.known(commit.path.name, commit.ns_per_bar)
+        costs.known(commit.path.name, commit.ns_per_bar)
     data.update({found.fingerprint: _data_on_disk(found) for found in ([] if disk is None else disk.generations())})
     ordered = sorted(stock.items(), key=lambda item: (item[0][0], item[1].family.pattern, item[0][1]))
     shown = dict.fromkeys(fingerprint for (fingerprint, _), _ in ordered)
     return StoreInfo(
         path=None if disk is None else str(disk.path),
-        families=tuple(_family_info(place, found, measured) for place, found in ordered),
+        families=tuple(_family_info(place, found, costs) for place, found in ordered),
         data=tuple(data[fingerprint] for fingerprint in shown if fingerprint in data),
         counters=counters,
         memory_bytes=memory.n_bytes,
@@ -145,12 +143,3 @@ def _data_on_disk(found: Generation) -> DataInfo:
         stop=found.stop,
         extends=str(found.attrs.get("extends", "")),
     )
-
-
-def _as_costs(costs: Costs | Mapping[str, float]) -> Costs:
-    if isinstance(costs, Costs):
-        return costs
-    measured = Costs()
-    for folder, ns_per_value in costs.items():
-        measured.known(folder, ns_per_value)
-    return measured
