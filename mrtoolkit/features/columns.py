@@ -27,7 +27,7 @@ def known_columns(lookup: Lookup, bars: xr.Dataset, names: object = None) -> lis
     """
     known = known_to(lookup.memory, lookup.disk, fingerprint(bars), lookup.dtype)
     wanted = known if names is None else named(known, names)
-    is_lazy = bytes_of(wanted, lookup.axes_of(bars), lookup.dtype) > lookup.memory.budget_bytes
+    is_lazy = n_bytes_of(wanted, lookup.axes_of(bars), lookup.dtype) > lookup.memory.budget_bytes
     return [column_of(lookup, bars, one, is_lazy=is_lazy) for one in wanted]
 
 
@@ -43,7 +43,7 @@ def column_of(
     return wanted.column(rows, lookup.dtype)
 
 
-def bytes_of(wanted: Sequence[Wanted], axes: Axes, dtype: str) -> int:
+def n_bytes_of(wanted: Sequence[Wanted], axes: Axes, dtype: str) -> int:
     """Return the bytes of all values wanted."""
     return (4 if dtype == "float32" else 8) * math.prod(axes.shape) * sum(len(one.labels) for one in wanted)
 

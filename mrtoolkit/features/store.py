@@ -16,7 +16,7 @@ from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.appending import append
-from mrtoolkit.features.columns import bytes_of, calls_in, column_of, known_columns
+from mrtoolkit.features.columns import calls_in, column_of, known_columns, n_bytes_of
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.gather import output_of
@@ -200,7 +200,7 @@ class FeatureStore:
         axes = self._lookup.axes_of(bars)
         for one in wanted:
             check_long_enough(one.nodes, bars.sizes["time"])
-        is_lazy = self._lookup.writes and bytes_of(wanted, axes, self.dtype) > self.memory_limit
+        is_lazy = self._lookup.writes and n_bytes_of(wanted, axes, self.dtype) > self.memory_limit
         if not is_lazy:
             check_fits(sum(len(one.labels) for one in wanted), axes.shape)
         made: frozenset[FeatureKey] = frozenset()

@@ -27,12 +27,7 @@ import numpy as np
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features.disk.chunks import DamagedChunkError, room
 from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, signature_of
-from mrtoolkit.features.disk.generation import (
-    Generation,
-    axes_of,
-    rewrite,
-    write_generation,
-)
+from mrtoolkit.features.disk.generation import Generation, axes_of, rewrite, write_generation
 from mrtoolkit.features.disk.lock import exclusive
 from mrtoolkit.features.disk.publish import Addition, grid_of, publish, sweep
 from mrtoolkit.features.disk.records import Records

@@ -56,11 +56,6 @@ class Addition:
         """Shape of a row of one variable."""
         return _shape(self.axes)
 
-    @property
-    def grid(self) -> Grid:
-        """How the rows are cut into chunks."""
-        return grid_of(self.axes, self.family)
-
     def without(self, known: Mapping[Labels, int]) -> Addition:
         """Return what of it is not among the features `known`."""
         return replace(self, rows={labels: row for labels, row in self.rows.items() if labels not in known})

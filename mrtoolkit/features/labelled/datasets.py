@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.features.family import Axes, Family, Labels
-from mrtoolkit.features.labelled.lazy import Row, checksums_of, grid_of, rows_variable
+from mrtoolkit.features.labelled.lazy import Row, checksums_of, full_grid, rows_variable
 from mrtoolkit.features.labelled.provenance import Provenance, axes_attrs, label_text, row_digest
 
 
@@ -96,7 +96,7 @@ def _plain_name(column: Column) -> str:
 
 def _variable(axes: Axes, column: Column, *, prefix: str, point: str) -> xr.DataArray:
     labels = sorted(column.rows)
-    steps = grid_of(labels)
+    steps = full_grid(labels)
     words = tuple(prefix + parameter for parameter in column.parameters)
     coordinates: dict[str, tuple[str, np.ndarray]] = bar_coordinates(axes)
     dims: tuple[str, ...] = words

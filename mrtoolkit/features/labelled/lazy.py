@@ -236,7 +236,7 @@ def _parts(key: Any, n_bars: int) -> Iterator[tuple[int, int, Any, Any]]:
         yield low, high + 1, at[place] - low, place
 
 
-def grid_of(labels: Sequence[Labels]) -> list[list[float | int]] | None:
+def full_grid(labels: Sequence[Labels]) -> list[list[float | int]] | None:
     """Return the values along each parameter where sorted labels are all of their combinations, else None."""
     steps = [sorted({row[k] for row in labels}) for k in range(len(labels[0]))] if labels else []
     return steps if list(labels) == list(itertools.product(*steps)) else None
