@@ -173,7 +173,7 @@ def store_prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it without asking.")] = False,
 ) -> None:
-    """Remove what is of no more use: features of old code, bars that were prolonged since, leftovers.
+    """Remove what is of no more use: features of old code, bars that were extended since, leftovers.
 
     Shows what would go and asks first. Indicators of your own are not known here: of those, all but what
     was written last goes. Whatever is removed is computed again when it is asked for.

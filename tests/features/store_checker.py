@@ -109,8 +109,8 @@ def problems(
                 found.append(f"{getattr(look, '__name__', 'look')}: {error!r}")
     for n_bars, features in acknowledged.items():
         for name, labels in sorted(features - there.get(n_bars, set())):
-            is_prolonged = any(n > n_bars and name in {one for one, _ in there[n]} for n in there)
-            if not (was_pruned and is_prolonged):
+            is_extended = any(n > n_bars and name in {one for one, _ in there[n]} for n in there)
+            if not (was_pruned and is_extended):
                 found.append(f"{name}{labels} of {n_bars} bars was committed, and is gone")
     return found
 

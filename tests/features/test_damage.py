@@ -52,7 +52,7 @@ CHANGES = ["first bit", "middle bit", "last bit", "cut", "gone"]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A store of two data sets, one prolonging the other, with many chunks."""
+    """A store of two data sets, one extending the other, with many chunks."""
     with pytest.MonkeyPatch.context() as patch:
         small_chunks(patch.setattr)
         make_channel()

@@ -145,7 +145,7 @@ def test_a_damaged_old_row_is_left_out_with_a_warning(tmp_path, chunk):
     else:
         (old.path / chunk).unlink()  # one that would be linked
     longer = make_axes(160, data=NEW)
-    with pytest.warns(DamagedFeatureWarning, match="not prolonged"):
+    with pytest.warns(DamagedFeatureWarning, match="not extended"):
         assert disk.extend(old, longer, family, {k: np.ones((1, 1, 10)) for k in rows}, 3.0) == 2
     commit = committed(disk, longer, family)
     assert list(commit.slots) == [(5,), (9,)]
@@ -164,7 +164,7 @@ def test_a_file_system_without_links_gets_copies(tmp_path, monkeypatch):
     np.testing.assert_array_equal(disk.read(commit, 2), whole[9,])
 
 
-def test_a_family_removed_meanwhile_is_not_prolonged(tmp_path):
+def test_a_family_removed_meanwhile_is_not_extended(tmp_path):
     disk, old, _, _, whole = grown(tmp_path, 150, 400)
     disk.remove([old.path])
     longer = make_axes(400, data="c" * 32)

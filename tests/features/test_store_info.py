@@ -61,7 +61,7 @@ def test_the_data_sets_are_described(disk):
     (data,) = info_of(disk).data
     assert data.n_bars == 60
     assert data.start == np.datetime64("2024-01-01")
-    line = "bars bbbbbbbb: 60 1h bars, 2024-01-01 to 2024-01-03, 2 assets, prolongs aaaaaaaa, somewhere"
+    line = "bars bbbbbbbb: 60 1h bars, 2024-01-01 to 2024-01-03, 2 assets, extends aaaaaaaa, somewhere"
     assert str(data) == line
     assert line in repr(info_of(disk)).splitlines()[3][:200] or line[:70] in repr(info_of(disk))
 

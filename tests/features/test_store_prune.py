@@ -78,7 +78,7 @@ def test_families_that_longer_data_has_too_go(disk, n_bars):
     put(disk, make_axes("b", n_bars + 10, blocks=[*blocks[:-1], "three"], extends="a" * 32), make_family())
     (one,) = prune_plan(disk)
     assert one.folder == short
-    assert one.why == "prolonged by the bars bbbbbbbb"
+    assert one.why == "extended by the bars bbbbbbbb"
     assert alone.exists()
 
 
@@ -89,7 +89,7 @@ def test_data_that_is_not_the_start_of_the_longer_data_stays(disk):
     assert prune_plan(disk) == ()
 
 
-def test_data_that_was_prolonged_twice_goes_at_once(disk):
+def test_data_that_was_extended_twice_goes_at_once(disk):
     first = put(disk, make_axes("a", 50), make_family())
     second = put(disk, make_axes("b", 60, extends="a" * 32), make_family())
     third = put(disk, make_axes("c", 70, extends="b" * 32), make_family())
@@ -172,7 +172,7 @@ def test_a_plan_may_be_carried_out_after_its_folders_are_gone(disk):
     assert prune(disk, plan).n_bytes == 0
 
 
-def test_room_is_made_by_old_code_first_then_prolonged_data_then_the_cheapest(disk):
+def test_room_is_made_by_old_code_first_then_extended_data_then_the_cheapest(disk):
     order = [
         put(disk, make_axes("b", 60, extends="a" * 32), OLD),
         put(disk, make_axes("a"), make_family()),

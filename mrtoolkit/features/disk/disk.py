@@ -12,7 +12,7 @@
           state/c/0/0            to go on from when bars are appended, where the indicator has it
           ema/c/<row>/<chunk>    one feature a row
 
-A chunk of a row may have several names: a data set that prolongs another shares the chunks that did not change. No
+A chunk of a row may have several names: a data set that extends another shares the chunks that did not change. No
 file is written into once it has its name.
 """
 
@@ -220,7 +220,7 @@ class Disk:
                 for variable, folder, values in zip(family.variables, folders, tail, strict=True):
                     grow_row(_place(old, variable, old.slots[labels]), old_grid, folder, grid, values)
             except DamagedChunkError as error:
-                message = f"a feature of {old.path} is damaged ({error}); it was not prolonged: compute it again."
+                message = f"a feature of {old.path} is damaged ({error}); it was not extended: compute it again."
                 self.tell_damage((old.path, old.signature, labels), message)
                 return False
             return True

@@ -33,7 +33,7 @@ class Generation:
     block_digests : tuple of str
         The fingerprint's parts.
     attrs : mapping
-        What the bars say of themselves, and "extends": the data set that these bars prolong.
+        What the bars say of themselves, and "extends": the data set that these bars extend.
     n_assets : int or None
         None for bars without a dimension of assets.
     start, stop : datetime64[ns]

@@ -33,7 +33,7 @@ class DataInfo:
     start, stop : datetime64[ns]
         First and last bar.
     extends : str
-        Fingerprint of the shorter data that these bars prolong, "" for none.
+        Fingerprint of the shorter data that these bars extend, "" for none.
     """
 
     fingerprint: str
@@ -53,7 +53,7 @@ class DataInfo:
         parts = [f"bars {self.fingerprint[:8]}: {count}"]
         parts += [] if np.isnat(self.start) else [f"{first} to {last}"]
         parts += [] if self.n_assets is None else [f"{self.n_assets:,} assets"]
-        parts += [f"prolongs {self.extends[:8]}"] if self.extends else []
+        parts += [f"extends {self.extends[:8]}"] if self.extends else []
         parts += [self.source] if self.source else []
         return ", ".join(parts)
 

@@ -1,4 +1,4 @@
-"""Which families on disk are of no more use: old code, and data that longer data prolongs."""
+"""Which families on disk are of no more use: old code, and data that longer data extends."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def obsolete(commits: Sequence[tuple[str, Commit]], generations: Iterable[Genera
     """Return the families that are of no more use, by their folders.
 
     Old code is never used again. Whether an indicator that is not registered here has changed cannot be known, so of
-    several codes of one expression over one data set the one written last stays. Of data that longer data prolongs
+    several codes of one expression over one data set the one written last stays. Of data that longer data extends
     go the families all of whose features the longer data has too.
     """
-    longer = _prolonged({found.fingerprint: found for found in generations})
+    longer = _extensions({found.fingerprint: found for found in generations})
     there = {(data, commit.path.name): frozenset(commit.slots) for data, commit in commits}
     newest = _newest(commits)
     reasons: dict[Path, Reason] = {}
@@ -42,7 +42,7 @@ def obsolete(commits: Sequence[tuple[str, Commit]], generations: Iterable[Genera
         elif now == "not registered" and newest[data, family.pattern, family.dtype].path != commit.path:
             reasons[commit.path] = Reason(1, "code that was written over later (it is not registered here)")
         elif successor is not None:
-            reasons[commit.path] = Reason(2, f"prolonged by the bars {successor[:8]}")
+            reasons[commit.path] = Reason(2, f"extended by the bars {successor[:8]}")
     return reasons
 
 
@@ -56,8 +56,8 @@ def _newest(commits: Sequence[tuple[str, Commit]]) -> dict[tuple[str, str, str],
     return newest
 
 
-def _prolonged(generations: Mapping[str, Generation]) -> dict[str, list[str]]:
-    """Return the data sets that prolong each one, themselves or by others between."""
+def _extensions(generations: Mapping[str, Generation]) -> dict[str, list[str]]:
+    """Return the data sets that extend each one, themselves or by others between."""
     longer: dict[str, list[str]] = {}
     for found in generations.values():
         older, seen = _predecessor(found, generations), {found.fingerprint}

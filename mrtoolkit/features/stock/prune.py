@@ -31,7 +31,7 @@ def prune_plan(
     """Return what `prune` would remove, and why; nothing is touched.
 
     That are families of old code (of an indicator that is not registered here: all but those written last), families
-    of data that longer data in the store prolongs and has too, families whose record cannot be read, and what
+    of data that longer data in the store extends and has too, families whose record cannot be read, and what
     interrupted writes left over.
 
     Parameters
@@ -97,7 +97,7 @@ def _remove(disk: Disk, planned: Sequence[Doomed]) -> tuple[tuple[Doomed, ...], 
 def make_room(disk: Disk, needed_bytes: int, limit_bytes: int, keep: Collection[Path] = ()) -> int:
     """Remove families until `needed_bytes` fit under the limit, and return the bytes that are free under it then.
 
-    Old code goes first, then data that longer data prolongs, then what was cheapest to compute: the fewest nanoseconds
+    Old code goes first, then data that longer data extends, then what was cheapest to compute: the fewest nanoseconds
     a value, and what was never measured before. What comes back is less than needed where nothing else may go.
 
     Parameters
