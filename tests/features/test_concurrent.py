@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from crash_workers import nodes_of
-from store_checker import Feature, bars_of, fresh, make_channel, problems, small_chunks
+from store_checker import Feature, bars_of, fresh, problems, small_chunks
 
 import mrtoolkit as mrt
 from mrtoolkit.features import FeatureStore
-from mrtoolkit.indicators import registry
 
 SHORT, LONG = 150, 200
 BATCHES: list[list[Feature]] = [
@@ -25,13 +24,7 @@ BATCHES: list[list[Feature]] = [
 ALL = {feature for batch in BATCHES for feature in batch}
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    small_chunks(monkeypatch.setattr)
-    monkeypatch.setattr("mrtoolkit.features.costs._MARGIN", np.inf)  # read what is there, however cheap it is
-    make_channel()
-    yield
-    registry._entries.pop("crash_channel", None)
+pytestmark = pytest.mark.usefixtures("small_chunks_and_channel", "reads_what_is_there")
 
 
 def _compute(path: str, features: list[Feature], together: Any, computed: Any) -> None:

@@ -19,19 +19,12 @@ from mrtoolkit.features import FeatureStore
 from mrtoolkit.features.disk import tree
 from mrtoolkit.features.disk.files import read_into
 from mrtoolkit.features.faults import DamagedFeatureWarning
-from mrtoolkit.indicators import registry
 
 FEATURES: list[Feature] = [("ema", (3,)), ("ema", (5,)), ("ema_of_rsi", (2, 3)), ("crash_channel", (2,))]
 SHORT, LONG, LONGER = 150, 200, 230
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    small_chunks(monkeypatch.setattr)
-    monkeypatch.setattr("mrtoolkit.features.costs._MARGIN", np.inf)  # read what is there, however cheap it is
-    make_channel()
-    yield
-    registry._entries.pop("crash_channel", None)
+pytestmark = pytest.mark.usefixtures("small_chunks_and_channel", "reads_what_is_there")
 
 
 def test_no_feature_goes_on_from_the_state_of_one_that_was_never_committed(tmp_path, monkeypatch):

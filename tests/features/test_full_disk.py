@@ -12,26 +12,20 @@ import numpy as np
 import pytest
 from crash_workers import nodes_of
 from oracles.long_form import IS_LONG
-from store_checker import Feature, bars_of, by_families, make_channel, problems, small_chunks
+from store_checker import Feature, bars_of, by_families, problems
 
 import mrtoolkit as mrt
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features import FeatureStore
 from mrtoolkit.features.disk import files
 from mrtoolkit.features.faults import StoreWriteWarning
-from mrtoolkit.indicators import registry
 
 FIRST: list[Feature] = [("ema", (3,)), ("ema_of_rsi", (2, 3)), ("crash_channel", (2,))]
 MORE: list[Feature] = [("ema", (4,)), ("sma", (5,))]
 SHORT, LONG = 150, 200
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    small_chunks(monkeypatch.setattr)
-    make_channel()
-    yield
-    registry._entries.pop("crash_channel", None)
+pytestmark = pytest.mark.usefixtures("small_chunks_and_channel")
 
 
 @pytest.fixture

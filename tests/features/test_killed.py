@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import pytest
 from crash_workers import FIRST, LENGTHS, Server, acknowledged, nodes_of, steps
 from oracles.long_form import IS_LONG
-from store_checker import bars_of, by_families, make_channel, problems, small_chunks
+from store_checker import bars_of, by_families, problems
 
 from mrtoolkit.features import FeatureStore
-from mrtoolkit.indicators import registry
 
 N_KILLS = 1_000 if IS_LONG else 50
 ROUNDS_PER_STORE = 5
@@ -25,12 +24,7 @@ def server() -> Iterator[Server]:
     server.close()
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    small_chunks(monkeypatch.setattr)
-    make_channel()
-    yield
-    registry._entries.pop("crash_channel", None)
+pytestmark = pytest.mark.usefixtures("small_chunks_and_channel")
 
 
 def test_killed_writers_leave_a_store_that_is_whole_and_has_all_they_committed(tmp_path, server):
