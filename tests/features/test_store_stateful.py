@@ -411,8 +411,9 @@ class Histories(RuleBasedStateMachine):
         if file.parent.parent == self.path:  # what a data set says of itself: it may not be gone on from any more
             self.may_have_leftovers = True
             hit = set(file.parent.iterdir())
-        for known in [known for known in self.on_disk if self.folder_of(known) in hit]:
-            del self.on_disk[known]
+        for features in (self.on_disk, *self.pending):  # who has read one has nothing to write: it heals when asked for
+            for known in [known for known in features if self.folder_of(known) in hit]:
+                del features[known]
 
     @precondition(lambda self: self.path is not None)
     @rule(
