@@ -20,6 +20,7 @@ import numpy as np
 _LIBRARIES = tuple({str(Path(sysconfig.get_path(kind)).resolve()) for kind in ("stdlib", "purelib", "platlib")})
 _MUTABLE = (list, dict, set, np.ndarray)
 _GONE = object()
+_NO_CODE = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"})
 
 
 def hash_source(function: Callable[..., Any]) -> str:
@@ -28,10 +29,10 @@ def hash_source(function: Callable[..., Any]) -> str:
     Parameters
     ----------
     function : callable
-        A Python function or a numba dispatcher. Its helpers are followed through globals, closures and its own
-        modules; functions of installed libraries count by name. Computed once for each function object, and again
-        when a name that it refers to has got another value, as a notebook's cell that defines a helper gives it; what
-        numba has compiled goes on as it was compiled.
+        A Python function or a numba dispatcher. Its helpers are followed through globals, closures, its own modules,
+        classes and objects; what is of an installed library counts by its name or `repr`. Computed once for each
+        function object, and again when a name that it refers to has got another value, as a notebook's cell that
+        defines a helper gives it; what numba has compiled goes on as it was compiled.
     """
     try:
         known = _known.get(function)
@@ -113,40 +114,97 @@ def _parts(value: Any, package: str, seen: set[int], references: list[_Reference
 
     The names that may get another value go to `references`, None below what is compiled.
     """
-    function = getattr(value, "py_func", value)
-    if isinstance(function, FunctionType):
-        if id(function) in seen:
-            return
-        seen.add(id(function))
-        yield f"{function.__qualname__}{_options(value)}"
-        if not _is_library(function, package):
-            # The instructions too: a file that was edited after its import shows lines that are not what runs. So
-            # another version of Python makes features of its own.
-            yield _text(function)
-            yield repr(_instructions(function.__code__))
-            yield from _parts((function.__defaults__, function.__kwdefaults__), package, seen, None)
-            known = references if function is value and not _is_own(function) else None
-            for name, referred, namespace in _referred(function, package):
-                yield name
-                if known is not None and namespace is not None:
-                    content = hash_value(referred) if isinstance(referred, _MUTABLE) else ""
-                    known.append(_Reference(namespace, name.rpartition(".")[2], referred, content))
-                yield from _parts(referred, package, seen, known)
+    if isinstance(getattr(value, "py_func", value), FunctionType):
+        yield from _function_parts(value, package, seen, references)
     elif isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}{hashlib.blake2b(np.ascontiguousarray(value).tobytes()).hexdigest()}"
     elif isinstance(value, bool | int | float | complex | str | bytes | None | np.generic):
         yield f"{type(value).__name__}:{value!r}"
-    elif isinstance(value, tuple | list | set | frozenset):
+    elif isinstance(value, tuple | list | set | frozenset | dict):
         yield f"{type(value).__name__}:{len(value)}"
-        for item in sorted(value, key=repr) if isinstance(value, set | frozenset) else value:
+        items = value.items() if isinstance(value, dict) else value
+        for item in items if isinstance(value, tuple | list) else sorted(items, key=repr):
             yield from _parts(item, package, seen, None)
-    elif isinstance(value, dict):
-        yield from _parts(sorted(value.items(), key=repr), package, seen, None)
     elif isinstance(value, functools.partial):
         yield from _parts((value.func, value.args, value.keywords), package, seen, None)
+    elif isinstance(value, type):
+        yield from _class_parts(value, package, seen, references)
+    elif _is_of_user(type(value), package):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield from _class_parts(type(value), package, seen, references)
+            yield from _parts(_state(value), package, seen, None)
     else:
         text = repr(value)  # a frozen value shows what it holds; an address says nothing
         yield type(value).__qualname__ if " at 0x" in text else text
+
+
+def _function_parts(value: Any, package: str, seen: set[int], references: list[_Reference] | None) -> Iterator[str]:
+    function = getattr(value, "py_func", value)
+    if id(function) in seen:
+        return
+    seen.add(id(function))
+    yield f"{function.__qualname__}{_options(value)}"
+    if _is_library(function, package):
+        return
+    # The instructions too: a file that was edited after its import shows lines that are not what runs. So another
+    # version of Python makes features of its own.
+    yield _text(function)
+    yield repr(_instructions(function.__code__))
+    yield from _parts((function.__defaults__, function.__kwdefaults__), package, seen, None)
+    known = references if function is value and not _is_own(function) else None
+    for name, referred, namespace in _referred(function, package):
+        yield name
+        if known is not None and namespace is not None:
+            content = hash_value(referred) if _may_change(referred, package) else ""
+            known.append(_Reference(namespace, name.rpartition(".")[2], referred, content))
+        yield from _parts(referred, package, seen, known)
+
+
+def _class_parts(value: type, package: str, seen: set[int], references: list[_Reference] | None) -> Iterator[str]:
+    """Yield what tells a class apart: its methods, attributes and bases, by name alone where it is a library's."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    yield f"class {value.__qualname__}"
+    if not _is_of_user(value, package):
+        return
+    for base in value.__bases__:
+        yield from _class_parts(base, package, seen, references)
+    for name, member in sorted(vars(value).items()):
+        if name in _NO_CODE:
+            continue
+        yield name
+        for part in _bare(member):
+            yield from _parts(part, package, seen, references)
+
+
+def _bare(member: Any) -> tuple[Any, ...]:
+    """The functions below a static method, a class method or a property; else the member itself."""
+    if isinstance(member, staticmethod | classmethod):
+        return (member.__func__,)
+    return (member.fget, member.fset) if isinstance(member, property) else (member,)
+
+
+def _state(value: Any) -> dict[str, Any]:
+    """What an object holds in its attributes and slots."""
+    slots = [name for part in type(value).__mro__ for name in getattr(part, "__slots__", ()) if isinstance(name, str)]
+    held = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return held | getattr(value, "__dict__", {})
+
+
+def _may_change(value: Any, package: str) -> bool:
+    """Whether a value may become another one in its place: a list, an array, a user's class or an object of it."""
+    if isinstance(value, _MUTABLE):
+        return True
+    if isinstance(value, FunctionType) or hasattr(value, "py_func"):
+        return False
+    return _is_of_user(value if isinstance(value, type) else type(value), package)
+
+
+def _is_of_user(value: type, package: str) -> bool:
+    """Whether a class is neither a library's nor the toolkit's, whose objects are known by their `repr`."""
+    return not _is_library(value, package) and not _is_own(value)
 
 
 def _options(value: Any) -> str:
@@ -158,9 +216,9 @@ def _options(value: Any) -> str:
     return f" fastmath={shown} {options.get('error_model', '')}"
 
 
-def _is_own(function: FunctionType) -> bool:
-    """Whether a function is the toolkit's own, whose names keep their values."""
-    return (function.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
+def _is_own(value: FunctionType | type) -> bool:
+    """Whether a function or class is the toolkit's own, whose names keep their values."""
+    return (value.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
 
 
 def _referred(function: FunctionType, package: str) -> Iterator[tuple[str, Any, Mapping[str, Any] | None]]:
@@ -181,7 +239,7 @@ def _referred(function: FunctionType, package: str) -> Iterator[tuple[str, Any, 
             continue
 
 
-def _is_library(value: FunctionType | ModuleType, package: str) -> bool:
+def _is_library(value: FunctionType | ModuleType | type, package: str) -> bool:
     home = value.__name__ if isinstance(value, ModuleType) else (value.__module__ or "")
     if home.partition(".")[0] in (package, "__main__"):
         return False

@@ -109,3 +109,51 @@ def test_hash_is_the_same_in_every_process():
         )
         hashes.add(done.stdout)
     assert len(hashes) == 1
+
+
+CLASSES = """\
+import enum, typing
+class Base:
+    weight = {base}
+class Settings(Base):
+    value = {value}
+    @staticmethod
+    def static(x): return x * {static}
+    @classmethod
+    def ofclass(cls, x): return x * {ofclass}
+    @property
+    def prop(self): return {prop}
+    def method(self, x): return x * {method}
+class Model:
+    __slots__ = ("k",)
+    def __init__(self, k): self.k = k
+class Kind(enum.Enum):
+    A = {member}
+class Record(typing.NamedTuple):
+    k: float = {default}
+MODEL = Model({held})
+def function(close): return MODEL.k * Settings.value * Settings().method(1) * Kind.A.value * Record().k * close
+"""
+PLACES = ("base", "value", "static", "ofclass", "prop", "method", "member", "default", "held")
+
+
+def _of_classes(**changed):
+    space = {"__name__": "__main__"}
+    exec(CLASSES.format(**{**dict.fromkeys(PLACES, 1), **changed}), space)
+    return space
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_stands_in_a_class_or_an_object_counts(place):
+    assert hash_source(_of_classes()["function"]) == hash_source(_of_classes()["function"])
+    assert hash_source(_of_classes(**{place: 2})["function"]) != hash_source(_of_classes()["function"])
+
+
+def test_an_object_and_a_class_that_change_in_their_place_are_seen():
+    space = _of_classes()
+    seen = [hash_source(space["function"])]
+    space["MODEL"].k = 5
+    seen.append(hash_source(space["function"]))
+    space["Settings"].value = 5
+    seen.append(hash_source(space["function"]))
+    assert len(set(seen)) == 3
