@@ -94,7 +94,8 @@ def _append_family(lookup: Lookup, disk: Disk, bars: xr.Dataset, axes: Axes, sto
             if tail.states is not None:
                 rows.states[row] = tail.states
         if lookup.disk_limit is not None:
-            rows.values = within_limit(disk, axes, family, rows.values, lookup.disk_limit)
+            limit = lookup.disk_limit
+            rows.values = within_limit(disk, axes, family, rows.values, limit, ns_per_value=ns_per_value)
         if rows.values:
             n = disk.extend(stored.commit, axes, family, rows.values, ns_per_value, states=rows.states)
             lookup.count(extended=n)

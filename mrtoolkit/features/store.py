@@ -54,8 +54,8 @@ class FeatureStore:
     memory : str or int
         Limit of the memory held, "256 MiB" or bytes; what was used least recently goes first.
     disk : str or int, optional
-        Limit of the folder's size. Room is made by removing old code, data that longer data extends, and then what is
-        cheapest to compute again; what does not fit is not written, with a warning.
+        Limit of the folder's size. Room is made by removing old code, data that longer data extends, and then (with a
+        warning) what is cheaper to compute than what comes; what does not fit is not written, with a warning.
     persist : "always", "auto" or "never"
         What a finished search or `compute_batch` writes to disk: all that it used, what is at least twice as fast to
         read as to compute, or nothing. `cache_to_disk` writes what it is given in any case.

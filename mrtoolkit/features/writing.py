@@ -61,7 +61,8 @@ def write_rows(disk: Disk, axes: Axes, rows: Rows, costs: Costs, limit: int | No
     commit = disk.commit(axes.fingerprint, rows.family)
     known = {} if commit is None else commit.slots
     new = {labels: values for labels, values in rows.values.items() if labels not in known}
-    fitting = within_limit(disk, axes, rows.family, new, limit)
+    cost = commit.ns_per_bar if commit is not None and ns_per_value != ns_per_value else ns_per_value
+    fitting = within_limit(disk, axes, rows.family, new, limit, ns_per_value=cost)
     return disk.append(axes, rows.family, fitting, ns_per_value, states=rows.states) if fitting else 0
 
 

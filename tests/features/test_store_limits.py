@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import tracemalloc
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -118,15 +117,37 @@ def test_the_disk_never_holds_more_than_its_limit(tmp_path):
     np.testing.assert_array_equal(features.ema.sel(ema_lookback=101), FeatureStore().array(bars, mrt.ema(101)))
 
 
-def test_under_a_limit_what_is_cheap_makes_room_for_what_is_new(tmp_path):
+@pytest.fixture
+def cheap_ema(monkeypatch):
+    """Known costs instead of measured ones: stdev is dearer than ema."""
+    monkeypatch.setattr(Costs, "ns_per_value", lambda _, folder: {"ema": 2.0, "stdev": 90.0}[folder.partition("@")[0]])
+
+
+def stored_patterns(folder: Path) -> set[str]:
+    return {family.expression for family in FeatureStore(folder).info().families}
+
+
+@pytest.mark.usefixtures("cheap_ema")
+def test_under_a_limit_what_is_cheap_makes_room_for_what_is_dear_and_a_warning_says_so(tmp_path):
     bars = make_bars(2_000)
     store = FeatureStore(tmp_path / "s.zarr", disk=30 * EACH + 400_000)
     store.compute_batch(bars, [mrt.ema(list(range(2, 22)))])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    says = r"to make room for stdev\(P\.lookback\) \(90 ns a value\).*: ema\(P\.lookback\) \(20 of .*, 2 ns a value\)"
+    with pytest.warns(StoreWriteWarning, match=says) as caught:
         store.compute_batch(bars, [mrt.stdev(list(range(2, 27)))])
-    names = {family.expression for family in FeatureStore(tmp_path / "s.zarr").info().families}
-    assert names == {"stdev(P.lookback)"}
+    assert len(caught) == 1
+    assert stored_patterns(tmp_path / "s.zarr") == {"stdev(P.lookback)"}
+
+
+@pytest.mark.usefixtures("cheap_ema")
+def test_under_a_limit_what_is_dear_makes_no_room_for_what_is_cheap(tmp_path):
+    bars = make_bars(2_000)
+    store = FeatureStore(tmp_path / "s.zarr", disk=30 * EACH + 400_000)
+    store.compute_batch(bars, [mrt.stdev(list(range(2, 27)))])
+    with pytest.warns(StoreWriteWarning, match="do not fit") as caught:
+        store.compute_batch(bars, [mrt.ema(list(range(2, 42)))])
+    assert not any("make room" in str(one.message) for one in caught)
+    assert FeatureStore(tmp_path / "s.zarr").load_features(bars, "stdev").sizes["stdev_lookback"] == 25
 
 
 def test_what_is_cheaper_is_done_and_the_other_is_not():

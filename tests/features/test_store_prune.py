@@ -12,7 +12,8 @@ from store_folders import bytes_on_disk, make_axes, make_family, put
 
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features.disk.disk import Disk
-from mrtoolkit.features.stock.prune import make_room, prune, prune_plan
+from mrtoolkit.features.stock.prune import prune, prune_plan
+from mrtoolkit.features.stock.room import make_room
 from mrtoolkit.features.stock.verify import verify
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.indicators.trend import ema, sma
@@ -182,24 +183,44 @@ def test_room_is_made_by_old_code_first_then_extended_data_then_the_cheapest(dis
     ]
     put(disk, make_axes("b", 60, extends="a" * 32), make_family(), ns=500.0)
     limit = bytes_on_disk(disk.path)
-    assert make_room(disk, 0, limit) == 0
+    assert make_room(disk, [0], limit, ns_per_value=50.0).free == 0
     for k, folder in enumerate(order):
         assert [other.exists() for other in order] == [False] * k + [True] * (len(order) - k)
         used = bytes_on_disk(disk.path)
-        free = make_room(disk, limit - used + 1, limit)
-        assert free == limit - bytes_on_disk(disk.path) > limit - used
+        room = make_room(disk, [limit - used + 1], limit, ns_per_value=50.0)
+        assert room.free == limit - bytes_on_disk(disk.path) > limit - used
         assert not folder.exists()
+        assert [commit.path for commit in room.evicted] == ([] if k < 2 else [folder])
+    assert make_room(disk, [limit], limit, ns_per_value=50.0).evicted == ()  # what is dearer stays
+    assert len(disk.commits()) == 1
 
 
 def test_no_room_is_made_of_what_is_to_stay(disk):
     cheap, dear = put(disk, make_axes(), make_family("sma"), ns=1.0), put(disk, make_axes(), make_family(), ns=99.0)
     limit = bytes_on_disk(disk.path)
-    assert make_room(disk, 1, limit, keep=[cheap]) > 0
+    assert make_room(disk, [1], limit, ns_per_value=100.0, keep=[cheap]).free > 0
     assert cheap.exists()
     assert not dear.exists()
-    free = make_room(disk, 10 * limit, limit, keep=[cheap])
-    assert free == limit - bytes_on_disk(disk.path)
+    room = make_room(disk, [10 * limit], limit, ns_per_value=100.0, keep=[cheap])
+    assert room.free == limit - bytes_on_disk(disk.path)
     assert cheap.exists()
+
+
+@pytest.mark.parametrize("incoming", [1.0, 2.0, np.nan])
+def test_what_is_not_cheaper_than_what_comes_stays(disk, incoming):
+    folder = put(disk, make_axes(), make_family(), ns=2.0)
+    assert make_room(disk, [1], bytes_on_disk(disk.path), ns_per_value=incoming).evicted == ()
+    assert folder.exists()
+
+
+def test_no_more_goes_than_is_needed(disk):
+    small = put(disk, make_axes(), make_family("sma"), ns=1.0)
+    large = put(disk, make_axes(), make_family(), range(2, 200), ns=2.0)
+    limit = bytes_on_disk(disk.path)
+    assert make_room(disk, [2 * limit], limit, ns_per_value=9.0).evicted == ()  # it would not fit for all that
+    room = make_room(disk, [bytes_on_disk(small) + 5_000, 2 * limit], limit, ns_per_value=9.0)
+    assert [commit.path for commit in room.evicted] == [large]
+    assert small.exists()
 
 
 def test_a_report_prints_what_went_and_why(disk):

@@ -1,8 +1,7 @@
-"""Removing what is of no more use on disk, or so much that there is room for more."""
+"""Removing what is of no more use on disk."""
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -94,50 +93,8 @@ def _remove(disk: Disk, planned: Sequence[Doomed]) -> tuple[tuple[Doomed, ...], 
     return removed, n_bytes
 
 
-def make_room(disk: Disk, needed_bytes: int, limit_bytes: int, keep: Collection[Path] = ()) -> int:
-    """Remove families until `needed_bytes` fit under the limit, and return the bytes that are free under it then.
-
-    Old code goes first, then data that longer data extends, then what was cheapest to compute: the fewest nanoseconds
-    a value, and what was never measured before. What comes back is less than needed where nothing else may go.
-
-    Parameters
-    ----------
-    disk : Disk
-    needed_bytes, limit_bytes : int
-        What is to be written, and what all files together may take.
-    keep : collection of Path
-        Folders of families that stay, such as those being written.
-    """
-    free, kept = limit_bytes - disk.n_bytes(), set(keep)
-    if free >= needed_bytes:
-        return free
-    commits = disk.commits()
-    reasons = obsolete(commits, disk.generations())
-    candidates = [
-        (reasons.get(commit.path, _OF_USE).rank, _cost(commit), commit.path)
-        for _, commit in commits
-        if commit.path not in kept
-    ]
-    waiting = [path for _, _, path in sorted(candidates)]
-    while waiting and free < needed_bytes:
-        doomed, expected = [], free
-        for path, n_bytes in zip(tuple(waiting), freed_by(waiting), strict=True):
-            if expected >= needed_bytes:
-                break
-            doomed.append(path)
-            expected += n_bytes
-        disk.remove(doomed)
-        waiting = waiting[len(doomed) :]
-        free = limit_bytes - disk.n_bytes()  # others write meanwhile, and records change
-    return free
-
-
 def _is_family_folder(root: Path, path: Path) -> bool:
     return path.parent.parent == root and "@" in path.name and path.is_dir()
-
-
-def _cost(commit: Commit) -> float:
-    return -1.0 if math.isnan(commit.ns_per_bar) else commit.ns_per_bar
 
 
 def _doomed(data: str, commit: Commit, why: str) -> Doomed:
