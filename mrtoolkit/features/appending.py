@@ -50,7 +50,15 @@ def append(lookup: Lookup, bars: xr.Dataset) -> int:
 def _known(lookup: Lookup) -> list[Shorter]:
     """Return the data sets of which something is on disk or in memory."""
     on_disk = [] if lookup.disk is None else lookup.disk.generations()
-    known = [Shorter(fingerprint=g.fingerprint, n_bars=g.n_bars, block_digests=g.block_digests) for g in on_disk]
+    known = [
+        Shorter(
+            fingerprint=g.fingerprint,
+            n_bars=g.n_bars,
+            block_digests=g.block_digests,
+            but_last=str(g.attrs.get("but_last", "")),
+        )
+        for g in on_disk
+    ]
     for _, entry in lookup.memory.items():
         of = entry.tag.axes
         known.append(Shorter(fingerprint=of.fingerprint, n_bars=len(of.time), block_digests=of.block_digests))
@@ -62,7 +70,7 @@ def _append_stored(lookup: Lookup, bars: xr.Dataset, shorter: Shorter) -> int:
     disk, n_done = lookup.disk, 0
     if disk is None or not lookup.writes:
         return 0
-    axes = lookup.axes_of(bars)
+    axes = lookup.axes_to_write(bars)
     axes = replace(axes, attrs={**axes.attrs, "extends": shorter.fingerprint})
     try:
         for stored in stored_calls(disk, shorter.fingerprint, lookup.dtype):

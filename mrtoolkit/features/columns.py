@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 import xarray as xr
 
 from mrtoolkit.data.fingerprint import fingerprint
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.features.family import Axes, Labels
 from mrtoolkit.features.key import FeatureKey, family_of
 from mrtoolkit.features.labelled.datasets import Column
@@ -46,14 +46,6 @@ def column_of(
 def n_bytes_of(wanted: Sequence[Wanted], axes: Axes, dtype: str) -> int:
     """Return the bytes of all values wanted."""
     return (4 if dtype == "float32" else 8) * math.prod(axes.shape) * sum(len(one.labels) for one in wanted)
-
-
-def calls_in(nodes: Sequence[Node]) -> list[Call]:
-    """Return the indicators, or the outermost ones in expressions around them."""
-    found: list[Call] = []
-    for node in nodes:
-        found += [node] if isinstance(node, Call) else calls_in(node.children)
-    return found
 
 
 def _stored_rows(lookup: Lookup, bars: xr.Dataset, wanted: Wanted) -> dict[Labels, StoredRow]:

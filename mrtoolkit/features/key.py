@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -98,6 +98,14 @@ def is_todays(key: FeatureKey, node: Call) -> bool:
         return feature_key(key.data, node) == key
     except MrtoolkitError:  # an indicator that is no longer registered
         return False
+
+
+def calls_in(nodes: Sequence[Node]) -> list[Call]:
+    """Return the indicators, or the outermost ones in expressions around them."""
+    found: list[Call] = []
+    for node in nodes:
+        found += [node] if isinstance(node, Call) else calls_in(node.children)
+    return found
 
 
 def check_concrete(node: object) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import RLock
 from weakref import WeakValueDictionary
@@ -12,7 +13,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.data.fingerprint import block_digests, fingerprint
+from mrtoolkit.data.fingerprint import block_digests, fingerprint, prefix_fingerprint
 from mrtoolkit.errors import warn_caller
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.claims import Claims
@@ -65,6 +66,7 @@ class Lookup:
         self._tally_lock = RLock()
         self._computed = self._recomputed = self._extended = self._disk_hits = 0
         self._axes: WeakValueDictionary[str, Axes] = WeakValueDictionary()
+        self._but_last = ("", "")
 
     @property
     def counters(self) -> Counters:
@@ -92,6 +94,13 @@ class Lookup:
             )
             self._axes[data] = axes
         return axes
+
+    def axes_to_write(self, bars: xr.Dataset) -> Axes:
+        """Return what features run along with the name of all bars but the last, which may be revised tomorrow."""
+        axes = self.axes_of(bars)
+        if self._but_last[0] != axes.fingerprint:
+            self._but_last = axes.fingerprint, prefix_fingerprint(bars, len(axes.time) - 1)
+        return replace(axes, attrs={**axes.attrs, "but_last": self._but_last[1]})
 
     def gather(
         self,
@@ -233,6 +242,7 @@ class Lookup:
         for key, call in zip(keys, missing, strict=True):
             if self._is_worth_writing(call, axes):
                 rows[key] = (call, gather.rows[key], gather.states.get(key))
+        axes = self.axes_to_write(bars)
         families = rows_of(axes, rows, self.dtype)
         n_new = sum(write_rows(disk, axes, family, self.costs, self.disk_limit) for family in families)
         for call in calls:

@@ -16,11 +16,11 @@ from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.appending import append
-from mrtoolkit.features.columns import calls_in, column_of, known_columns, n_bytes_of
+from mrtoolkit.features.columns import column_of, known_columns, n_bytes_of
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.gather import output_of
-from mrtoolkit.features.key import FeatureKey, check_concrete, place_in_memory
+from mrtoolkit.features.key import FeatureKey, calls_in, check_concrete, place_in_memory
 from mrtoolkit.features.labelled.datasets import family_dataset, features_dataset
 from mrtoolkit.features.labelled.matrix import feature_matrix
 from mrtoolkit.features.labelled.opening import open_family

@@ -30,6 +30,8 @@ class Shorter:
     fingerprint: str
     n_bars: int
     block_digests: tuple[str, ...]
+    but_last: str = ""
+    """Fingerprint of all of its bars but the last, where that is known."""
 
 
 def extended_by(bars: xr.Dataset, known: Iterable[Shorter]) -> list[Shorter]:
@@ -42,10 +44,11 @@ def extended_by(bars: xr.Dataset, known: Iterable[Shorter]) -> list[Shorter]:
     """
     n_bars = bars.sizes["time"]
     candidates = sorted({s.fingerprint: s for s in known}.values(), key=lambda s: -s.n_bars)
-    shorter = [s for s in candidates if s.n_bars < n_bars]
+    shorter = [s for s in candidates if s.n_bars < n_bars]  # an equal number of them goes on from nothing
     proven = [s for s in shorter if prefix_fingerprint(bars, s.n_bars) == s.fingerprint]
     if proven:
         return proven
+    _check_last_bar(bars, candidates)
     if not shorter:
         message = (
             f"append got {n_bars:,} bars, and the store knows no shorter ones that they could go on from; give the "
@@ -60,6 +63,20 @@ def extended_by(bars: xr.Dataset, known: Iterable[Shorter]) -> list[Shorter]:
         "these by compute_batch(bars, [...]), or give the whole history, old bars and new ones."
     )
     raise StoreError(message)
+
+
+def _check_last_bar(bars: xr.Dataset, candidates: Iterable[Shorter]) -> None:
+    """Raise StoreError if there are bars that `bars` begin with but for their last one."""
+    for s in candidates:
+        if s.but_last and s.n_bars <= bars.sizes["time"] and prefix_fingerprint(bars, s.n_bars - 1) == s.but_last:
+            when = np.datetime_as_string(bars["time"].values[s.n_bars - 1], unit="s").replace("T00:00:00", "")
+            message = (
+                f"append got bars that begin with the {s.n_bars:,} bars {s.fingerprint[:8]} but for the last of them "
+                f"({when}), which was unfinished then or was revised since; features can go on from finished bars "
+                "alone, so leave an unfinished bar out, as in bars.isel(time=slice(None, -1)), and compute the "
+                "features of these bars by compute_batch(bars, [...])."
+            )
+            raise StoreError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

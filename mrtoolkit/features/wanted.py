@@ -18,6 +18,7 @@ from mrtoolkit.features.family import Labels
 from mrtoolkit.features.gather import Memory
 from mrtoolkit.features.key import (
     Request,
+    calls_in,
     check_concrete,
     family_of,
     indicator_of,
@@ -140,8 +141,9 @@ def named(known: Sequence[Wanted], names: Any) -> list[Wanted]:
 
 def _part(known: Sequence[Wanted], wanted: Wanted) -> Wanted:
     there = {labels for w in known if w.pattern is wanted.pattern for labels in w.labels}
-    for labels in wanted.labels:
-        if labels not in there:
+    parts = {node.key for w in known for node in w.nodes} if not isinstance(wanted.pattern, Call) else set()
+    for labels, node in zip(wanted.labels, wanted.nodes, strict=True):
+        if labels not in there and not (parts and all(call.key in parts for call in calls_in([node]))):
             feature = bind_labels(wanted.pattern, wanted.parameters, labels).key
             message = f"the store does not have {feature} of these bars; compute it by compute_batch(bars, [...])."
             raise StoreError(message)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from mrtoolkit.errors import IndicatorError
 from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.indicators.arguments import bind_arguments, series_node
@@ -38,8 +39,22 @@ class Composite:
     formula: str = ""
 
     def __call__(self, *arguments: Any, of: Any = None, **keywords: Any) -> Any:
-        """Return the expression, or its `Outputs` where it has several; `of` is its series (default: the close)."""
+        """Return the expression, or its `Outputs` where it has several; `of` is its series (default: the close).
+
+        Raises
+        ------
+        IndicatorError
+            For a list of values (its parts share each of them), a number out of bounds, a missing or unknown argument.
+        """
         nodes = bind_arguments(self.name, self.parameters, arguments, keywords, more=("of",))
+        for parameter, node in zip(self.parameters, nodes, strict=True):
+            if node.is_list:  # each of its parts would take the list by itself, and values would be mixed
+                msg = (
+                    f"{self.name} got the list {node.key} for {parameter.name!r}, but is made of other indicators, "
+                    f"which share it; write one for each value: [mrt.{self.name}({parameter.name}=value, ...) for "
+                    f"value in {node.key}]."
+                )
+                raise IndicatorError(msg)
         text = f"{self.name}({', '.join(node.key for node in nodes)})"
         built = self.build(series_node(self.name, "close", of), *nodes)
         return Outputs(text, cast("Mapping[str, Node]", built)) if self.outputs else built

@@ -139,3 +139,16 @@ def test_definition_that_cannot_be_is_refused(case):
     with pytest.raises(IndicatorError, match=match):
         indicator(function, **bounds)
     assert registry.names() == before
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (lambda: macd([10, 12], 26, 9), r"list \[10, 12\] for 'fast'.*\[mrt.macd\(fast=value"),
+        (lambda: bollinger([20, 30], 2.0), r"list \[20, 30\] for 'lookback'"),
+        (lambda: bollinger(20, [1.0, 2.0]), r"list \[1, 2\] for 'width'"),
+    ],
+)
+def test_a_list_for_a_composite_is_refused_as_its_parts_would_mix_the_values(node, said):
+    with pytest.raises(IndicatorError, match=said):
+        node()

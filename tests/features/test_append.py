@@ -203,3 +203,17 @@ def test_any_way_to_cut_a_history_gives_the_same_features(tmp_path_factory, step
         FeatureStore(path).append(first(whole, n_bars))
     store = FeatureStore(path)
     assert_equal_to_fresh(store, whole, nodes)
+
+
+@pytest.mark.parametrize("n_bars", [300, 320])
+def test_a_revised_last_bar_is_said_to_be_the_only_difference(tmp_path, n_bars):
+    whole = make_bars(320)
+    yesterday = first(whole, 300)
+    close = yesterday["close"].values.copy()
+    close[-1] = (yesterday["low"].values[-1] + yesterday["high"].values[-1]) / 2  # the bar was not over yet
+    FeatureStore(tmp_path / "s.zarr").compute_batch(yesterday.assign(close=("time", close)), [mrt.ema(5)])
+    store = FeatureStore(tmp_path / "s.zarr")
+    with pytest.raises(StoreError, match=r"but for the last of them \(2020-01-13T11:00:00\).*leave an unfinished"):
+        store.append(first(whole, n_bars))
+    FeatureStore(tmp_path / "s.zarr").compute_batch(first(whole, 299), [mrt.ema(5)])  # finished bars alone
+    assert FeatureStore(tmp_path / "s.zarr").append(first(whole, n_bars)) == 1

@@ -11,6 +11,7 @@ from feature_makers import make_bars, naive_sma
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.functions import maximum
 from mrtoolkit.expressions.inputs import close, high, open
 from mrtoolkit.expressions.nodes import Input
@@ -317,3 +318,15 @@ def test_any_sequence_of_requests_equals_computing_afresh(requests, n_kept):
             (fresh,) = FeatureStore().fetch(bars, [node])
             np.testing.assert_array_equal(got, fresh)
         assert store._memory.n_bytes <= store._memory.budget_bytes
+
+
+def test_a_composite_is_loaded_by_its_name_where_its_parts_are_there(tmp_path):
+    bars = make_bars()
+    store = FeatureStore(tmp_path / "s.zarr")
+    want = store.compute_batch(bars, macd(10, 15, 3).histogram)
+    other = FeatureStore(tmp_path / "s.zarr")
+    got = other.load_features(bars, ["macd(10, 15, 3).histogram"])
+    assert other.counters.computed == 0
+    np.testing.assert_array_equal(next(iter(got.values())), next(iter(want.values())))
+    with pytest.raises(StoreError, match="does not have"):
+        other.load_features(bars, ["macd(10, 15, 4).histogram"])

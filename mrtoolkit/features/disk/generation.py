@@ -77,7 +77,7 @@ def generation_of(commit: Commit) -> Generation | None:
             fingerprint=commit.path.parent.name,
             n_bars=commit.shape[-1],
             block_digests=tuple(str(d) for d in attributes["block_digests"]),
-            attrs={name: attributes[name] for name in (*ABOUT, "extends") if name in attributes},
+            attrs={name: attributes[name] for name in (*ABOUT, "extends", "but_last") if name in attributes},
             n_assets=commit.shape[0] if len(commit.shape) > 1 else None,
             start=stamps[0],
             stop=stamps[-1],
