@@ -15,6 +15,6 @@ from mrtoolkit.features.stock.verify import verify
 def command(*, path: Path) -> None:
     """Print the result, and end with 1 where something is damaged."""
     report = verify(Disk(existing(path)))
-    say(report.to_text(terminal_columns()))
+    say(report.to_text(terminal_columns(), is_command=True))
     if not report:
         raise typer.Exit(1)

@@ -124,6 +124,17 @@ def test_verify_names_what_is_damaged_and_ends_with_1(folder):
     assert "ema/c/1/0" in done.stdout
 
 
+def test_the_advice_of_verify_is_a_command(folder):
+    (array,) = folder.glob("*/ema@*/time")
+    (array / "zarr.json").write_text("no")
+    done = invoke("verify", folder)
+    assert done.exit_code == 1
+    assert f"mrtoolkit store prune {folder} --names ema --everything;" in done.stdout
+    assert "store.prune(" not in done.stdout
+    assert invoke("prune", folder, "--names", "ema", "--everything", "--yes").exit_code == 0
+    assert invoke("verify", folder).exit_code == 0
+
+
 def test_prune_shows_what_would_go_and_asks(folder):
     old = old_code(folder)
     done = invoke("prune", folder, answer="n\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from store_folders import bytes_on_disk, make_axes, make_family, put
 from mrtoolkit.errors import StoreError
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.stock.prune import prune, prune_plan
+from mrtoolkit.features.stock.prune_report import plan_text
 from mrtoolkit.features.stock.room import make_room
 from mrtoolkit.features.stock.verify import verify
 from mrtoolkit.features.store import FeatureStore
@@ -221,6 +223,17 @@ def test_no_more_goes_than_is_needed(disk):
     room = make_room(disk, [bytes_on_disk(small) + 5_000, 2 * limit], limit, ns_per_value=9.0)
     assert [commit.path for commit in room.evicted] == [large]
     assert small.exists()
+
+
+@pytest.mark.filterwarnings("ignore:the features")
+def test_a_reason_is_told_whole_in_80_columns(disk):
+    put(disk, make_axes(), make_family("sma", version=99, hash_="x"))
+    why = "it was asked for by somebody who likes to say at length why something is to go, " * 2
+    plan = [replace(one, why=why, n_bytes=10**8) for one in prune_plan(disk)]
+    lines = plan_text(plan, 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    start = lines[0].index("because")
+    assert " ".join(line[start:].strip() for line in lines[1:]) == why.strip()
 
 
 def test_a_report_prints_what_went_and_why(disk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import google_crc32c
@@ -101,6 +102,42 @@ def test_a_family_without_its_record_is_damage(disk):
     (folder / "zarr.json").unlink()
     (one,) = verify(disk).damage
     assert "record" in one.reason
+
+
+@pytest.mark.parametrize("name", ["ema", "time", "lookback", "asset", "state"])
+@pytest.mark.parametrize("how", ["garbage", "cut", "missing", "other", "longer"])
+def test_metadata_of_an_array_that_are_not_those_of_the_record_are_damage(disk, name, how):
+    axes, family = make_axes(assets=("x", "y")), make_family()
+    disk.append(axes, family, {(5,): np.ones((1, 2, 50))}, 1.0, states={(5,): np.ones((2, 3))})
+    file = disk.path / axes.fingerprint / family.folder / name / "zarr.json"
+    document = json.loads(file.read_text())
+    texts = {
+        "garbage": "no",
+        "cut": file.read_text()[:50],
+        "other": json.dumps({**document, "fill_value": 7}),
+        "longer": json.dumps({**document, "shape": [*document["shape"][:-1], document["shape"][-1] + 1]}),
+    }
+    file.unlink()
+    if how != "missing":
+        file.write_text(texts[how])
+    if (how, name) == ("longer", "lookback"):  # as an interrupted write leaves it
+        assert verify(disk)
+        return
+    (one,) = verify(disk).damage
+    assert one.of_all
+    assert one.reason.startswith(f"{name}/zarr.json is {'missing' if how == 'missing' else 'not as in its record'};")
+    assert "readers without consolidated metadata cannot use it" in " ".join(one.reason.split())
+
+
+def test_a_reason_is_told_whole_in_80_columns(disk):
+    folder = put(disk, make_axes(), make_family("sma"))
+    (folder / "time" / "zarr.json").unlink()
+    text = verify(disk).to_text(80)
+    table = text.splitlines()[1:-1]
+    assert max(map(len, table)) <= 80
+    words = " ".join(text.split())
+    assert all(word in words for word in verify(disk).damage[0].reason.split())
+    assert "..." not in text
 
 
 def test_states_are_checked(disk):

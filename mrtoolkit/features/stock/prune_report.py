@@ -96,7 +96,8 @@ def plan_text(plan: Sequence[Doomed], width: int) -> str:
 def _columns(plan: Sequence[Doomed]) -> list[TableColumn]:
     def column(head: str, cells: Sequence[str], rank: int, narrowest: int | None = None) -> TableColumn:
         is_text = narrowest is not None
-        return TableColumn(head=head, cells=tuple(cells), rank=rank, is_text=is_text, narrowest=narrowest)
+        wraps = narrowest is not None and rank == 0
+        return TableColumn(head=head, cells=tuple(cells), rank=rank, is_text=is_text, narrowest=narrowest, wraps=wraps)
 
     return [
         column("features of", [one.expression or one.folder.name for one in plan], 0, 16),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import itertools
 import shutil
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 NARROWEST, WIDEST = 80, 200
@@ -34,6 +36,8 @@ class TableColumn:
         Text stands to the left, numbers to the right.
     narrowest : int, optional
         Letters down to which cells may be cut; a column without it is shown whole.
+    wraps : bool
+        What would be cut goes on in the next line.
     """
 
     head: str
@@ -41,6 +45,7 @@ class TableColumn:
     rank: int = 0
     is_text: bool = False
     narrowest: int | None = None
+    wraps: bool = False
 
     @property
     def width(self) -> int:
@@ -56,7 +61,8 @@ def terminal_width() -> int:
 def text_table(columns: Sequence[TableColumn], width: int, groups: Mapping[int, str] | None = None) -> str:
     """Return the table as text of at most `width` letters a line, where that can be had.
 
-    What does not fit is left out down to rank `SPARE`; then cells are cut; then the other columns go.
+    What does not fit is left out down to rank `SPARE`; then cells are cut, or go on in the next line; then the other
+    columns go.
 
     Parameters
     ----------
@@ -73,7 +79,7 @@ def text_table(columns: Sequence[TableColumn], width: int, groups: Mapping[int, 
     for k, row in enumerate(zip(*(column.cells for column in shown), strict=True)):
         if groups and k in groups:
             lines.append(cut(groups[k], width))
-        lines.append(indent + _line(shown, widths, row))
+        lines += [indent + _line(shown, widths, part) for part in _wrapped(shown, widths, row)]
     return "\n".join(lines)
 
 
@@ -113,7 +119,7 @@ def _laid_out(columns: Sequence[TableColumn], width: int) -> tuple[list[TableCol
         if last.rank < SPARE or _excess(widths, width) <= 0:
             widths = _squeezed(shown, widths, width)
             if last.rank == 0 or _excess(widths, width) <= 0:
-                return shown, widths
+                return shown, _widened(shown, widths, width)
         shown.remove(last)
 
 
@@ -126,6 +132,24 @@ def _squeezed(columns: Sequence[TableColumn], widths: Sequence[int], width: int)
             break
         squeezed[max(cuttable, key=squeezed.__getitem__)] -= 1
     return squeezed
+
+
+def _widened(columns: Sequence[TableColumn], widths: Sequence[int], width: int) -> list[int]:
+    """Return the widths after columns that wrap got the room that is left, as far as they need it."""
+    widened = list(widths)
+    for k, column in enumerate(columns):
+        if column.wraps:
+            widened[k] += max(0, min(-_excess(widened, width), column.width - widened[k]))
+    return widened
+
+
+def _wrapped(columns: Sequence[TableColumn], widths: Sequence[int], row: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each line that a row takes."""
+    parts = [
+        textwrap.wrap(cell, width) if column.wraps else [cell]
+        for column, width, cell in zip(columns, widths, row, strict=True)
+    ]
+    return itertools.zip_longest(*parts, fillvalue="")
 
 
 def _excess(widths: Sequence[int], width: int) -> int:

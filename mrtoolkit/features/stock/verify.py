@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mrtoolkit.features.disk.chunks import DamagedChunkError
-from mrtoolkit.features.disk.commit import Commit, Signature, read_commit, signature_of
+from mrtoolkit.features.disk.commit import RECORD, Commit, Signature, read_commit, signature_of
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.disk.generation import axes_of, read_generation
 from mrtoolkit.features.disk.tree import is_whole
@@ -23,8 +25,9 @@ _ATTEMPTS = 3
 def verify(disk: Disk) -> VerifyReport:
     """Read and check every committed chunk of every family, and return what was found; nothing is changed.
 
-    Of each family the record and its checksum, unique labels, increasing times and the assets, both the same in all
-    families of a data set, every value and every state. What is written or removed meanwhile is no damage.
+    Of each family the record and its checksum, the metadata of each array beside it, unique labels, increasing times
+    and the assets, both the same in all families of a data set, every value and every state. What is written or
+    removed meanwhile is no damage.
     """
     start = time.perf_counter()
     n_families = n_features = n_bytes = 0
@@ -62,6 +65,30 @@ def _damaged_records(disk: Disk) -> Iterator[Damage]:
         yield Damage(data="", feature="no feature", folder=disk.path, reason=message.format("the store"), of_all=True)
 
 
+def _json(folder: Path) -> dict[str, Any] | None:
+    """Return what the `zarr.json` in a folder says, None where it is missing or no object."""
+    try:
+        found = json.loads((folder / RECORD).read_bytes()) if signature_of(folder) else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_recorded(folder: Path, recorded: dict[str, Any]) -> bool:
+    """Whether an array's own metadata are those of the family's record.
+
+    It may have more rows than the record: it grows first, and a write may be going on or have been interrupted.
+    """
+    found = _json(folder)
+    if found is None or found == recorded:
+        return found is not None
+    match found.get("shape"), recorded:
+        case [int(n_rows), *row], {"shape": [int(n_known), *_], "dimension_names": [dim, *_]}:
+            is_ahead = dim not in ("time", "asset") and n_rows > n_known
+            return is_ahead and {**found, "shape": [n_known, *row]} == recorded
+    return False
+
+
 class _Checked:
     """The check of one family, made again where it was written or removed meanwhile."""
 
@@ -91,7 +118,18 @@ class _Checked:
         except DamagedChunkError as error:
             self._tell(str(error))
             return None, 0
+        self._check_arrays(self.commit)
         return self._check_axes(self.commit, first), self._check_rows(self.commit)
+
+    def _check_arrays(self, commit: Commit) -> None:
+        document = _json(commit.path)
+        if document is None:  # written or removed since it was read
+            return
+        for name, recorded in document["consolidated_metadata"]["metadata"].items():
+            folder = commit.path / name
+            if not any(_is_recorded(folder, recorded) for _ in range(_ATTEMPTS)):  # it is written over in place
+                state = "is not as in its record" if signature_of(folder) else "is missing"
+                self._tell(f"{name}/{RECORD} {state}; readers without consolidated metadata cannot use it")
 
     def _check_axes(self, commit: Commit, first: Axes | None) -> Axes | None:
         try:

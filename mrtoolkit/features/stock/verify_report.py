@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +66,15 @@ class VerifyReport:
     def __repr__(self) -> str:
         return self.to_text(terminal_width())
 
-    def to_text(self, width: int) -> str:
-        """Return the result for a terminal `width` letters wide: a line where the store is whole, else what is not."""
+    def to_text(self, width: int, *, is_command: bool = False) -> str:
+        """Return the result for a terminal `width` letters wide: a line where the store is whole, else what is not.
+
+        What to do about it is a call of Python, or with `is_command` a command of the shell.
+        """
         if not self.damage:
             return self._headline()
         lines = text_table(self._columns(), width)
-        return "\n".join([self._headline(), lines, *self._notes()])
+        return "\n".join([self._headline(), lines, *self._notes(is_command=is_command)])
 
     def _repr_html_(self) -> str:
         if not self.damage:
@@ -86,7 +90,7 @@ class VerifyReport:
         result = f"{len(self.damage):,} DAMAGED" if self.damage else "all whole"
         return f"feature store {self.path}: {count}: {result}"
 
-    def _notes(self) -> list[str]:
+    def _notes(self, *, is_command: bool = False) -> list[str]:
         more = len(self.damage) - _MOST_LINES
         notes = [f"... and {more:,} more in .damage"] if more > 0 else []
         if not all(one.of_all for one in self.damage):
@@ -95,17 +99,19 @@ class VerifyReport:
             {one.folder.name.partition("@")[0] for one in self.damage if one.of_all and "@" in one.folder.name}
         )
         if names:
-            notes.append(
-                f"Remove what is damaged as a whole: store.prune(names={names}, everything=True); "
-                "it is computed again when it is asked for."
-            )
+            call = f"store.prune(names={names}, everything=True)"
+            if is_command:
+                call = f"mrtoolkit store prune {shlex.quote(self.path)} --names {','.join(names)} --everything"
+            notes.append(f"Remove what is damaged as a whole: {call}; it is computed again when it is asked for.")
         return notes
 
     def _columns(self) -> list[TableColumn]:
         shown = self.damage[:_MOST_LINES]
         return [
-            TableColumn(head="damaged", cells=tuple(one.feature for one in shown), is_text=True, narrowest=20),
+            TableColumn(
+                head="damaged", cells=tuple(one.feature for one in shown), is_text=True, narrowest=20, wraps=True
+            ),
             TableColumn(head="bars", cells=tuple(one.data[:8] for one in shown), rank=5, is_text=True),
-            TableColumn(head="why", cells=tuple(one.reason for one in shown), is_text=True, narrowest=30),
+            TableColumn(head="why", cells=tuple(one.reason for one in shown), is_text=True, narrowest=30, wraps=True),
             TableColumn(head="folder", cells=tuple(one.folder.name for one in shown), rank=6, is_text=True),
         ]
