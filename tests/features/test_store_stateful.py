@@ -232,7 +232,8 @@ class Histories(RuleBasedStateMachine):
             assert not values.flags.writeable
         n_made = after.computed - before.computed + after.recomputed - before.recomputed
         n_found = after.memory_hits - before.memory_hits + after.disk_hits - before.disk_hits
-        assert n_made <= len(nodes) - sum(self.known(node) in self.on_disk for node in nodes)
+        if not self.was_damaged:
+            assert n_made <= len(nodes) - sum(self.known(node) in self.on_disk for node in nodes)
         assert len(nodes) <= n_made + n_found <= 2 * len(nodes)  # a request looks into memory twice
         assert after.extended == before.extended
         self.pending[which].update(self.knowns(nodes))
@@ -277,7 +278,7 @@ class Histories(RuleBasedStateMachine):
                 features = store.load_features(self.bars, names) if names else None
                 matrix = store.matrix(self.bars)
             except StoreError:
-                if here:
+                if here and not self.was_damaged:
                     raise
                 return
             if features is not None:
@@ -298,12 +299,12 @@ class Histories(RuleBasedStateMachine):
                 family = store.open(name, self.bars)
                 family = family.load()
             except StoreError:
-                assert not wanted
+                assert self.was_damaged or not wanted
                 return
         variables = {"up": ".up", "down": ".down"} if name == USERS else {name: ""}
         parameter = "scale" if name == USERS else "lookback"
         labels = family[parameter].values.tolist()
-        assert {k.labels[0] for k in wanted} <= set(labels)
+        assert self.was_damaged or {k.labels[0] for k in wanted} <= set(labels)
         for variable, output in variables.items():
             for label in labels:
                 values = family[variable].sel({parameter: label})
@@ -379,7 +380,7 @@ class Histories(RuleBasedStateMachine):
             try:
                 self.stores[which].export_parquet(path, self.bars)
             except StoreError:
-                if here:
+                if here and not self.was_damaged:
                     raise
                 return
         self.exported[path] = here
@@ -496,7 +497,8 @@ class Histories(RuleBasedStateMachine):
                     reader = FeatureStore(self.path, persist="never", dtype=self.dtype)
                     got = reader.array(BARS[known.variant, known.n_bars, self.has_assets], node)
                     np.testing.assert_array_equal(got, self.truth(node, known.variant, known.n_bars))
-                    assert reader.counters.computed == 0, f"{node.key} of {known} was on disk"
+                    # a flipped bit may show in another place later, as data sets share files: then values count
+                    assert self.was_damaged or reader.counters.computed == 0, f"{node.key} of {known} was on disk"
         finally:
             registry._entries.pop(USERS, None)
             shutil.rmtree(self.root)
