@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrtoolkit.cli.say import say
 from mrtoolkit.errors import StoreError
+from mrtoolkit.features.local_paths import store_folder
 from mrtoolkit.features.store import FeatureStore
 
 
@@ -17,7 +18,7 @@ def command(*, path: Path) -> None:
 
 def existing(path: Path) -> Path:
     """Return the folder of a store; what is not there is refused, never made."""
-    if not path.exists():
+    if not store_folder(path).exists():
         msg = (
             f"there is no feature store at {str(path)!r}; FeatureStore(path), or [store] path in a run file, makes one."
         )
@@ -31,6 +32,12 @@ def terminal_columns() -> int:
 
 
 def name_list(names: str | None) -> list[str] | None:
-    """Return the names in "ema,rsi", None for all."""
-    found = [name.strip() for name in (names or "").split(",") if name.strip()]
-    return found or None
+    """Return the names in "ema,rsi" or "ema(26),macd(12, 26, 9)", None for all."""
+    parts, depth = [""], 0
+    for letter in names or "":
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()] or None

@@ -24,6 +24,7 @@ from mrtoolkit.expressions.scalars import Scalar
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.family import Code, Family, Labels
 from mrtoolkit.indicators import registry
+from mrtoolkit.indicators.composite import Composite
 from mrtoolkit.indicators.registry import is_built_in
 from mrtoolkit.indicators.source import hash_source
 from mrtoolkit.indicators.spec import Indicator
@@ -108,6 +109,15 @@ def calls_in(nodes: Sequence[Node]) -> list[Call]:
     return found
 
 
+def check_call(node: object) -> Call:
+    """Return `node` if it is one indicator with its numbers; raise StoreError for anything else."""
+    checked = check_concrete(node)
+    if not isinstance(checked, Call):
+        message = f"{checked.key} is an expression around indicators, which are what a store keeps; ask for one of them"
+        raise StoreError(f"{message}, as in mrt.ema(12).")
+    return checked
+
+
 def check_concrete(node: object) -> Node:
     """Return `node` if it is a number a bar without open parameters.
 
@@ -117,8 +127,7 @@ def check_concrete(node: object) -> Node:
         For a condition, open parameters, a list of values, or no node at all.
     """
     if not isinstance(node, Node):
-        message = f"a feature is asked for by {node!r} ({type(node).__name__}), but must be a node; write mrt.ema(12)."
-        raise StoreError(message)
+        raise StoreError(_no_node(node))
     if node.is_condition:
         message = f"{node.key} is a condition (true or false a bar), and features are numbers; ask for its two sides."
         raise StoreError(message)
@@ -130,6 +139,17 @@ def check_concrete(node: object) -> Node:
         )
         raise StoreError(message)
     return node
+
+
+def _no_node(asked: object) -> str:
+    """Return what is wrong with something that is no node, and what to write."""
+    if isinstance(asked, str):
+        return f"a feature is asked for by the text {asked!r}, but must be a node; write mrt.parse({asked!r})."
+    if isinstance(asked, Indicator | Composite):
+        name = f"mrt.{asked.name}" if is_built_in(asked.name) else asked.name
+        numbers = ", ".join(repr(12 if p.default is None else p.default) for p in asked.parameters)
+        return f"{name} is an indicator without its numbers, and a feature has them; write {name}({numbers})."
+    return f"a feature is asked for by {asked!r} ({type(asked).__name__}), but must be a node; write mrt.ema(12)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.chunks import DamagedChunkError
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import ABOUT, Axes
-from mrtoolkit.features.faults import StoreWriteWarning
+from mrtoolkit.features.faults import StoreWriteWarning, cure_of
 from mrtoolkit.features.gather import Gather, Memory, RowTag, output_of
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
 from mrtoolkit.features.writing import rows_of, write_rows
@@ -166,7 +166,9 @@ class Lookup:
             if n_new:
                 self.disk.refresh_tree()
         except OSError as error:
-            message = f"features cannot be written to {self.disk.path} ({error}); they stay in memory."
+            message = (
+                f"features cannot be written to {self.disk.path} ({error}); they stay in memory: {cure_of(error)}."
+            )
             warn_caller(message, StoreWriteWarning)
         return n_new
 
@@ -201,7 +203,7 @@ class Lookup:
             if families:
                 disk.refresh_tree()
         except OSError as error:
-            message = f"features cannot be written to {disk.path} ({error}); they stay in memory."
+            message = f"features cannot be written to {disk.path} ({error}); they stay in memory: {cure_of(error)}."
             warn_caller(message, StoreWriteWarning)
         except BaseException:
             if not disk.exists:  # what was refused leaves no folder behind

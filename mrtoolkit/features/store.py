@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 from weakref import ref
@@ -20,11 +19,12 @@ from mrtoolkit.features.columns import column_of, known_columns, n_bytes_of
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.gather import output_of
-from mrtoolkit.features.key import FeatureKey, calls_in, check_concrete, place_in_memory
+from mrtoolkit.features.key import FeatureKey, calls_in, check_call, check_concrete, place_in_memory
 from mrtoolkit.features.labelled.datasets import family_dataset, features_dataset
 from mrtoolkit.features.labelled.matrix import feature_matrix
 from mrtoolkit.features.labelled.opening import open_family
-from mrtoolkit.features.labelled.parquet import file_path, read_parquet, write_parquet
+from mrtoolkit.features.labelled.parquet import read_parquet, write_parquet
+from mrtoolkit.features.local_paths import parquet_file, store_folder
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.memory import ByteLRU
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
@@ -87,11 +87,6 @@ class FeatureStore:
     ) -> None:
         check_choice("persist", persist, ("always", "auto", "never"), StoreError)
         check_choice("dtype", dtype, ("float64", "float32"), StoreError)
-        if path is not None and not isinstance(path, str | PathLike):
-            raise StoreError(
-                f"the path of a FeatureStore is {path!r} ({type(path).__name__}), but must be that of a folder, as in "
-                "'features.zarr'; leave it out for memory alone (memory='256 MiB' limits that)."
-            )
         if disk is not None and path is None:
             raise StoreError(
                 f"disk={disk!r} limits a folder, and this store has none; give a path, or leave disk= out."
@@ -99,7 +94,7 @@ class FeatureStore:
         budget, limit = parse_size(memory, "memory"), None if disk is None else parse_size(disk, "disk")
         self._persist = persist
         self._dtype = dtype
-        self._disk = None if path is None else Disk(Path(path).expanduser().absolute())
+        self._disk = None if path is None else Disk(store_folder(path))
         self._memory = ByteLRU[Any, Any](budget)
         self._lookup = Lookup(memory=self._memory, disk=self._disk, persist=persist, dtype=dtype, disk_limit=limit)
         self._last: ref[xr.Dataset] | None = None
@@ -150,6 +145,8 @@ class FeatureStore:
     def array(self, bars: xr.Dataset, node: Node) -> np.ndarray:
         """Return one feature as a read-only float64 array, (time,), or (time, asset) of bars with assets.
 
+        What is computed stays in memory alone; `persist(bars)` writes it to disk.
+
         Raises
         ------
         StoreError
@@ -168,7 +165,7 @@ class FeatureStore:
 
     def peek(self, bars: xr.Dataset, node: Call) -> np.ndarray | None:
         """Return what the store would give now, (asset, time), without computing or counting; None for nothing."""
-        return self._lookup.peek(bars, node)
+        return self._lookup.peek(self._checked(bars), check_call(node))
 
     def compute_batch(self, bars: xr.Dataset, nodes: object) -> xr.Dataset:
         """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.
@@ -191,8 +188,8 @@ class FeatureStore:
         Raises
         ------
         StoreError
-            For a condition or an open parameter; nothing is computed. If there is more than memory can hold, and the
-            store has no folder.
+            For a condition or an open parameter; nothing is computed. If there is more than this machine's memory can
+            hold, and the store has no folder.
         IndicatorError
             If the bars are no more than an indicator's warm-up; nothing is computed.
         """
@@ -297,10 +294,12 @@ class FeatureStore:
 
         Where the disk refuses, a StoreWriteWarning says so and the features stay in memory.
         """
-        return self._lookup.persist(bars)
+        return self._lookup.persist(self._checked(bars))
 
     def export_parquet(self, path: str | Path, bars: xr.Dataset | None = None, names: object = None) -> int:
         """Write features to a Parquet file, a column a feature, and return how many; pandas, polars and DuckDB read it.
+
+        A bar without a value (warm-up) is NaN in the file, not NULL.
 
         Parameters
         ----------
@@ -320,7 +319,7 @@ class FeatureStore:
         if bars is None:
             raise StoreError("export_parquet does not know of which bars; give them: store.export_parquet(path, bars).")
         columns = known_columns(self._lookup, bars, names)
-        write_parquet(file_path(path), self._lookup.axes_of(bars), columns)
+        write_parquet(parquet_file(path), self._lookup.axes_of(bars), columns)
         return sum(len(column.rows) for column in columns)
 
     def import_parquet(self, path: str | Path) -> int:
@@ -334,7 +333,7 @@ class FeatureStore:
         disk = self._on_disk("imported")
         return sum(
             write_families(disk, axes, [Rows(family, rows)], self._lookup.costs, self._lookup.disk_limit)
-            for axes, family, rows in read_parquet(file_path(path))
+            for axes, family, rows in read_parquet(parquet_file(path))
         )
 
     def prune(self, names: Any = None, *, everything: bool = False) -> PruneReport:
@@ -386,7 +385,7 @@ class FeatureStore:
 
     def _checked(self, bars: xr.Dataset) -> xr.Dataset:
         """Return checked bars; those used last were checked then (about 1 ms saved, and 50 with many assets)."""
-        if self._last is None or self._last() is not bars:
+        if self._last is None or bars is None or self._last() is not bars:
             bars = as_bars(bars)
             self._last, self._last_has_assets = ref(bars), "asset" in bars.dims
         return bars

@@ -13,6 +13,7 @@ from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes, Family, Labels
+from mrtoolkit.features.faults import cure_of
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key
 from mrtoolkit.features.labelled.provenance import CURE, Provenance, axes_of_dataset, checked_rows
 from mrtoolkit.features.limit import within_limit
@@ -101,7 +102,7 @@ def write_families(disk: Disk, axes: Axes, families: list[Rows], costs: Costs, l
         n_new = sum(write_rows(disk, axes, rows, costs, limit) for rows in families)
         disk.refresh_tree()
     except OSError as error:
-        message = f"features cannot be written to {disk.path} ({error}); free space, or choose another folder."
+        message = f"features cannot be written to {disk.path} ({error}); {cure_of(error)}."
         raise StoreError(message) from error
     return n_new
 

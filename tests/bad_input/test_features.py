@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import os
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from mrtoolkit.data.simulate import simulate
-from mrtoolkit.errors import IndicatorError, MrtoolkitError, StoreError
+from mrtoolkit.errors import BarsError, IndicatorError, MrtoolkitError, StoreError
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Constant, Input, Parameter
 from mrtoolkit.features import FeatureStore, StoreWriteWarning
 from mrtoolkit.features.disk import disk as disk_module
-from mrtoolkit.indicators import bollinger, ema, rsi
+from mrtoolkit.indicators import bollinger, ema, macd, rsi
 
 
 @pytest.fixture
@@ -80,7 +86,7 @@ def test_an_unknown_indicator_is_refused_with_the_nearest(tmp_path, bars):
         (ema(Parameter("n")), r"ema\(P\.n\) has the open parameter n, .* write one in the place of P\.n"),
         (ema(5) > close, "is a condition .* ask for its two sides"),
         (ema([5, 10]), "argument .5, 10., but one feature needs one number"),
-        ("ema(5)", "asked for by 'ema.5.' .str., but must be a node"),
+        ("ema(5)", r"by the text 'ema\(5\)', but must be a node; write mrt\.parse\('ema\(5\)'\)"),
         (bollinger(20, 2), "must be a node"),
         (Constant("word"), "not a number a bar"),
     ],
@@ -139,11 +145,11 @@ def test_a_folder_that_may_not_be_written_warns_and_memory_goes_on(tmp_path, bar
 
     store = FeatureStore(tmp_path / "s.zarr")
     monkeypatch.setattr(disk_module, "exclusive", refuse)  # as root, no folder is read-only
-    with pytest.warns(StoreWriteWarning, match="cannot be written .*Permission denied.*stay in memory"):
+    with pytest.warns(StoreWriteWarning, match="cannot be written .*Permission denied.*in memory: ask for the right"):
         features = store.compute_batch(bars, [ema(5)])
     with pytest.warns(StoreWriteWarning):
         assert store.persist(bars) == 0
-    with pytest.raises(StoreError, match=r"cannot be written to .*Permission denied.*free space, or choose"):
+    with pytest.raises(StoreError, match=r"cannot be written to .*Permission denied.*ask for the right to write there"):
         store.cache_to_disk(features)
     assert store.array(bars, ema(5)).shape == (50,)
     assert store.counters.computed == 1
@@ -284,3 +290,81 @@ def test_prune_refuses_names_that_are_not_there_and_removes_nothing(names, tmp_p
         with pytest.raises(StoreError, match="no family of that name|prune got"):
             store.prune(names, everything=everything)
     assert FeatureStore(tmp_path / "s.zarr").load_features(bars, "ema").sizes["ema_lookback"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("s3://bkt/x.zarr", "'s3://bkt/x.zarr' is an address, but a feature store lies on this machine; give a local"),
+        (Path("s3://bkt/x.zarr"), "is an address"),
+        ("file:///tmp/x.zarr", "is an address"),
+        ("a\0b", "has a NUL character in it"),
+        ("a" * 300, "is too long a name"),
+        ("~nobody of that name/x", "cannot be the folder of a feature store"),
+    ],
+)
+def test_a_path_that_is_no_local_folder_is_refused(path, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=says):
+        FeatureStore(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_features_that_can_be_none_is_refused(tmp_path, monkeypatch, bars):
+    monkeypatch.chdir(tmp_path)
+    store = FeatureStore()
+    store.array(bars, ema(5))
+    for path in (".", tmp_path):
+        with pytest.raises(StoreError, match=r"is a folder, but features go to one Parquet file; give .*\.parquet"):
+            store.export_parquet(path, bars)
+    for path in ("a\0b", "s3://bkt/x.parquet"):
+        with pytest.raises(StoreError, match="give a local file"):
+            store.export_parquet(path, bars)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_bars_are_refused_after_those_used_last_are_gone(tmp_path):
+    store = FeatureStore(tmp_path / "s.zarr")
+    store.array(simulate(bars=50, seed=1), ema(5))
+    gc.collect()
+    for ask in (store.append, store.persist, FeatureStore().persist, partial(store.peek, node=ema(5))):
+        with pytest.raises(BarsError, match="NoneType"):
+            ask(None)
+
+
+@pytest.mark.parametrize("node", [None, "ema(5)", ema(5) + 1, ema])
+def test_a_peek_at_what_is_no_indicator_is_refused(node, bars):
+    with pytest.raises(StoreError, match=r"write mrt\.|as in mrt\.ema\(12\)"):
+        FeatureStore().peek(bars, node)
+
+
+@pytest.mark.parametrize(("asked", "call"), [(ema, "ema(12)"), (macd, "macd(12, 26, 9)"), ([rsi], "rsi(12)")])
+def test_an_indicator_without_its_numbers_is_named_in_short(asked, call, bars):
+    name = call.partition("(")[0]
+    with pytest.raises(StoreError) as caught:
+        FeatureStore().compute_batch(bars, asked)
+    want = f"mrt.{name} is an indicator without its numbers, and a feature has them; write mrt.{call}."
+    assert str(caught.value) == want
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.EACCES, "ask for the right to write there"),
+        (errno.EROFS, "its file system is read-only"),
+        (errno.ENOSPC, "free space"),
+        (errno.EIO, "choose another folder"),
+    ],
+)
+def test_what_to_do_is_what_helps_against_this_refusal(number, cure, tmp_path, bars, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    features = FeatureStore().compute_batch(bars, [ema(5)])
+    store = FeatureStore(tmp_path / "s.zarr")
+    monkeypatch.setattr(disk_module, "exclusive", refuse)
+    with pytest.raises(StoreError, match=cure) as caught:
+        store.cache_to_disk(features)
+    assert ("free space" in str(caught.value)) == (number == errno.ENOSPC)
+    with pytest.warns(StoreWriteWarning, match=f"stay in memory: {cure}"):
+        store.compute_batch(bars, [ema(7)])

@@ -201,7 +201,22 @@ def test_an_export_takes_the_bars_and_the_names_that_it_is_told(folder, bars):
     assert list(frame.columns) == ["time", "ema(5)"]
     np.testing.assert_array_equal(frame["ema(5)"], store.array(other, ema(5)))
     assert invoke("export", folder, "--data", data, "--names", "macd").exit_code == 1
-    assert invoke("export", folder, "--data", "zzz").exit_code == 1
+    done = invoke("export", folder, "--data", "zzz")
+    assert done.exit_code == 1
+    assert "has features of no such data as 'zzz'" in done.stderr
+
+
+def test_an_export_takes_single_features_as_python_does(folder, bars):
+    store = FeatureStore(folder)
+    names = "ema(12), ema(5, of=close),rsi"
+    assert invoke("export", folder, "--names", names).exit_code == 0
+    frame = pd.read_parquet("features.parquet")
+    assert sorted(frame.columns) == ["ema(12)", "ema(5)", "rsi(14)", "time"]
+    np.testing.assert_array_equal(frame["ema(12)"], store.array(bars, ema(12)))
+    assert store.export_parquet("python.parquet", bars, ["ema(12)", "ema(5, of=close)", "rsi"]) == 3
+    done = invoke("export", folder, "--names", "ema(13)")
+    assert done.exit_code == 1
+    assert "no features 'ema(13)'" in done.stderr
 
 
 def test_an_export_refuses_a_folder_as_its_file(folder, tmp_path):

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +51,6 @@ class _Exported:
     row: Row
 
 
-def file_path(path: object) -> Path:
-    """Return the path of a file.
-
-    Raises
-    ------
-    StoreError
-        If it is something else.
-    """
-    if not isinstance(path, str | PathLike):
-        message = f"the path {path!r} ({type(path).__name__}) must be that of a file, as in 'features.parquet'."
-        raise StoreError(message)
-    return Path(path)
-
-
 def write_parquet(path: Path, axes: Axes, columns: Iterable[Column]) -> int:
     """Write features as one Parquet file and return how many columns of features it has.
 
@@ -88,6 +73,9 @@ def write_parquet(path: Path, axes: Axes, columns: Iterable[Column]) -> int:
     exported = _exported(axes, columns)
     if not exported:
         raise StoreError(f"there are no features to export to {path}; use compute_batch(bars, [...]) first.")
+    if not path.name or path.is_dir():
+        message = f"{path} is a folder, but features go to one Parquet file; give {path / 'features.parquet'}."
+        raise StoreError(message)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
         _write(partial, axes, exported)

@@ -75,8 +75,8 @@ def prune(disk: Disk, plan: Iterable[Doomed]) -> PruneReport:
     try:
         removed, n_bytes = _remove(disk, planned)
     except OSError as error:
-        message = f"features cannot be removed from {disk.path} ({error}); ask for the right to write there, or free"
-        raise StoreError(f"{message} some space first.") from error
+        message = f"features cannot be removed from {disk.path} ({error}); ask for the right to write there"
+        raise StoreError(f"{message}, or where the disk is full free some space elsewhere.") from error
     seconds = time.perf_counter() - start
     return PruneReport(path=str(disk.path), removed=removed, n_bytes=n_bytes, seconds=seconds)
 
