@@ -171,7 +171,7 @@ class FeatureStore:
         """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.
 
         What is more than the memory limit is computed part by part, written to the store's folder, and returned as
-        lazy data that reads what is selected (`.chunk()` gives dask arrays).
+        lazy data that reads what is selected (`.chunk({"ema_lookback": 1})` gives dask arrays).
 
         Parameters
         ----------
