@@ -1,6 +1,6 @@
 """The feature store beside NumPy's own files, and beside computing: every figure that it has to show, in one run.
 
-Run in full: `python -m tests.benchmarks.test_feature_store`, or MRTOOLKIT_BENCH=1 under pytest. By default a short form
+Run in full: `python -m tests.benchmarks.test_store_speed`, or MRTOOLKIT_BENCH=1 under pytest. By default a short form
 does the same with few and small features; it asserts nothing about seconds. Ratios are of times taken in turns; all
 files lie in the page cache on both sides.
 """
