@@ -4,30 +4,12 @@ import numba
 import numpy as np
 import pandas as pd
 import pytest
+from user_range import define_range, windows
 
 from mrtoolkit.errors import IndicatorError
 from mrtoolkit.indicators import registry
 from mrtoolkit.indicators.decorator import indicator
 from mrtoolkit.indicators.resume import Window
-
-
-@pytest.fixture(autouse=True)
-def registry_as_before(monkeypatch):
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-
-
-def _windows(x, lookback, function):
-    rolled = function(np.lib.stride_tricks.sliding_window_view(x, lookback), axis=1)
-    return np.concatenate([np.full(lookback - 1, np.nan), rolled])
-
-
-def _define_range(**options):
-    @indicator(lookback=(2, 500), **options)
-    def my_range(high, low, lookback):
-        """Height of the window."""
-        return _windows(high, lookback, np.max) - _windows(low, lookback, np.min)
-
-    return my_range
 
 
 def _assert_goes_on(spec, inputs, table):
@@ -41,7 +23,7 @@ def _assert_goes_on(spec, inputs, table):
 
 
 def test_declared_window_lets_an_indicator_go_on_to_the_bit():
-    my_range = _define_range(warmup=lambda lookback: lookback - 1, window=lambda lookback: lookback)
+    my_range = define_range(warmup=lambda lookback: lookback - 1, window=lambda lookback: lookback)
     assert isinstance(my_range.resume, Window)
     assert my_range.resume.start(100, lookback=30) == 70
     assert my_range.resume.start(20, lookback=30) == 0
@@ -53,7 +35,7 @@ def test_declared_window_lets_an_indicator_go_on_to_the_bit():
 
 
 def test_window_is_no_shorter_than_a_measured_warmup():
-    my_range = _define_range(window=1)
+    my_range = define_range(window=1)
     assert my_range.resume.start(100, lookback=30) == 71
     x = np.random.default_rng(1).normal(100, 1, 200)
     _assert_goes_on(my_range, [x + 1, x], np.array([[30.0]]))
@@ -76,13 +58,13 @@ def test_compiled_window_with_several_outputs_goes_on_to_the_bit():
 
 
 def test_no_window_means_that_all_bars_are_computed_again():
-    assert _define_range(warmup=lambda lookback: lookback - 1).resume is None
+    assert define_range(warmup=lambda lookback: lookback - 1).resume is None
 
 
 def test_parameter_may_be_called_window():
     @indicator(window=(2, 50), warmup=lambda window: window - 1)
     def my_high(high, window):
-        return _windows(high, window, np.max)
+        return windows(high, window, np.max)
 
     assert my_high.resume is None
     assert (my_high.parameters[0].name, my_high.parameters[0].high) == ("window", 50)
@@ -161,4 +143,4 @@ def test_transform_over_the_whole_history_is_refused_a_window():
 @pytest.mark.parametrize("window", [-1, 2.5, True, lambda lookback: "long", lambda n: n])
 def test_window_that_is_no_number_of_bars_is_refused(window):
     with pytest.raises(IndicatorError, match=r"the window of my_range\(lookback=2\) .*write window=lambda lookback"):
-        _define_range(warmup=lambda lookback: lookback - 1, window=window)
+        define_range(warmup=lambda lookback: lookback - 1, window=window)

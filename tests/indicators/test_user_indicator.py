@@ -6,6 +6,7 @@ import textwrap
 import numba
 import numpy as np
 import pytest
+from user_range import define_range, windows
 
 from mrtoolkit.errors import IndicatorError
 from mrtoolkit.expressions.inputs import P
@@ -15,27 +16,8 @@ from mrtoolkit.indicators.parsing import parse
 from mrtoolkit.indicators.trend import ema
 
 
-@pytest.fixture(autouse=True)
-def registry_as_before(monkeypatch):
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-
-
-def _windows(x, lookback, function):
-    rolled = function(np.lib.stride_tricks.sliding_window_view(x, lookback), axis=1)
-    return np.concatenate([np.full(lookback - 1, np.nan), rolled])
-
-
-def _define_range(**options):
-    @indicator(lookback=(2, 500), **options)
-    def my_range(high, low, lookback):
-        """Height of the window."""
-        return _windows(high, lookback, np.max) - _windows(low, lookback, np.min)
-
-    return my_range
-
-
 def test_numpy_function_becomes_an_indicator_like_the_built_in_ones():
-    my_range = _define_range(warmup=lambda lookback: lookback - 1, units="price", version=3)
+    my_range = define_range(warmup=lambda lookback: lookback - 1, units="price", version=3)
     assert registry.get("my_range") is my_range
     assert (my_range.inputs, my_range.version, my_range.units) == (("high", "low"), 3, "price")
     assert my_range.description == "Height of the window."
@@ -51,12 +33,12 @@ def test_numpy_function_becomes_an_indicator_like_the_built_in_ones():
 
 
 def test_warmup_that_is_left_out_is_measured():
-    my_range = _define_range()
+    my_range = define_range()
     assert [my_range.warmup_of((lookback,)) for lookback in (2, 14, 500)] == [1, 13, 499]
 
 
 def test_history_shorter_than_the_warmup_gives_no_value_and_no_failure():
-    my_range = _define_range()
+    my_range = define_range()
     x = np.arange(10.0) + 1
     out = np.zeros((1, 3, 10))
     my_range.compute([x, x], np.array([[100.0], [3.0], [11.0]]), out)
@@ -85,7 +67,7 @@ def test_numba_kernel_is_accepted_and_may_have_fractional_parameters():
 def test_indicator_of_several_outputs_and_of_other_columns():
     @indicator(lookback=(2, 50), inputs=["vix"], outputs=("top", "bottom"), compile=False)
     def channel(close, vix, lookback):
-        middle, width = _windows(close, lookback, np.mean), _windows(vix, lookback, np.mean)
+        middle, width = windows(close, lookback, np.mean), windows(vix, lookback, np.mean)
         return middle + width, middle - width
 
     assert channel.inputs == ("close", "vix")
@@ -149,7 +131,7 @@ def test_indicator_that_knows_only_how_long_the_history_is_is_refused():
 
 def test_wrong_warmup_is_refused_with_both_numbers():
     def average(close, lookback):
-        return _windows(close, lookback, np.mean)
+        return windows(close, lookback, np.mean)
 
     message = _refused("warm-up", average, lookback=(4, 9), warmup=lambda lookback: lookback)
     assert message.startswith(
