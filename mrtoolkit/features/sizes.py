@@ -67,7 +67,7 @@ def check_fits(n_features: int, shape: tuple[int, int]) -> None:
 
 def _refuse(name: str, size: object) -> NoReturn:
     message = (
-        f"{name}={size!r} is no amount of memory for a feature store: "
+        f"{name}={size!r} is no size for a feature store: "
         "write a positive count of bytes or a text such as '256 MiB' or '1 GiB'."
     )
     raise StoreError(message)
