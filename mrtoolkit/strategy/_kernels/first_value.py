@@ -1,8 +1,10 @@
-"""Where a series begins."""
+"""Where a series begins, and whether it has every value from there on."""
 
 from __future__ import annotations
 
 from mrtoolkit._jit import kernel
+
+_CHUNK = 1024  # bars looked at before the answer may be given: 8 KiB, so that the loop within is one vector reduction
 
 
 @kernel
@@ -12,3 +14,18 @@ def first_value(x):
         if x[t] == x[t]:
             return t
     return x.size
+
+
+@kernel
+def is_whole(x, first):
+    """Whether `x` (time,) has no NaN from `first` on; O(bars up to the first gap), at the speed of memory."""
+    start = first
+    while start < x.size:
+        part = x[start : start + _CHUNK]
+        missing = 0
+        for t in range(part.size):  # without a branch, for a branch would compare one number at a time
+            missing |= part[t] != part[t]
+        if missing:
+            return False
+        start += _CHUNK
+    return True
