@@ -1,0 +1,84 @@
+"""Bits of bars: one bar is one bit, bar t is bit t % 64 of word t // 64, and 64 bars are compared at once.
+
+A vector comparison whose mask is cast to an integer leaves the choice of instructions to the compiler: eight comparisons
+of eight numbers each where the processor has AVX-512, more and narrower ones elsewhere.
+"""
+# ruff: noqa: ANN001, ANN202, ARG001 (numba calls an intrinsic with its typing context and the types of its arguments)
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from mrtoolkit._jit import kernel
+
+NONE, ALL = np.uint64(0), np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+BITS = 64
+GREATER, GREATER_EQUAL, EQUAL, NOT_EQUAL = range(4)
+_PREDICATES = (">", ">=", "==", "!=")
+
+
+def _compare_64(predicate: str):
+    """An intrinsic: the bits of 64 ordered comparisons of the numbers at two addresses."""
+
+    @intrinsic
+    def compare(typingctx, left, right):
+        def generate(context, builder, signature, arguments):
+            vector = ir.VectorType(ir.DoubleType(), BITS)
+            values = []
+            for address in arguments:
+                pointer = builder.inttoptr(address, vector.as_pointer())
+                values.append(builder.load(pointer, align=8))
+            mask = builder.fcmp_ordered(predicate, *values)
+            return builder.bitcast(mask, ir.IntType(BITS))
+
+        return types.uint64(types.uint64, types.uint64), generate
+
+    return compare
+
+
+greater_64, greater_equal_64, equal_64, not_equal_64 = (_compare_64(predicate) for predicate in _PREDICATES)
+
+
+@intrinsic
+def trailing_zeros(typingctx, word):
+    """Number of the lowest set bit of a word, which must not be zero."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def bit_count(typingctx, word):
+    """How many bits of a word are set."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
+@kernel(inline=True)
+def from_bit(bit):
+    """A word with the bits from `bit` (0 to 63) on."""
+    return ALL << np.uint64(bit)
+
+
+@kernel
+def next_set(words, inverted, start, end):
+    """The first bar in [start, end) whose bit is set after `inverted` (no bit or all of them) is applied, else `end`."""
+    if start >= end:
+        return end
+    place = start >> 6
+    word = (words[place] ^ inverted) & (ALL << np.uint64(start & 63))
+    last = (end - 1) >> 6
+    while word == NONE:
+        place += 1
+        if place > last:
+            return end
+        word = words[place] ^ inverted
+    return min((place << 6) + trailing_zeros(word), end)
