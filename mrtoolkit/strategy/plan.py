@@ -9,15 +9,14 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.expressions.binding import bind, bind_some
 from mrtoolkit.expressions.nodes import Call, Constant, Node
 from mrtoolkit.expressions.walk import walk
-from mrtoolkit.features.key import without_output
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.batch import Batch
-from mrtoolkit.strategy.operands import Operands, bound_rows, calls_of, operands_of, warmup_of
+from mrtoolkit.strategy.groups import Group, bound_operands, distinct_calls, groups_of, structural_of, warmups
+from mrtoolkit.strategy.operands import Operands, operands_of
 from mrtoolkit.strategy.points import Points
-from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, check_setting, structural_params
+from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, check_setting
 
 _SPAN_BYTES = 256 * 2**20
 _SLICE_BYTES = 64 * 2**20
@@ -67,7 +66,7 @@ class Plan:
         rules = {name: _NEVER if rule is None else rule for name, rule in self.strategy.rules.items()}
         nodes = {**rules, **self.strategy.settings}
         object.__setattr__(self, "nodes", nodes)
-        object.__setattr__(self, "structural", frozenset().union(*map(structural_params, nodes.values())))
+        object.__setattr__(self, "structural", structural_of(nodes.values()))
 
     def signals(self, points: Points) -> Iterator[Signals]:
         """Yield the signals of all points, in slices that are small in memory and time."""
@@ -101,47 +100,22 @@ class Plan:
             Naming the value, what is allowed, and what to do.
         """
         for positions, nodes in self._groups(points):
-            group = points.take(positions)
-            for name, node in nodes.items():
-                for operand in operands_of(node):
-                    rows, _ = group.rows(operand.params)
-                    for bound in bound_rows(operand, group, rows, self.bars.sizes["time"]):
-                        if name in SETTINGS and isinstance(bound, Constant):
-                            check_setting(name, bound.value)
+            for name, bound in bound_operands(points.take(positions), nodes, self.bars.sizes["time"]):
+                for node in bound:
+                    if name in SETTINGS and isinstance(node, Constant):
+                        check_setting(name, node.value)
 
     def warmups(self, points: Points) -> np.ndarray:
         """Leading bars for which each point has no value, (point,), as the indicators declare it; computes nothing."""
-        result = np.zeros(points.n, dtype=np.int64)
-        for positions, nodes in self._groups(points):
-            group = points.take(positions)
-            for operand in {id(o): o for node in nodes.values() for o in operands_of(node)}.values():
-                rows, index = group.rows(operand.params)
-                bound = bound_rows(operand, group, rows, self.bars.sizes["time"])
-                warm = np.array([warmup_of(node) for node in bound], dtype=np.int64)[index]
-                result[positions] = np.maximum(result[positions], warm)
-        return result
+        return warmups(points, self._groups(points), self.bars.sizes["time"])
 
     def calls(self, points: Points) -> list[Call]:
         """The distinct indicator calls that the points use, with their values; computes nothing."""
-        found: dict[int, Call] = {}
-        for positions, nodes in self._groups(points):
-            group = points.take(positions)
-            for part in {id(call): call for node in nodes.values() for call in calls_of(node)}.values():
-                first, _ = group.rows(part.params)
-                for i in first:
-                    call = bind(part, group.values(int(i), part.params))
-                    if isinstance(call, Call):
-                        found.setdefault(id(without_output(call)), without_output(call))
-        return list(found.values())
+        return distinct_calls(points, self._groups(points))
 
-    def _groups(self, points: Points) -> Iterator[tuple[np.ndarray, dict[str, Node]]]:
+    def _groups(self, points: Points) -> Iterator[Group]:
         """Points that share flags, selectors and categories, and the rules and settings that these leave."""
-        categories = (name for name, labels in points.labels.items() if not all(map(_is_number, labels)))
-        names = tuple(sorted(self.structural.union(categories)))
-        first, group = points.rows(names)
-        for g, i in enumerate(first):
-            values = points.values(int(i), names)
-            yield np.flatnonzero(group == g), {name: bind_some(node, values) for name, node in self.nodes.items()}
+        return groups_of(points, self.nodes, self.structural)
 
     def _slice_length(self, nodes: dict[str, Node]) -> int:
         n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
@@ -169,7 +143,3 @@ class Plan:
             index=np.stack([index for _, index in (*masks, *settings)], axis=1).astype(np.int64),
             warm=np.maximum.reduce(warm),
         )
-
-
-def _is_number(label: object) -> bool:
-    return isinstance(label, (int, float)) and not isinstance(label, bool)

@@ -1,0 +1,76 @@
+"""What some expressions need at some points, before anything is computed: refusals, warm-ups, indicator calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from mrtoolkit.expressions.binding import bind, bind_some
+from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.features.key import without_output
+from mrtoolkit.strategy.operands import bound_rows, calls_of, operands_of, warmup_of
+from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.strategy import structural_params
+
+Group = tuple[np.ndarray, dict[str, Node]]
+"""Positions of points, and the expressions that their flags, selectors and categories leave, by name."""
+
+
+def structural_of(nodes: Iterable[Node]) -> frozenset[str]:
+    """Parameters that decide what the nodes are made of."""
+    return frozenset[str]().union(*map(structural_params, nodes))
+
+
+def groups_of(points: Points, nodes: Mapping[str, Node], structural: frozenset[str]) -> Iterator[Group]:
+    """Yield the points that share flags, selectors and categories, and the expressions that these leave."""
+    categories = (name for name, labels in points.labels.items() if not all(map(_is_number, labels)))
+    names = tuple(sorted(structural.union(categories)))
+    first, group = points.rows(names)
+    for g, i in enumerate(first):
+        values = points.values(int(i), names)
+        yield np.flatnonzero(group == g), {name: bind_some(node, values) for name, node in nodes.items()}
+
+
+def bound_operands(points: Points, nodes: Mapping[str, Node], n_bars: int) -> Iterator[tuple[str, list[Node]]]:
+    """Yield each expression's name with each operand of it, bound to every distinct set of its parameters' values.
+
+    Raises
+    ------
+    StrategyError, IndicatorError, ExpressionError
+        If a value is no number where one is needed, out of bounds, or an indicator too long for the history.
+    """
+    for name, node in nodes.items():
+        for operand in operands_of(node):
+            yield name, bound_rows(operand, points, points.rows(operand.params)[0], n_bars)
+
+
+def warmups(points: Points, groups: Iterable[Group], n_bars: int) -> np.ndarray:
+    """Leading bars for which each point has no value, (point,), as the indicators declare it."""
+    result = np.zeros(points.n, dtype=np.int64)
+    for positions, nodes in groups:
+        group = points.take(positions)
+        for operand in {id(o): o for node in nodes.values() for o in operands_of(node)}.values():
+            rows, index = group.rows(operand.params)
+            bound = bound_rows(operand, group, rows, n_bars)
+            warm = np.array([warmup_of(node) for node in bound], dtype=np.int64)[index]
+            result[positions] = np.maximum(result[positions], warm)
+    return result
+
+
+def distinct_calls(points: Points, groups: Iterable[Group]) -> list[Call]:
+    """The distinct indicator calls that the points use, with their values."""
+    found: dict[int, Call] = {}
+    for positions, nodes in groups:
+        group = points.take(positions)
+        for part in {id(call): call for node in nodes.values() for call in calls_of(node)}.values():
+            first, _ = group.rows(part.params)
+            for i in first:
+                call = bind(part, group.values(int(i), part.params))
+                if isinstance(call, Call):
+                    found.setdefault(id(without_output(call)), without_output(call))
+    return list(found.values())
+
+
+def _is_number(label: object) -> bool:
+    return isinstance(label, (int, float)) and not isinstance(label, bool)
