@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import linecache
-import re
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba.core.errors import NumbaError
 
 from mrtoolkit.errors import IndicatorError
+from mrtoolkit.indicators.failure import why_it_failed
 from mrtoolkit.indicators.parameter import IndicatorParameter
 
 
@@ -53,8 +49,6 @@ class UserKernel:
                     result = self.function(*arguments)
             except IndicatorError:
                 raise
-            except NumbaError as error:
-                raise IndicatorError(self._numba_message(error)) from error
             except Exception as error:
                 raise IndicatorError(self._message(error)) from error
             self._keep(result, out[:, k], values)
@@ -78,58 +72,8 @@ class UserKernel:
             row[:] = array
 
     def _message(self, error: Exception) -> str:
-        code = self._code()
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == code.co_filename]
-        where = _place(code.co_filename, frames[-1].lineno if frames else None)
-        if isinstance(error, ValueError) and "read-only" in str(error):
-            return f"{self.name} writes into its input {where}; work on a copy, as in values = close.copy()."
-        return f"{self.name} fails {where}: {type(error).__name__}: {error}; correct that line."
-
-    def _numba_message(self, error: NumbaError) -> str:
-        code = self._code()
-        text = str(error)
-        lines = [int(line) for file, line in re.findall(r'File "([^"]+)", line (\d+)', text) if _same(file, code)]
-        where = _place(code.co_filename, lines[-1] if lines else getattr(getattr(error, "loc", None), "line", None))
-        if "Cannot modify readonly array" in text:
-            return f"{self.name} writes into its input {where}; work on a copy, as in values = close.copy()."
-        return f"{self.name} cannot be compiled {where}: {_reason(text)}; correct that line, or leave numba out."
-
-    def _code(self) -> Any:
-        return getattr(self.function, "py_func", self.function).__code__
-
-
-def _place(file: str, line: int | None) -> str:
-    """`at file:line, "text of the line"`."""
-    if line is None:
-        return f"in {file}"
-    name = "the notebook's cell, line " if "ipykernel" in file else f"{file}:"
-    text = linecache.getline(file, line).strip()
-    return f'at {name}{line}, "{text}"' if text else f"at {name}{line}"
-
-
-def _same(file: str, code: Any) -> bool:
-    # numba shows a file relative to the working folder
-    return file == code.co_filename or Path(file).name == Path(code.co_filename).name
-
-
-def _reason(text: str) -> str:
-    """The part of numba's message that says what is wrong, on one line."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    noise = (
-        "Failed in",
-        "During:",
-        "File ",
-        "<source",
-        "There are",
-        "- Of which",
-        "Overload",
-        "This error",
-        "To find out",
-    )
-    lines: Sequence[str] = [line.strip() for line in text.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(noise)]
-    shown = kept[:2] if kept and kept[0].endswith(":") else kept[:1]
-    return " ".join(shown).rstrip(".;") or "numba knows no type for it"
+        cure = {"copy": "values = close.copy()", "without_numba": ", or leave numba out"}
+        return why_it_failed(self.name, self.function, error, **cure)
 
 
 def _what(value: Any) -> str:
