@@ -171,7 +171,7 @@ def _as_rule(name: str, value: Any) -> Node:
             f"{name} is {value}, but it must be a condition of the bars, as in mrt.close > mrt.sma(20)."
         )
     node = parse(value) if isinstance(value, str) else as_node(value)
-    _check_leaves(name, node)
+    check_leaves(name, node)
     if not node.is_condition or isinstance(node, Constant):
         raise StrategyError(
             f"{name} is {node.key}, which is not a condition of the bars; compare it, as in {node.key} > 0."
@@ -181,7 +181,7 @@ def _as_rule(name: str, value: Any) -> Node:
 
 def _as_setting(name: str, value: Any) -> Node:
     node = parse(value) if isinstance(value, str) else as_node(value)
-    _check_leaves(name, node)
+    check_leaves(name, node)
     if node.is_condition:
         raise StrategyError(
             f"{name} is {node.key}, a condition or flag, but it must be a number; give it a fraction or an expression."
@@ -191,7 +191,8 @@ def _as_setting(name: str, value: Any) -> Node:
     return node
 
 
-def _check_leaves(name: str, node: Node) -> None:
+def check_leaves(name: str, node: Node) -> None:
+    """Refuse what has no value a bar: a metric, or a list of values."""
     if metrics_of(node):
         raise StrategyError(
             f"{name} is {node.key}, which uses a metric; metrics are known after a trial: use them as an objective."
