@@ -1,0 +1,75 @@
+"""Where a held position meets something in prices: a stop, a target, the end of its account."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit._jit import kernel
+from mrtoolkit.backtest._kernels.columns import STAYS
+from mrtoolkit.backtest._kernels.lanes import address_of, at_most_64, first_trailed
+from mrtoolkit.backtest._kernels.stops import watch_stops
+from mrtoolkit.strategy._kernels.words import BITS, NONE, trailing_zeros
+
+
+@kernel
+def first_fixed(worst, best, side, stop, target, first, last):
+    """The first bar in [first, last) at which a price reaches a stop or a target that do not move, else `last`.
+
+    worst, best : (time,) of a track; stop, target : times `side`
+    """
+    worst_place, best_place = address_of(worst), address_of(best)
+    for t in range(first, last, BITS):
+        hits = NONE
+        if stop > -np.inf:
+            hits |= at_most_64(worst_place, t, side, stop)
+        if target < np.inf:
+            hits |= at_most_64(best_place, t, -side, -target)
+        if hits != NONE:
+            return min(t + trailing_zeros(hits), last)
+    return last
+
+
+@kernel
+def first_passage(prices, track, side, fill, extreme, limits, first, last):
+    """The first bar in [first, last) inside which the position leaves, else `last`; the raw price, why, the extreme.
+
+    `fill`, `extreme` and `limits` are those of `watch_stops`, which names price and reason.
+    """
+    opens, highs, lows, _ = prices
+    stop_loss, take_profit, trailing_stop = limits
+    worst, best, followed = (
+        (track.low, track.high, track.highest) if side > 0.0 else (track.high, track.low, track.lowest)
+    )
+    stop, target = side * (fill * (1.0 - side * stop_loss)), side * (fill * (1.0 + side * take_profit))
+    if trailing_stop == np.inf:
+        t = first_fixed(worst, best, side, stop, target, first, last)
+    else:
+        places = (address_of(worst), address_of(best), address_of(followed))
+        levels = (stop, target, 1.0 - side * trailing_stop)
+        t, extreme = first_trailed(places, first, last, side, side * extreme, levels)
+        extreme = side * extreme
+    if t == last:
+        return t, np.nan, STAYS, extreme
+    price, why = watch_stops(side, fill, extreme, limits, (opens[t], highs[t], lows[t]))
+    return t, price, why, extreme
+
+
+@kernel
+def first_ruin(mark, cash, position, first, last):
+    """The first bar in [first, last) at whose close nothing is left, else `last`."""
+    for t in range(first, last):
+        if cash + position * mark[t] <= 0.0:
+            return t
+    return last
+
+
+@kernel
+def carry(mark, cash, position, costs, first, last, equity):
+    """Charge borrowing at the closes in [first, last); the bar of the ruin, else `last`, and cash. Writes equity."""
+    for t in range(first, last):
+        cash += costs.borrow * position * mark[t] if position < 0.0 else costs.financing * min(cash, 0.0)
+        now = cash + position * mark[t]
+        equity[t] = now
+        if now <= 0.0:
+            return t, cash
+    return last, cash
