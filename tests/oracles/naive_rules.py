@@ -163,8 +163,11 @@ def trial_inputs(
     rules, side = Rules(columns, values), words.get("side", "long")
     entry, exit = words["entry"], words.get("exit")
     short = {"entry": words.get("short_entry"), "exit": words.get("short_exit")}
-    leave = rules.negated(entry) if exit is None else rules.rule(exit)
-    enter = rules.rule(entry)
+    enter = [False] * rules.n_bars if entry is None else rules.rule(entry)
+    if entry is None:
+        leave = enter
+    else:
+        leave = rules.negated(entry) if exit is None else rules.rule(exit)
     given = [node for node in (entry, exit, short["entry"], short["exit"]) if node is not None]
     if side == "both":  # short_entry=exit, short_exit=entry
         out = {"entry": enter, "exit": leave, "short_entry": leave, "short_exit": enter}

@@ -1,0 +1,167 @@
+"""The event engine beside the dense one and `naive.py`: random backtests of everything the trading model has.
+
+The bulk is drawn from seeds, quickly: about a thousand points a second. A failure names its seed, and
+`random_case(seed)` is the case again. What hypothesis draws is smaller and shrinks.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from oracles.agreement import (
+    EVENT,
+    assert_metrics_follow,
+    assert_same_blocks,
+    assert_same_metrics,
+    assert_same_statistics,
+    gearing_of,
+    naive_trial,
+    statistics_of,
+)
+from oracles.drawn_cases import bars_drawn, costs_drawn, points_drawn, settings_drawn, words_drawn
+from oracles.long_form import IS_LONG
+from oracles.random_cases import CASH, Case, random_case
+
+from mrtoolkit.backtest.metrics import compute_metrics
+
+N_CASES = 5_000 if IS_LONG else 60  # of 24 points each
+N_LONG_HISTORIES = 60 if IS_LONG else 3
+N_NAIVE = 1_500 if IS_LONG else 25
+SOME = settings(max_examples=1_000 if IS_LONG else 30, deadline=None, suppress_health_check=list(HealthCheck))
+GROUPS = 4
+WORDS, TILE = 64, 8_192
+BORDERS = (63, 64, 65, 127, 128, 129, 192, TILE - 1, TILE, TILE + 1)
+
+
+def assert_engines_agree(case):
+    """All statistics of all blocks and all metrics, of every point, of both engines; a failure names the case."""
+    try:
+        event, dense, rows = case.backtest(EVENT), case.backtest("dense"), case.rows()
+        found, wanted = statistics_of(event, rows), statistics_of(dense, rows)
+        assert_same_statistics(found, wanted, gearing_of(dense, rows))
+        run, metrics = event.run(rows), lambda blocks: compute_metrics(blocks, event.metrics, event._market)
+        shown = {name: run[name].values.reshape(found.shape[:2]) for name in event.metrics}
+        for name, values in metrics(found).items():  # a run measures what blocks tell, to the bit
+            np.testing.assert_array_equal(shown[name], values, err_msg=name)
+        assert_metrics_follow(shown, wanted, metrics)
+    except Exception as error:
+        n_bars = case.bars.sizes["time"]
+        error.add_note(f"{case.name}, {n_bars} bars: {case.words}, {case.costs}, {case.choices}")
+        raise
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_random_backtests_agree(group):
+    for seed in range(group, N_CASES, GROUPS):
+        assert_engines_agree(random_case(seed))
+
+
+@pytest.mark.parametrize("seed", range(N_LONG_HISTORIES))
+def test_long_histories_agree(seed):
+    """Many words, three tiles, thousands of trades; blocks that begin and end inside words."""
+    assert_engines_agree(random_case(10**6 + seed, n_bars=20_000, n_points=12))
+
+
+@pytest.mark.parametrize("n_bars", BORDERS)
+def test_histories_that_end_at_the_border_of_a_word_or_tile_agree(n_bars):
+    for k in range(20 if IS_LONG else 2):
+        assert_engines_agree(random_case(2 * 10**6 + 100 * n_bars + k, n_bars=n_bars))
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_random_backtests_agree_with_the_plain_loop(group):
+    for seed in range(3 * 10**6 + group, 3 * 10**6 + N_NAIVE, GROUPS):
+        case = random_case(seed, n_points=2, exact=True)
+        try:
+            assert_agrees_with_naive(case)
+        except Exception as error:
+            error.add_note(f"{case.name}: {case.words}, {case.costs}, {case.choices}")
+            raise
+
+
+def assert_agrees_with_naive(case):
+    event = case.backtest(EVENT)
+    blocks, run = statistics_of(event, case.rows()), event.run(case.rows())
+    rates = {"rf": case.choices["risk_free"], "ppy": case.choices["periods_per_year"]}
+    for k, point in enumerate(case.points):
+        expected = naive_trial(
+            case.bars, case.words, point, fill=case.choices["fill"], costs=case.costs, cash=CASH,
+            start=event._start, edges=event._market.edges.tolist(), **rates,
+        )  # fmt: skip
+        assert_same_blocks(blocks[k, 0], expected)
+        assert_same_metrics({name: float(run[name][k]) for name in event.metrics}, expected)
+
+
+@SOME
+@given(bars_drawn(8, 200), words_drawn(expressions=True), points_drawn, costs_drawn, settings_drawn)
+def test_drawn_backtests_agree(bars, words, points, costs, choices):
+    case = Case(name="drawn", bars=bars, words=words, points=points, costs=costs, choices=choices)
+    assert_engines_agree(case)
+    if bars.sizes["time"] <= 60 and words["max_bars"] is not None:
+        assert_agrees_with_naive(case)
+
+
+def cases_of_every_kind():
+    """A few cases, one a kind of side and settings, with points of several groups."""
+    return [random_case(4 * 10**6 + k, n_bars=300 + 41 * k, n_points=30) for k in range(40 if IS_LONG else 8)]
+
+
+def test_metrics_asked_for_one_by_one_are_those_of_all():
+    for case in cases_of_every_kind():
+        event, rows = case.backtest(EVENT), case.rows()
+        together = event.run(rows)
+        for name in event.metrics:
+            alone = case.backtest(EVENT).run(rows, metrics=name)
+            np.testing.assert_array_equal(alone[name].values, together[name].values, err_msg=f"{case.name} {name}")
+        for pair in itertools.combinations(("sharpe", "total_return", "calmar", "exposure", "trades"), 2):
+            both = event.run(rows, metrics=pair)
+            for name in pair:
+                np.testing.assert_array_equal(both[name].values, together[name].values, err_msg=f"{case.name} {pair}")
+
+
+def test_run_and_evaluate_and_trial_tell_the_same():
+    for case in cases_of_every_kind():
+        event, rows = case.backtest(EVENT), case.rows()
+        run, told = event.run(rows), event.evaluate(pd.DataFrame(rows, dtype=object, index=range(len(rows))))
+        single = "asset" not in case.bars.dims
+        for name in event.metrics:
+            if single:
+                np.testing.assert_array_equal(told.metrics[name], run[name].values, err_msg=f"{case.name} {name}")
+        for k in (0, len(rows) - 1):
+            trial = event.trial(rows[k])
+            for name in event.metrics:
+                np.testing.assert_array_equal(
+                    np.asarray(trial.metrics[name]), run[name].values[k], err_msg=f"{case.name} {name}"
+                )
+
+
+def test_points_do_not_depend_on_their_batch_or_order(rng):
+    for case in cases_of_every_kind():
+        rows = case.rows()
+        together = statistics_of(case.backtest(EVENT), rows)
+        order = rng.permutation(len(rows))
+        shuffled = statistics_of(case.backtest(EVENT), [rows[i] for i in order])
+        np.testing.assert_array_equal(shuffled, together[order], err_msg=case.name)
+        event = case.backtest(EVENT)
+        for k in (0, 7, len(rows) - 1):
+            alone = statistics_of(event, [rows[k]])
+            np.testing.assert_array_equal(alone[0], together[k], err_msg=case.name)
+        twice = statistics_of(event, [rows[3], rows[3], rows[5], rows[3]])
+        np.testing.assert_array_equal(twice, together[[3, 3, 5, 3]], err_msg=case.name)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_number_of_threads_changes_no_bit(cores, monkeypatch):
+    """Slices of a few points each, side by side; the same points in one slice on one core."""
+    for case in cases_of_every_kind():
+        rows = case.rows()
+        monkeypatch.undo()
+        whole = statistics_of(case.backtest(EVENT), rows)
+        monkeypatch.setattr("mrtoolkit.backtest.running._CORES", cores)
+        monkeypatch.setattr("mrtoolkit.strategy.plan._WORTH_A_SLICE", 1)
+        monkeypatch.setattr("mrtoolkit.strategy.plan._SLICE_BARS", 3 * case.bars.sizes["time"])
+        np.testing.assert_array_equal(statistics_of(case.backtest(EVENT), rows), whole, err_msg=case.name)
