@@ -12,7 +12,7 @@ from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADE
 from mrtoolkit.backtest._kernels.dense import Settings, combine, simulate
 from mrtoolkit.backtest._kernels.trials import run_trials
 from mrtoolkit.backtest.market import Market
-from mrtoolkit.strategy.plan import Signals
+from mrtoolkit.strategy.signals import Signals
 
 _LOCAL = threading.local()
 

@@ -125,6 +125,9 @@ METRICS: Mapping[str, Callable[[WindowStatistics], Array]] = {
 DRAWDOWN_METRICS = frozenset({"calmar", "max_drawdown"})
 """What needs the drawdown of the blocks; without them it is not computed."""
 
+LEAN_METRICS = frozenset({"total_return", "annual_return", "volatility", "sharpe", "trades", "win_rate"})
+"""What needs sums of returns, growth, trades and wins alone."""
+
 UNITS: Mapping[str, str] = {
     "total_return": "fraction",
     "annual_return": "fraction a year",

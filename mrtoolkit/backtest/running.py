@@ -3,66 +3,119 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import TypeVar
 
 import numpy as np
 
+from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
-from mrtoolkit.backtest.dense import evaluate
+from mrtoolkit.backtest.event import Wanted
+from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
-from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, compute_metrics
-from mrtoolkit.strategy.plan import Plan, Signals
+from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, compute_metrics
+from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.span import Span
 
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_WORTH_THREADS = 4_000_000  # bars times points: about a millisecond of the event engine
 _T = TypeVar("_T")
 
 
-def block_statistics(plan: Plan, market: Market, points: Points) -> np.ndarray:
-    """Block statistics of all points, (point, asset, block, statistic)."""
-    result = np.empty((points.n, len(market.prices), len(market.edges) - 1, len(STATISTICS)))
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """One backtest's engine: points in, statistics and metrics out.
 
-    def run(part: Callable[[], Signals]) -> None:
-        signals = part()
-        result[signals.points] = evaluate(market, signals)
+    Parameters
+    ----------
+    plan : Plan
+    market : Market
+    engine : {"auto", "event", "dense"}
+    """
 
-    for span in plan.spans(points, at_least=_CORES):
-        on_all_cores(run, span)
-    return result
+    plan: Plan
+    market: Market
+    engine: str
+    _whole: Market = field(init=False)
+    _ground: Ground = field(init=False)
+
+    def __post_init__(self) -> None:
+        edges = self.market.edges[[0, -1]]
+        object.__setattr__(self, "_whole", replace(self.market, edges=edges))
+        object.__setattr__(self, "_ground", Ground(self.market))
+
+    def block_statistics(self, points: Points) -> np.ndarray:
+        """Block statistics of all points, (point, asset, block, statistic)."""
+        market = self.market
+        result = np.empty((points.n, len(market.prices), len(market.edges) - 1, len(STATISTICS)))
+
+        def run(span: Span, chosen: np.ndarray) -> None:
+            result[span.positions[chosen]] = self._evaluate(market, span, chosen, Wanted())
+
+        for work in self._work(points, run, Wanted(), len(market.edges) - 1):
+            on_all_cores(work)
+        return result
+
+    def metrics(self, points: Points, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Metrics of all points, (point, asset), holding the statistics of one slice a core at a time."""
+        market = self._whole
+        result = {name: np.full((points.n, len(market.prices)), np.nan) for name in names}
+        wanted = Wanted(rest=not LEAN_METRICS.issuperset(names), drawdown=not DRAWDOWN_METRICS.isdisjoint(names))
+
+        def run(span: Span, chosen: np.ndarray) -> None:
+            stats = self._evaluate(market, span, chosen, wanted)
+            for name, values in compute_metrics(stats, names, market).items():
+                result[name][span.positions[chosen]] = values
+
+        for work in self._work(points, run, wanted, 1):
+            on_all_cores(work)
+        return result
+
+    def _evaluate(self, market: Market, span: Span, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
+        if self.engine == "dense":
+            return dense.evaluate(market, span.signals(chosen), with_drawdown=wanted.drawdown)
+        return event.evaluate(market, self._ground, span, chosen, wanted)
+
+    def _work(
+        self, points: Points, run: Callable[[Span, np.ndarray], None], wanted: Wanted, n_blocks: int
+    ) -> Iterator[list[Callable[[], None]]]:
+        """The slices of each span, as functions that may be called in any order, from any thread."""
+        for span in self.plan.spans(points):
+            is_dense = self.engine == "dense"
+            at_most = self.plan.dense_slice(span) if is_dense else event.slice_length(span, wanted, n_blocks)
+            n_values = span.points.n * span.shape[0] * span.shape[1]
+            at_least = n_threads() if n_values >= _WORTH_THREADS else 1
+            yield [partial(run, span, chosen) for chosen in span.slices(at_most, at_least)]
 
 
-def measure(plan: Plan, market: Market, points: Points, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Metrics of all points, (point, asset), holding the block statistics of one slice a core at a time."""
-    result = {name: np.full((points.n, len(market.prices)), np.nan) for name in names}
-    with_drawdown = bool(DRAWDOWN_METRICS.intersection(names))
-
-    def run(part: Callable[[], Signals]) -> None:
-        signals = part()
-        blocks = evaluate(market, signals, with_drawdown=with_drawdown)
-        for name, values in compute_metrics(blocks, names, market).items():
-            result[name][signals.points] = values
-
-    for span in plan.spans(points, at_least=_CORES):
-        on_all_cores(run, span)
-    return result
+def n_threads() -> int:
+    """Threads that run trials: MRTOOLKIT_THREADS, or as many as this process may use cores."""
+    wanted = os.environ.get("MRTOOLKIT_THREADS", "")
+    return max(1, int(wanted)) if wanted.isdigit() else _cores()
 
 
-def on_all_cores(function: Callable[[_T], None], work: Sequence[_T]) -> None:
-    """Call a function with each piece of work, side by side: kernels and NumPy hold no GIL."""
-    if len(work) == 1 or _CORES == 1:
+def on_all_cores(work: Sequence[Callable[[], None]]) -> None:
+    """Call functions side by side: kernels and NumPy hold no GIL."""
+    threads = n_threads()
+    if len(work) == 1 or threads == 1:
         for each in work:
-            function(each)
+            each()
     else:
-        list(_pool().map(function, work))
+        for done in [_pool(threads).submit(each) for each in work]:
+            done.result()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _pool(threads: int) -> ThreadPoolExecutor:
     """The process's threads for trials: kept, as each keeps memory to work in."""
-    return ThreadPoolExecutor(_CORES, thread_name_prefix="mrtoolkit")
+    return ThreadPoolExecutor(threads, thread_name_prefix="mrtoolkit")
 
 
 if hasattr(os, "register_at_fork"):  # a forked child has the pool but not its threads, and would wait for ever

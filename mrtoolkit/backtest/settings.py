@@ -20,7 +20,7 @@ from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.strategy import Strategy
 
-ENGINES = ("auto", "dense")
+ENGINES = ("auto", "event", "dense")
 _MAX_CORNERS = 4096
 
 

@@ -74,7 +74,7 @@ COSTS = {
 
 BACKTEST = {
     "fill": Key(kind="text", doc="where a signal is filled", default="next_open", allowed=("next_open", "close")),
-    "engine": Key(kind="text", doc="which engine runs the trials", default="auto", allowed=("auto", "dense")),
+    "engine": Key(kind="text", doc="which engine runs the trials", default="auto", allowed=("auto", "event", "dense")),
     "start": Key(kind="text", doc='first bar that is traded and measured: "2010-01-01"', default="the first"),
     "periods_per_year": Key(kind="number", doc="to annualise with", default="as observed"),
     "risk_free": Key(kind="number", doc="a year", default="0"),

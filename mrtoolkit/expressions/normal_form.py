@@ -57,9 +57,5 @@ def _pushed_part(node: Node, *, negate: bool) -> Node:
 
 def _crossing(cross: Cross) -> Node:
     now, before = (">", "<=") if cross.direction == "above" else ("<", ">=")
-    earlier = Comparison(before, _one_bar_earlier(cross.left), _one_bar_earlier(cross.right))
+    earlier = Shift(Comparison(before, cross.left, cross.right), Constant(1))
     return Logic("&", Comparison(now, cross.left, cross.right), earlier)
-
-
-def _one_bar_earlier(node: Node) -> Node:
-    return Shift(node, Constant(1)) if node.is_series else node  # a threshold was the same a bar earlier

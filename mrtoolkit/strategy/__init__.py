@@ -1,6 +1,8 @@
 """Rules, sizes and stops as one value, and the plan that computes each of their nodes once."""
 
 from mrtoolkit.strategy.plan import Plan as Plan
-from mrtoolkit.strategy.plan import Signals as Signals
 from mrtoolkit.strategy.points import Points as Points
+from mrtoolkit.strategy.signals import BitSignals as BitSignals
+from mrtoolkit.strategy.signals import Signals as Signals
+from mrtoolkit.strategy.span import Span as Span
 from mrtoolkit.strategy.strategy import Strategy as Strategy

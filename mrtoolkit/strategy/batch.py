@@ -80,7 +80,8 @@ class Batch:
         if isinstance(node, Logic | Comparison) and any(child.is_series for child in node.children):
             return np.asarray(np.maximum(self.warm(node.children[0]), self.warm(node.children[1])))
         if isinstance(node, Shift):
-            periods = np.array([self._periods(node, i) for i in range(self._points.n)])
+            first, index = self._unique(node.periods.params)
+            periods = np.array([self._periods(node, int(i)) for i in first])[index]
             return np.asarray(np.minimum(self.warm(node.operand) + periods, self._n_bars))
         return np.zeros((self._n_assets, self._points.n), dtype=np.int64)
 

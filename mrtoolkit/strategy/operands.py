@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -13,11 +15,38 @@ from mrtoolkit.expressions.nodes import Call, Comparison, Constant, Logic, Node,
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import indicator_of
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy._kernels.first_value import first_value
+from mrtoolkit.strategy._kernels.first_value import first_value, is_whole
+from mrtoolkit.strategy._kernels.words import BITS
 from mrtoolkit.strategy.points import Points
 
 Value = np.ndarray | float
 """A feature (asset, time), or a number that is the same at every bar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where operands lie in memory, for kernels that go over many of them.
+
+    Attributes
+    ----------
+    addresses : (operand,) uint64
+        Of the first asset's first number; of 64 equal ones where the operand is a constant.
+    steps : (operand,) uint64
+        Bytes from one word's numbers to the next one's: 512, or 0.
+    asset_bytes : int
+        Bytes from one asset's numbers to the next one's, where they step.
+    kept : tuple of arrays
+        What lies there; it must live as long as the addresses are used.
+    """
+
+    addresses: np.ndarray
+    steps: np.ndarray
+    asset_bytes: int
+    kept: tuple[np.ndarray, ...]
+
+    def of_asset(self, asset: int) -> np.ndarray:
+        """The addresses of one asset's numbers, (operand,) uint64."""
+        return self.addresses + np.where(self.steps > 0, np.uint64(asset * self.asset_bytes), np.uint64(0))
 
 
 class Operands:
@@ -53,6 +82,40 @@ class Operands:
         """The rows of an operand, and the row of each point, (point,)."""
         values, _, index = self._rows[id(node)]
         return values, index
+
+    def have_gaps(self, nodes: Iterable[Node]) -> bool:
+        """Whether some operand of these conditions misses a value after its first, at some point."""
+        operands = {id(operand): operand for node in nodes for operand in operands_of(node) if operand in self}
+        return not all(
+            _is_whole(value, warm[:, row])
+            for values, warm, _ in (self._rows[key] for key in operands)
+            for row, value in enumerate(values)
+        )
+
+    @cached_property
+    def places(self) -> Places:
+        """Where all rows of all operands lie, one operand after the other."""
+        values = [value for rows, _, _ in self._rows.values() for value in rows]
+        is_array = np.array([isinstance(value, np.ndarray) for value in values])
+        kept = tuple(
+            np.ascontiguousarray(value, dtype=np.float64) if isinstance(value, np.ndarray) else np.full(BITS, value)
+            for value in values
+        )
+        return Places(
+            addresses=np.array([array.ctypes.data for array in kept], dtype=np.uint64),
+            steps=np.where(is_array, np.uint64(8 * BITS), np.uint64(0)),
+            asset_bytes=8 * self.shape[1],
+            kept=kept,
+        )
+
+    def place(self, node: Node) -> np.ndarray:
+        """The place of an operand at each point, (point,)."""
+        before = 0
+        for key, (rows, _, _) in self._rows.items():
+            if key == id(node):
+                break
+            before += len(rows)
+        return before + self._rows[id(node)][2]
 
     def warm(self, node: Node) -> np.ndarray:
         """The first bar at which an operand has had a value, (asset, point)."""
@@ -108,6 +171,12 @@ def number_of(node: Node) -> float:
     """The value of a constant, NaN where it is None."""
     value = node.value if isinstance(node, Constant) else None
     return float("nan") if value is None else float(value)
+
+
+def _is_whole(value: Value, first: np.ndarray) -> bool:
+    if not isinstance(value, np.ndarray):
+        return value == value  # None, as a number, is missing at every bar
+    return all(is_whole(row, begin) for row, begin in zip(value, first, strict=True))
 
 
 def _first_bars(array: np.ndarray) -> np.ndarray:

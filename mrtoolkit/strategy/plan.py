@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -12,42 +12,17 @@ import xarray as xr
 from mrtoolkit.expressions.nodes import Call, Constant, Node
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy.batch import Batch
 from mrtoolkit.strategy.groups import Group, bound_operands, distinct_calls, groups_of, structural_of, warmups
 from mrtoolkit.strategy.operands import Operands, operands_of
 from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.signals import Signals
+from mrtoolkit.strategy.span import Span
 from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, check_setting
 
 _SPAN_BYTES = 256 * 2**20
 _SLICE_BYTES = 64 * 2**20
 _SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
-_WORTH_A_SLICE = 250_000  # bars times points: about a millisecond
 _NEVER = Constant(False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
-    """What an engine needs of some points.
-
-    Attributes
-    ----------
-    points : (trial,) int64
-        Positions of the points.
-    masks : tuple of (asset, row, time) bool
-        Where entry, exit, short_entry and short_exit are true.
-    settings : tuple of (asset, row, time or 1) float64
-        Size, stop_loss, take_profit, trailing_stop and max_bars; infinite where there is none.
-    index : (trial, 9) int64
-        Which row of each of the masks and settings is the trial's.
-    warm : (asset, trial) int64
-        First bar at which every indicator in effect has had a value.
-    """
-
-    points: np.ndarray
-    masks: tuple[np.ndarray, ...]
-    settings: tuple[np.ndarray, ...]
-    index: np.ndarray
-    warm: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,27 +44,26 @@ class Plan:
         object.__setattr__(self, "structural", structural_of(nodes.values()))
 
     def signals(self, points: Points) -> Iterator[Signals]:
-        """Yield the signals of all points, in slices that are small in memory and time."""
+        """Yield the signals of all points, a byte a bar, in slices that are small in memory."""
         for span in self.spans(points):
-            for part in span:
-                yield part()
+            for chosen in span.slices(self.dense_slice(span)):
+                yield span.signals(chosen)
 
-    def spans(self, points: Points, at_least: int = 1) -> Iterator[list[Callable[[], Signals]]]:
-        """Yield the signals of spans of points, as functions that compute a slice each, in any order, from any thread.
-
-        The features of a span are fetched when it is yielded, and are all in memory until the next one is. A span that
-        is worth it has `at_least` so many slices.
-        """
+    def spans(self, points: Points) -> Iterator[Span]:
+        """Yield all points in spans whose features fit into memory together; drop each before the next is made."""
         for positions, nodes in self._groups(points):
-            span = self._span_length(nodes)
-            for start in range(0, len(positions), span):
-                chosen = positions[start : start + span]
-                span_points = points.take(chosen)
+            group = points.take(positions)
+            for chosen in self._fitting(group, nodes, np.arange(group.n)):
+                span_points = group.take(chosen)
                 operands = Operands(self.bars, self.store, span_points, nodes.values())
-                worth = len(chosen) * self.bars.sizes["time"] >= _WORTH_A_SLICE
-                step = min(self._slice_length(nodes), -(-len(chosen) // (at_least if worth else 1)))
-                places = [np.arange(a, min(a + step, len(chosen))) for a in range(0, len(chosen), step)]
-                yield [partial(self._slice, operands, span_points, chosen, place, nodes) for place in places]
+                yield Span(operands=operands, points=span_points, positions=positions[chosen], nodes=nodes)
+
+    def dense_slice(self, span: Span) -> int:
+        """How many points of a span the dense engine takes at once: few enough for small masks and for 50 ms."""
+        n_values = math.prod(span.shape)
+        parts = (part for name in RULES for part in walk(span.nodes[name]))
+        conditions = {id(part) for part in parts if part.is_condition and part.params}
+        return max(1, min(_SLICE_BYTES // ((len(conditions) + 1) * n_values), _SLICE_BARS // n_values))
 
     def check(self, points: Points) -> None:
         """Refuse points that cannot be run; computes nothing.
@@ -117,29 +91,15 @@ class Plan:
         """Points that share flags, selectors and categories, and the rules and settings that these leave."""
         return groups_of(points, self.nodes, self.structural)
 
-    def _slice_length(self, nodes: dict[str, Node]) -> int:
+    def _fitting(self, group: Points, nodes: Mapping[str, Node], chosen: np.ndarray) -> Iterator[np.ndarray]:
+        """Cut points until the distinct features of each piece fit into half of the store's memory."""
+        points = group.take(chosen)
+        series = [o for o in {id(o): o for node in nodes.values() for o in operands_of(node)}.values() if o.is_series]
+        series += [nodes[name] for name in SETTINGS if nodes[name].is_series]  # they are copied, side by side
+        n_rows = sum(len(points.rows(node.params)[0]) for node in series)
         n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
-        conditions = {id(part) for name in RULES for part in walk(nodes[name]) if part.is_condition and part.params}
-        settings = sum(8 for name in SETTINGS if nodes[name].is_series)
-        return max(1, min(_SLICE_BYTES // ((len(conditions) + settings + 1) * n_values), _SLICE_BARS // n_values))
-
-    def _span_length(self, nodes: dict[str, Node]) -> int:
-        """Points whose features fit into half of the store's memory together even if no two points share one."""
-        operands = {id(o): o for node in nodes.values() for o in operands_of(node) if o.is_series}
-        n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
-        return max(1, min(_SPAN_BYTES, self.store.memory_limit // 2) // (8 * n_values * max(1, len(operands))))
-
-    def _slice(
-        self, operands: Operands, span: Points, positions: np.ndarray, chosen: np.ndarray, nodes: dict[str, Node]
-    ) -> Signals:
-        batch = Batch(operands, span.take(chosen), chosen)
-        masks = [batch.mask(nodes[name]) for name in RULES]
-        settings = [batch.setting(name, nodes[name]) for name in SETTINGS]
-        warm = [batch.warm(node) for node in nodes.values()]
-        return Signals(
-            points=positions[chosen],
-            masks=tuple(mask for mask, _ in masks),
-            settings=tuple(values for values, _ in settings),
-            index=np.stack([index for _, index in (*masks, *settings)], axis=1).astype(np.int64),
-            warm=np.maximum.reduce(warm),
-        )
+        if points.n == 1 or 8 * n_values * n_rows <= min(_SPAN_BYTES, self.store.memory_limit // 2):
+            yield chosen
+        else:
+            for half in np.array_split(chosen, 2):
+                yield from self._fitting(group, nodes, half)

@@ -1,9 +1,8 @@
 """Bits of bars: one bar is one bit, bar t is bit t % 64 of word t // 64, and 64 bars are compared at once.
 
-A vector comparison whose mask is cast to an integer leaves the choice of instructions to the compiler: eight comparisons
-of eight numbers each where the processor has AVX-512, more and narrower ones elsewhere.
+A vector comparison whose mask is cast to an integer leaves the choice of instructions to the compiler: eight
+comparisons of eight numbers each where the processor has AVX-512, more and narrower ones elsewhere.
 """
-# ruff: noqa: ANN001, ANN202, ARG001 (numba calls an intrinsic with its typing context and the types of its arguments)
 
 from __future__ import annotations
 
@@ -43,6 +42,16 @@ greater_64, greater_equal_64, equal_64, not_equal_64 = (_compare_64(predicate) f
 
 
 @intrinsic
+def load(typingctx, address):
+    """The float64 number at an address."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.load(builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()), align=8)
+
+    return types.float64(types.uint64), generate
+
+
+@intrinsic
 def trailing_zeros(typingctx, word):
     """Number of the lowest set bit of a word, which must not be zero."""
 
@@ -70,7 +79,7 @@ def from_bit(bit):
 
 @kernel
 def next_set(words, inverted, start, end):
-    """The first bar in [start, end) whose bit is set after `inverted` (no bit or all of them) is applied, else `end`."""
+    """The first bar in [start, end) whose bit is set once `inverted` (no bit or all) is applied, else `end`."""
     if start >= end:
         return end
     place = start >> 6

@@ -1,0 +1,162 @@
+"""Long positions of the whole account, without stops: from bits to four metrics without touching the bars.
+
+A tile of bars at a time, all trials of a slice: what a trial carries from tile to tile is a dozen numbers, so that
+tables, features and bits stay in the caches however long the history is.
+
+Measured at 50,000 bars and 400 trades a trial: 2.7 us from bits to trades, 1.1 from trades to sums; 118 for the
+plainest loop over the bars.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit._jit import kernel
+from mrtoolkit.backtest._kernels.columns import BARS, GROWTH, HIGHEST, LOWEST, SUM, SUM_SQ, TRADES, WINS
+from mrtoolkit.backtest._kernels.measure import ROUNDING
+from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_SQ, fill_tables
+from mrtoolkit.strategy._kernels.conditions import fill_rows
+from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
+
+TILE_WORDS = TILE // BITS
+_ONE, _TOP = np.uint64(1), np.uint64(63)
+
+# what a trial carries from tile to tile
+SUMS = ("sum", "sum_sq", "growth", "entered", "trades", "wins", "doubt", "doubt_sq")
+C_SUM, C_SUM_SQ, C_GROWTH, C_ENTERED, C_TRADES, C_WINS, C_DOUBT, C_DOUBT_SQ = range(8)
+C_DECIDED, C_HELD = range(2)  # bits: the position decided on at the last close, and the one held there
+_RESOLUTION = 3e-16  # of a table's entry
+_TOLERANCE = 1e-10  # of a result: a trial whose sums may have lost more digits is run bar by bar
+_LEAST = 1e-250  # equity that small has lost digits
+
+
+@kernel
+def find_fills(entry, exit_, flips, first, first_word, last_word, at_close, carried, fills):
+    """Write the bars, among words [first_word, last_word), at which a position is entered or left; return how many.
+
+    A position goes on from `entry & ~exit` until `exit`: the carry of an addition runs up a word's bits as long as
+    nothing resets it. `carried` (2,) goes from tile to tile; `first` is the first bar whose entry counts.
+    """
+    decided, held = carried
+    n = 0
+    for w in range(first_word, last_word):
+        k = w - first_word
+        reset = exit_[k] ^ flips[1]
+        wanted = (entry[k] ^ flips[0]) & ~reset
+        bar = w << 6
+        if bar < first:
+            wanted = wanted & (ALL << np.uint64(first - bar)) if first - bar < BITS else NONE
+        stays = ~reset
+        flood = wanted | (decided & stays & _ONE)
+        position = (((stays + flood) ^ stays) | flood) & stays
+        holds = position if at_close else (position << _ONE) | decided
+        changes = holds ^ ((holds << _ONE) | held)
+        decided, held = position >> _TOP, holds >> _TOP
+        while changes != NONE:
+            fills[n] = bar + trailing_zeros(changes)
+            n += 1
+            changes &= changes - _ONE
+    carried[C_DECIDED], carried[C_HELD] = decided, held
+    return n
+
+
+@kernel
+def add_trades(fills, is_held, tables, origin, totals, sums):
+    """Add one tile's trades to a trial's sums; return whether a position is held at the tile's end.
+
+    fills : bars in turn of entries and exits, the first of which is an exit where `is_held`
+    tables : (bar, 8) from bar `origin` on
+    """
+    n, k = fills.size, 0
+    total, total_sq, growth = sums[C_SUM], sums[C_SUM_SQ], sums[C_GROWTH]
+    wins = 0
+    if is_held:
+        if n == 0:
+            sums[C_SUM] += totals[TOTAL]
+            sums[C_SUM_SQ] += totals[TOTAL_SQ]
+            return True
+        row = tables[fills[0] - origin]
+        gain = sums[C_ENTERED] * row[LEFT + FACTOR]
+        total += row[LEFT + TOTAL]
+        total_sq += row[LEFT + TOTAL_SQ]
+        growth *= gain
+        wins += gain - 1.0 > ROUNDING
+        sums[C_TRADES] += 1.0
+        k = 1
+    n_trades = (n - k) >> 1
+    for i in range(n_trades):
+        entered, left = tables[fills[k + 2 * i] - origin], tables[fills[k + 2 * i + 1] - origin]
+        gain = entered[FACTOR] * left[LEFT + FACTOR]
+        total += entered[TOTAL] + left[LEFT + TOTAL]
+        total_sq += entered[TOTAL_SQ] + left[LEFT + TOTAL_SQ]
+        growth *= gain
+        wins += gain - 1.0 > ROUNDING
+    goes_on = k + 2 * n_trades < n
+    if goes_on:
+        row = tables[fills[n - 1] - origin]
+        total += row[TOTAL] + totals[TOTAL]
+        total_sq += row[TOTAL_SQ] + totals[TOTAL_SQ]
+        sums[C_ENTERED] = row[FACTOR]
+    sums[C_SUM], sums[C_SUM_SQ], sums[C_GROWTH] = total, total_sq, growth
+    sums[C_TRADES] += n_trades
+    sums[C_WINS] += wins
+    sums[C_DOUBT] += n * totals[REACH]
+    sums[C_DOUBT_SQ] += n * totals[TOTAL_SQ]
+    return goes_on
+
+
+@kernel
+def run_tiles(signals, market, tiles, bits, fills, carried, sums):
+    """Carry all trials of a slice on over some tiles.
+
+    Parameters
+    ----------
+    signals : rows, n_compared, places, steps, rules, flips, first (trial,)
+        Recipes of bits as `fill_rows` takes them; the rows of each trial's rules; its first bar that counts.
+    market : raw, mark, costs, risk_free, at_close, end, has_tables, tables, totals
+        Tables of the whole history, or room for one tile's, (bar, 8) and (tile, 4), as `has_tables` says.
+    tiles : first and last tile
+    bits : (row, word)
+        Room for one tile's words, or for all where a row looks at bars before its own.
+    fills : (TILE + 64,) int64, overwritten
+    carried, sums : (trial, 2) uint64, (trial, 8) float64
+    """
+    rows, n_compared, places, steps, rules, flips, first = signals
+    raw, mark, costs, risk_free, at_close, end, has_tables, tables, totals = market
+    n_words = (end + BITS - 1) // BITS
+    has_all_bits = bits.shape[1] >= n_words
+    for tile in range(tiles[0], tiles[1]):
+        begin, word = tile * TILE, tile * TILE_WORDS
+        last_word = min(word + TILE_WORDS, n_words)
+        origin = 0 if has_all_bits else word
+        fill_rows(rows, n_compared, places, steps, word, last_word, origin, mark.size, bits)
+        tile_totals = totals[tile if has_tables else 0]
+        if not has_tables:
+            fill_tables(raw, mark, costs, risk_free, begin, min(begin + TILE, end), tables, tile_totals)
+        here = slice(word - origin, last_word - origin)
+        for k in range(rules.shape[0]):
+            is_held = carried[k, C_HELD] != NONE
+            entry, exit_ = bits[rules[k, 0], here], bits[rules[k, 1], here]
+            n = find_fills(entry, exit_, flips, first[k], word, last_word, at_close, carried[k], fills)
+            while n > 0 and fills[n - 1] >= end:
+                n -= 1
+            goes_on = add_trades(fills[:n], is_held, tables, 0 if has_tables else begin, tile_totals, sums[k])
+            carried[k, C_HELD] = _ONE if goes_on else NONE
+
+
+@kernel
+def finish(last_mark, bars, carried, sums, stats, exact):
+    """Write `stats` (trial, statistic), zeroed by the caller, and whether each trial's sums kept their digits."""
+    for k in range(sums.shape[0]):
+        trial, stat = sums[k], stats[k]
+        if carried[k, C_HELD] != NONE:  # valued at the last close
+            gain = trial[C_ENTERED] * last_mark
+            trial[C_GROWTH] *= gain
+            trial[C_TRADES] += 1.0
+            trial[C_WINS] += gain - 1.0 > ROUNDING
+        stat[BARS], stat[SUM], stat[SUM_SQ], stat[GROWTH] = bars, trial[C_SUM], trial[C_SUM_SQ], trial[C_GROWTH]
+        stat[HIGHEST] = stat[LOWEST] = 1.0
+        stat[TRADES], stat[WINS] = trial[C_TRADES], trial[C_WINS]
+        lost, lost_sq = _RESOLUTION * trial[C_DOUBT], _RESOLUTION * trial[C_DOUBT_SQ]
+        keeps = lost_sq <= _TOLERANCE * trial[C_SUM_SQ] and lost * lost <= _TOLERANCE * _TOLERANCE * trial[C_SUM_SQ]
+        exact[k] = keeps and trial[C_GROWTH] > _LEAST

@@ -1,0 +1,121 @@
+"""The event engine: from bits of conditions to block statistics, without touching the bars on which nothing happens.
+
+Two kernels: long positions of the whole account need two look-ups a trade (`_kernels/long_only.py`); everything else of
+the trading model goes from event to event (`_kernels/events.py`). A trial whose sums might have lost digits, or that
+meets what the event engine cannot do exactly, says so and runs on the dense engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrtoolkit.backtest import dense
+from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest._kernels.events import run_events
+from mrtoolkit.backtest._kernels.long_only import SUMS, TILE_WORDS, finish, run_tiles
+from mrtoolkit.backtest._kernels.tables import TILE
+from mrtoolkit.backtest.ground import Ground
+from mrtoolkit.backtest.market import Market
+from mrtoolkit.backtest.room import room
+from mrtoolkit.strategy._kernels.conditions import fill_rows
+from mrtoolkit.strategy.signals import BitSignals
+from mrtoolkit.strategy.span import Span
+
+_CALL_BARS = 150_000_000  # bars times trials of one kernel call: well under 50 ms
+_SLICE_BARS = 40_000_000  # the same where every trial is a walk from event to event
+_SLICE_BYTES = 64 * 2**20
+_SLICE_POINTS = 1_024  # their bits of a tile stay in the caches, and they share conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which statistics are asked for; the rest is not computed and stays zero.
+
+    Attributes
+    ----------
+    rest : bool
+        More than bars, sum, sum_sq, growth, trades and wins.
+    drawdown : bool
+        Highest, lowest and worst too.
+    """
+
+    rest: bool = True
+    drawdown: bool = True
+
+
+def slice_length(span: Span, wanted: Wanted, n_blocks: int) -> int:
+    """How many points of a span are taken at once: so few that 50 ms are enough and that their bits are small."""
+    n_assets, n_bars = span.shape
+    if span.is_plain and n_blocks == 1 and not wanted.rest:
+        return _SLICE_POINTS
+    n_rows = len(span.rules.parts)  # a point, at most
+    by_bytes = _SLICE_BYTES // (n_rows * (n_bars // 8 + 8))
+    return max(1, min(_SLICE_POINTS, _SLICE_BARS // (n_assets * n_bars), by_bytes))
+
+
+def evaluate(market: Market, ground: Ground, span: Span, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
+    """Block statistics of the points at some positions of a span, (trial, asset, block, statistic).
+
+    Parameters
+    ----------
+    market : Market
+        Its edges are the borders of the blocks.
+    ground : Ground
+        What the same market's bars give to all trials.
+    """
+    signals = span.bits(chosen)
+    n_blocks = len(market.edges) - 1
+    stats = np.zeros((span.shape[0], len(chosen), n_blocks, len(STATISTICS)))
+    exact = np.zeros((span.shape[0], len(chosen)), dtype=np.uint8)
+    for asset in range(span.shape[0]):
+        if span.is_plain and n_blocks == 1 and not wanted.rest and ground.is_plain(asset):
+            _run_long_only(market, ground, signals, asset, stats[asset, :, 0], exact[asset])
+        else:
+            _run_events(market, ground, signals, asset, wanted, stats[asset], exact[asset])
+    again = np.flatnonzero(~exact.astype(bool).all(axis=0))
+    if again.size:
+        bar_by_bar = dense.evaluate(market, span.signals(chosen[again]), with_drawdown=wanted.drawdown)
+        stats[:, again] = bar_by_bar.swapaxes(0, 1)
+    return stats.swapaxes(0, 1)
+
+
+def _run_long_only(
+    market: Market, ground: Ground, signals: BitSignals, asset: int, stats: np.ndarray, exact: np.ndarray
+) -> None:
+    end, n_trials = market.ends[asset], len(signals.points)
+    n_words = -(-end // 64)
+    carried, sums = np.zeros((n_trials, 2), dtype=np.uint64), np.zeros((n_trials, len(SUMS)))
+    sums[:, SUMS.index("growth")] = 1.0
+    bits = room("bits", (len(signals.rows), n_words if signals.has_shifts else TILE_WORDS), np.uint64)
+    fills = room("fills", (TILE + 64,), np.int64)
+    first = np.maximum(signals.warm[asset], market.start)
+    recipes = (
+        signals.rows, signals.n_compared, signals.places.of_asset(asset), signals.places.steps,
+        signals.rules, signals.flips, first,
+    )  # fmt: skip
+    ground_of_asset = ground.of_long_only(asset)
+    n_tiles = -(-end // TILE)
+    step = max(1, _CALL_BARS // (TILE * n_trials))
+    for tile in range(0, n_tiles, step):
+        run_tiles(recipes, ground_of_asset, (tile, min(tile + step, n_tiles)), bits, fills, carried, sums)
+    mark = ground_of_asset[1]
+    finish(mark[end - 1], market.n_bars - market.start, carried, sums, stats, exact)
+
+
+def _run_events(
+    market: Market, ground: Ground, signals: BitSignals, asset: int, wanted: Wanted, stats: np.ndarray, exact: np.ndarray
+) -> None:
+    n_words = -(-market.n_bars // 64)
+    bits = room("bits", (len(signals.rows), n_words), np.uint64)
+    places = signals.places
+    fill_rows(
+        signals.rows, signals.n_compared, places.of_asset(asset), places.steps, 0, n_words, 0, market.n_bars, bits
+    )
+    settings = tuple(values[asset] for values in signals.settings)
+    measured = (market.risk_free_bar, market.edges, wanted.drawdown, wanted.rest)
+    run_events(
+        market.prices[asset], ground.track(asset, market.edges), bits, signals.flips, signals.rules, settings,
+        signals.index, signals.warm[asset], market.setup(asset), market.costs, measured, stats, exact,
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Conditions as rows of bits: comparisons of features first, then logic and shifts, 64 bars an operation.
+
+A row's recipe is five integers (kind, a, b, flip_a, flip_b):
+
+========== ==================================================================================================
+comparison kinds 0 to 3 of `words`: of the operands at places a and b
+AND, OR    of rows a and b, each of them turned over where its flip is -1
+SHIFT      row a as it was b bars earlier, turned over where flip_a is -1; false before there is such a bar
+CONSTANT   a is 1 at every bar, or 0
+========== ==================================================================================================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit._jit import kernel
+from mrtoolkit.strategy._kernels.words import (
+    ALL,
+    BITS,
+    EQUAL,
+    GREATER,
+    GREATER_EQUAL,
+    NONE,
+    equal_64,
+    greater_64,
+    greater_equal_64,
+    load,
+    not_equal_64,
+)
+
+AND, OR, SHIFT, CONSTANT = range(4, 8)
+_WORD_BYTES = np.uint64(8 * BITS)
+_NUMBER_BYTES = np.uint64(8)
+_AT_ONCE = 8  # words: so much of a hundred features stays in the second cache
+
+
+@kernel
+def compare(kind, left, right):
+    """The bits of 64 comparisons of the numbers at two addresses."""
+    if kind == GREATER:
+        return greater_64(left, right)
+    if kind == GREATER_EQUAL:
+        return greater_equal_64(left, right)
+    return equal_64(left, right) if kind == EQUAL else not_equal_64(left, right)
+
+
+@kernel
+def compare_words(kind, left, right, step_left, step_right, out):
+    """Compare 64 numbers a word; an operand's step is the bytes of 64 numbers, or 0 where it is a constant."""
+    if kind == GREATER:  # nearly all of them; the others need no loop of their own
+        for w in range(out.size):
+            out[w] = greater_64(left, right)
+            left += step_left
+            right += step_right
+    else:
+        for w in range(out.size):
+            out[w] = compare(kind, left, right)
+            left += step_left
+            right += step_right
+
+
+@kernel
+def compare_rest(kind, left, right, step_left, step_right, n):
+    """The bits of the last n (fewer than 64) comparisons, without a look past the operands' ends."""
+    numbers = np.full((2, BITS), np.nan)
+    for k in range(n):
+        numbers[0, k] = load(left + (np.uint64(k) * _NUMBER_BYTES if step_left != NONE else NONE))
+        numbers[1, k] = load(right + (np.uint64(k) * _NUMBER_BYTES if step_right != NONE else NONE))
+    return compare(kind, np.uint64(numbers[0].ctypes.data), np.uint64(numbers[1].ctypes.data))
+
+
+@kernel
+def compare_rows(rows, places, steps, first, last, n_bars, bits):
+    """Write words [first, last) of comparisons into `bits` (row, word), whose first word is word `first`."""
+    whole = min(last, n_bars >> 6)
+    for start in range(first, whole, _AT_ONCE):
+        stop = min(start + _AT_ONCE, whole)
+        for k in range(rows.shape[0]):
+            a, b = rows[k, 1], rows[k, 2]
+            left = places[a] + np.uint64(start) * steps[a]
+            right = places[b] + np.uint64(start) * steps[b]
+            compare_words(rows[k, 0], left, right, steps[a], steps[b], bits[k, start - first : stop - first])
+    if whole < last:
+        for k in range(rows.shape[0]):
+            a, b = rows[k, 1], rows[k, 2]
+            left = places[a] + np.uint64(whole) * steps[a]
+            right = places[b] + np.uint64(whole) * steps[b]
+            rest = compare_rest(rows[k, 0], left, right, steps[a], steps[b], n_bars - (whole << 6))
+            bits[k, whole - first] = rest
+
+
+@kernel
+def shift_row(source, flip, periods, first, bits):
+    """Write words of a row as it was `periods` bars earlier; `source` has it from bar 0 on."""
+    words, within = periods >> 6, np.uint64(periods & 63)
+    for w in range(bits.size):
+        place = first + w - words
+        low = source[place] ^ flip if place >= 0 else NONE
+        before = source[place - 1] ^ flip if place >= 1 else NONE
+        bits[w] = low << within | (before >> (np.uint64(64) - within) if within != NONE else NONE)
+
+
+@kernel
+def combine_rows(rows, n_compared, first, last, origin, bits):
+    """Write words [first, last) of all rows but the first `n_compared`, each from rows above it.
+
+    The first word of `bits` (row, word) is word `origin`.
+    """
+    a, z = first - origin, last - origin
+    for k in range(n_compared, rows.shape[0]):
+        kind, left, right = rows[k, 0], rows[k, 1], rows[k, 2]
+        flip_left, flip_right = np.uint64(rows[k, 3]), np.uint64(rows[k, 4])
+        if kind == AND:
+            for w in range(a, z):
+                bits[k, w] = (bits[left, w] ^ flip_left) & (bits[right, w] ^ flip_right)
+        elif kind == OR:
+            for w in range(a, z):
+                bits[k, w] = (bits[left, w] ^ flip_left) | (bits[right, w] ^ flip_right)
+        elif kind == SHIFT:  # needs all words before: `origin` is 0
+            shift_row(bits[left], flip_left, right, first, bits[k, a:z])
+        else:
+            bits[k, a:z] = ALL if left == 1 else NONE
+
+
+@kernel
+def fill_rows(rows, n_compared, places, steps, first, last, origin, n_bars, bits):
+    """Write words [first, last) of all rows into `bits` (row, word), whose first word is word `origin`.
+
+    Parameters
+    ----------
+    rows : (row, 5) int64
+        Recipes; the first `n_compared` are comparisons, and a row uses rows above it alone.
+    places : (operand,) uint64
+        Addresses of (time,) float64 arrays, or of 64 equal numbers.
+    steps : (operand,) uint64
+        Bytes from one word's numbers to the next one's: 512, or 0 for a constant.
+    n_bars : int
+        Length of the arrays; bits from there on mean nothing.
+    """
+    compare_rows(rows[:n_compared], places, steps, first, last, n_bars, bits[:, first - origin :])
+    combine_rows(rows, n_compared, first, last, origin, bits)

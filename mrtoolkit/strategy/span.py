@@ -1,0 +1,149 @@
+"""Points whose features are in memory, ready to be cut into slices for an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mrtoolkit.expressions.binding import bind
+from mrtoolkit.expressions.nodes import Constant, Node
+from mrtoolkit.strategy._kernels.conditions import AND, CONSTANT, SHIFT
+from mrtoolkit.strategy._kernels.words import ALL, NONE
+from mrtoolkit.strategy.batch import Batch
+from mrtoolkit.strategy.operands import Operands, number_of
+from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.rules import Part, Rules
+from mrtoolkit.strategy.signals import BitSignals, Signals
+from mrtoolkit.strategy.strategy import RULES, SETTINGS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Points that share flags and categories, and the features that they need.
+
+    Attributes
+    ----------
+    operands : Operands
+        Holds the features.
+    points : Points
+    positions : (point,) int64
+        Of the points among all.
+    nodes : mapping of name to node
+        The rules in normal form and the settings, their structural parameters bound.
+    """
+
+    operands: Operands
+    points: Points
+    positions: np.ndarray
+    nodes: Mapping[str, Node]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Assets and bars."""
+        return self.operands.shape
+
+    def slices(self, at_most: int, at_least: int = 1) -> list[np.ndarray]:
+        """Positions of this span's points, cut into `at_least` pieces of `at_most` so many points."""
+        step = max(1, min(at_most, -(-self.points.n // at_least)))
+        return [np.arange(k, min(k + step, self.points.n)) for k in range(0, self.points.n, step)]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether positions are long, of the whole account, without stops and limits, at every point."""
+        never = all(self.nodes[name] is Constant(False) for name in ("short_entry", "short_exit"))
+        size, *limits = (self.nodes[name] for name in SETTINGS)
+        whole = isinstance(size, Constant) and size.value == 1
+        return never and whole and all(limit is Constant(None) for limit in limits)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules as parts."""
+        conditions = [self.nodes[name] for name in RULES]
+        return Rules(conditions, has_gaps=self.operands.have_gaps(conditions))
+
+    @cached_property
+    def settings(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        """Values of the settings, (asset, row, time or 1) each, and the row of each point, (point, setting)."""
+        made = [self._all.setting(name, self.nodes[name]) for name in SETTINGS]
+        return tuple(values for values, _ in made), np.stack([index for _, index in made], axis=1).astype(np.int64)
+
+    @cached_property
+    def warm(self) -> np.ndarray:
+        """The first bar at which every operand of every rule and setting has had a value, (asset, point)."""
+        return np.asarray(np.maximum.reduce([self._all.warm(node) for node in self.nodes.values()]))
+
+    @cached_property
+    def _all(self) -> Batch:
+        return Batch(self.operands, self.points, np.arange(self.points.n))
+
+    def signals(self, chosen: np.ndarray) -> Signals:
+        """The signals of the points at some positions of this span, a byte a bar."""
+        batch = Batch(self.operands, self.points.take(chosen), chosen)
+        masks = [batch.mask(self.nodes[name]) for name in RULES]
+        values, index = self.settings
+        return Signals(
+            points=self.positions[chosen],
+            masks=tuple(mask for mask, _ in masks),
+            settings=values,
+            index=np.column_stack([*(rows for _, rows in masks), index[chosen]]).astype(np.int64),
+            warm=self.warm[:, chosen],
+        )
+
+    def bits(self, chosen: np.ndarray) -> BitSignals:
+        """The signals of the points at some positions of this span, as recipes for rows of bits."""
+        rows, rules = self._rows(self.points.take(chosen), chosen)
+        values, index = self.settings
+        return BitSignals(
+            points=self.positions[chosen],
+            rows=rows,
+            n_compared=int(np.count_nonzero(rows[:, 0] < AND)),
+            has_shifts=self.rules.has_shifts,
+            places=self.operands.places,
+            rules=rules,
+            flips=np.array([ALL if root.flip else NONE for root in self.rules.roots], np.uint64),
+            settings=values,
+            index=np.ascontiguousarray(index[chosen]),
+            warm=np.ascontiguousarray(self.warm[:, chosen]),
+        )
+
+    def _rows(self, points: Points, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Recipes of all rows, and each trial's rows of the four rules."""
+        unique: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = {}
+        index: list[np.ndarray] = []  # of each part: the row of each point
+        blocks: list[np.ndarray] = []
+        n_rows = 0
+        for part in self.rules.parts:
+            if part.params not in unique:
+                unique[part.params] = points.rows(part.params)
+            first, inverse = unique[part.params]
+            blocks.append(self._recipes(part, points, chosen, first, index))
+            index.append(inverse + n_rows)
+            n_rows += len(first)
+        rules = np.stack([index[root.part] for root in self.rules.roots], axis=1)
+        return np.concatenate(blocks), np.ascontiguousarray(rules, dtype=np.int64)
+
+    def _recipes(
+        self, part: Part, points: Points, chosen: np.ndarray, first: np.ndarray, index: list[np.ndarray]
+    ) -> np.ndarray:
+        block = np.zeros((len(first), 5), dtype=np.int64)
+        block[:, 0] = part.kind
+        if part.kind < AND:
+            for column, node in enumerate(part.nodes, start=1):
+                block[:, column] = self.operands.place(node)[chosen[first]]
+            return block
+        for column, ref in enumerate(part.refs, start=1):
+            block[:, column] = index[ref.part][first]
+            block[:, column + 2] = -1 if ref.flip else 0
+        if part.kind == SHIFT:
+            block[:, 2] = [min(int(number_of(node)), self.shape[1]) for node in _bound(part, points, first)]
+        elif part.kind == CONSTANT:
+            block[:, 1] = [node is Constant(True) for node in _bound(part, points, first)]
+        return block
+
+
+def _bound(part: Part, points: Points, first: np.ndarray) -> list[Node]:
+    (node,) = part.nodes
+    return [bind(node, points.values(int(i), node.params)) for i in first]
