@@ -164,10 +164,7 @@ def trial_inputs(
     entry, exit = words["entry"], words.get("exit")
     short = {"entry": words.get("short_entry"), "exit": words.get("short_exit")}
     enter = [False] * rules.n_bars if entry is None else rules.rule(entry)
-    if entry is None:
-        leave = enter
-    else:
-        leave = rules.negated(entry) if exit is None else rules.rule(exit)
+    leave = enter if entry is None else rules.negated(entry) if exit is None else rules.rule(exit)
     given = [node for node in (entry, exit, short["entry"], short["exit"]) if node is not None]
     if side == "both":  # short_entry=exit, short_exit=entry
         out = {"entry": enter, "exit": leave, "short_entry": leave, "short_exit": enter}
