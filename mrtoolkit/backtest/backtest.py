@@ -11,7 +11,6 @@ import pandas as pd
 import xarray as xr
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS, SUM, SUM_SQ
-from mrtoolkit.backtest.dense import evaluate, record
 from mrtoolkit.backtest.market import Market, block_edges, cost_rates, read_prices
 from mrtoolkit.backtest.metrics import METRICS, UNITS, as_metrics, compute_metrics
 from mrtoolkit.backtest.model import Costs
@@ -30,8 +29,9 @@ from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.expressions.objective import Objective
 from mrtoolkit.features.session import session_store
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.position_plan import plan_of
+from mrtoolkit.strategy.positions import Positions, restored_strategy
 from mrtoolkit.strategy.strategy import Strategy
 
 _FAR_APART = 0.25  # of the measured bars
@@ -46,7 +46,8 @@ class Backtest:
     bars : xr.Dataset, or what `mrt.data.from_pandas` takes
         Copied: what happens to them afterwards changes nothing here.
         Over several assets each is traded by itself; a metric then has the dimension asset, a search takes the mean.
-    strategy : Strategy
+    strategy : Strategy or Positions
+        Rules, or a function of your own from features to target positions (`mrt.position`).
     costs : Costs
     fill : {"next_open", "close"}
         Where a signal fills: at the next bar's open, or at the close of its own bar.
@@ -54,7 +55,8 @@ class Backtest:
         Default: the process's session store.
     engine : {"auto", "event", "dense"}
         The event engine, which "auto" is, does not touch the bars on which nothing happens; the dense one, the
-        reference, goes over every bar. Their sums agree to 1e-9 of their scale, their counts exactly.
+        reference, goes over every bar. Their sums agree to 1e-9 of their scale, their counts exactly. A
+        position function runs on the dense one.
     start : time, int or Space, optional
         First measured bar; before it nothing is traded. A `Space`: the first bar at which its slowest point is warm, so
         that all its trials are measured over the same bars. Default: the whole history.
@@ -87,7 +89,7 @@ class Backtest:
     def __init__(  # noqa: PLR0913
         self,
         bars: Any,
-        strategy: Strategy,
+        strategy: Strategy | Positions,
         *,
         costs: Costs | None = None,
         fill: str = "next_open",
@@ -110,7 +112,7 @@ class Backtest:
         self.store = session_store() if store is None else store
         self.risk_free = float(risk_free)
         self.periods_per_year = bars_per_year(self.bars) if periods_per_year is None else float(periods_per_year)
-        self._plan = Plan(strategy=strategy, bars=self.bars, store=self.store)
+        self._plan = plan_of(strategy, self.bars, self.store)
         self._start = resolve_start(start, self.bars, self._plan)
         self._market = self._make_market()
         self._runner = Runner(plan=self._plan, market=self._market, engine=engine)
@@ -128,7 +130,7 @@ class Backtest:
             ends=ends,
             edges=block_edges(self._start, self.bars.sizes["time"], self.n_blocks),
             at_close=self.fill == "close",
-            waiting=self.strategy.reentry == "signal",
+            waiting=isinstance(self.strategy, Strategy) and self.strategy.reentry == "signal",
             cash=self.cash,
             costs=cost_rates(self.costs, self.periods_per_year),
             periods_per_year=self.periods_per_year,
@@ -236,8 +238,7 @@ class Backtest:
                 "such as study.best.params."
             )
         points = self._points(frame_of([dict(params)]))
-        (signals,) = self._plan.signals(points)
-        blocks = evaluate(self._market, signals)[0]
+        blocks, recordings = self._runner.record(points)
         numbers = compute_metrics(blocks, self.metrics, self._market)
         metrics: dict[str, float | xr.DataArray] = {name: float(array[0]) for name, array in numbers.items()}
         if "asset" in self.bars.dims:
@@ -245,7 +246,6 @@ class Backtest:
             metrics = {
                 name: xr.DataArray(array, dims="asset", coords=coords, name=name) for name, array in numbers.items()
             }
-        recordings = [record(self._market, signals, asset) for asset in range(len(self._market.prices))]
         return make_trial(points.values(0), metrics, recordings, self._market, self.bars)
 
     def evaluator(self, objective: str | Node | Callable[[xr.Dataset], Any] = "sharpe") -> ObjectiveFunction:
@@ -343,7 +343,7 @@ class Backtest:
         """Restore a backtest from `to_dict` and its bars; rules are parsed, never evaluated."""
         return cls(
             bars,
-            Strategy.from_dict(content["strategy"]),
+            restored_strategy(content["strategy"]),
             costs=Costs.from_dict(content["costs"]),
             store=store,
             **{

@@ -27,10 +27,13 @@ class Recording:
         In currency, at each close; before the start its cash.
     trades : (trade, column) float64
         Columns are `_kernels.columns.TRADE`.
+    fills : (fill, column) float64, optional
+        Columns are `_kernels.targets.FILL`; of a trial whose shares change within a trade.
     """
 
     equity: np.ndarray
     trades: np.ndarray
+    fills: np.ndarray | None = None
 
 
 def evaluate(market: Market, signals: Signals, *, with_drawdown: bool = True) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,12 +17,15 @@ from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, compute_metrics
+from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.position_plan import PositionPlan, PositionSpan, Targets
 from mrtoolkit.strategy.span import Span
 
 _WORTH_THREADS = 4_000_000  # bars times points: about a millisecond of the event engine
 _T = TypeVar("_T")
+AnySpan: TypeAlias = Span | PositionSpan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +34,13 @@ class Runner:
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or PositionPlan
     market : Market
     engine : {"auto", "event", "dense"}
+        Of rules; a position function runs on the dense one.
     """
 
-    plan: Plan
+    plan: Plan | PositionPlan
     market: Market
     engine: str
     _whole: Market = field(init=False)
@@ -52,7 +56,7 @@ class Runner:
         market = self.market
         result = np.empty((points.n, len(market.prices), len(market.edges) - 1, len(STATISTICS)))
 
-        def run(span: Span, chosen: np.ndarray) -> None:
+        def run(span: AnySpan, chosen: np.ndarray) -> None:
             result[span.positions[chosen]] = self._evaluate(market, span, chosen, Wanted())
 
         for work in self._work(points, run, Wanted(), len(market.edges) - 1):
@@ -65,7 +69,7 @@ class Runner:
         result = {name: np.full((points.n, len(market.prices)), np.nan) for name in names}
         wanted = Wanted(rest=not LEAN_METRICS.issuperset(names), drawdown=not DRAWDOWN_METRICS.isdisjoint(names))
 
-        def run(span: Span, chosen: np.ndarray) -> None:
+        def run(span: AnySpan, chosen: np.ndarray) -> None:
             stats = self._evaluate(market, span, chosen, wanted)
             for name, values in compute_metrics(stats, names, market).items():
                 result[name][span.positions[chosen]] = values
@@ -74,18 +78,30 @@ class Runner:
             on_all_cores(work)
         return result
 
-    def _evaluate(self, market: Market, span: Span, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
+    def record(self, points: Points) -> tuple[np.ndarray, list[dense.Recording]]:
+        """Block statistics of one point, (asset, block, statistic), and what it did bar by bar, an asset each."""
+        (signals,) = self.plan.signals(points)
+        market, assets = self.market, range(len(self.market.prices))
+        if isinstance(signals, Targets):
+            return evaluate_targets(market, signals)[0], [record_targets(market, signals, asset) for asset in assets]
+        return dense.evaluate(market, signals)[0], [dense.record(market, signals, asset) for asset in assets]
+
+    def _evaluate(self, market: Market, span: AnySpan, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
+        if isinstance(span, PositionSpan):
+            return evaluate_targets(market, span.signals(chosen), with_drawdown=wanted.drawdown)
         if self.engine == "dense":
             return dense.evaluate(market, span.signals(chosen), with_drawdown=wanted.drawdown)
         return event.evaluate(market, self._ground, span, chosen, wanted)
 
     def _work(
-        self, points: Points, run: Callable[[Span, np.ndarray], None], wanted: Wanted, n_blocks: int
+        self, points: Points, run: Callable[[AnySpan, np.ndarray], None], wanted: Wanted, n_blocks: int
     ) -> Iterator[list[Callable[[], None]]]:
         """The slices of each span, as functions that may be called in any order, from any thread."""
         for span in self.plan.spans(points):
-            is_dense = self.engine == "dense"
-            at_most = self.plan.dense_slice(span) if is_dense else event.slice_length(span, wanted, n_blocks)
+            if isinstance(span, PositionSpan) or self.engine == "dense":
+                at_most = span.dense_slice
+            else:
+                at_most = event.slice_length(span, wanted, n_blocks)
             n_values = span.points.n * span.shape[0] * span.shape[1]
             at_least = n_threads() if n_values >= _WORTH_THREADS else 1
             yield [partial(run, span, chosen) for chosen in span.slices(at_most, at_least)]

@@ -18,6 +18,8 @@ from mrtoolkit.evaluation import RESERVED_NAMES
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.position_plan import PositionPlan
+from mrtoolkit.strategy.positions import Positions
 from mrtoolkit.strategy.strategy import Strategy
 
 ENGINES = ("auto", "event", "dense")
@@ -35,12 +37,11 @@ def check_settings(
     StrategyError
         Naming the setting, what was given and what is allowed.
     """
-    kinds = ((strategy, Strategy, "strategy", "mrt.Strategy(...)"), (costs, Costs, "costs", "mrt.Costs(fee=0.001)"))
-    for value, kind, name, example in kinds:
-        if not isinstance(value, kind):
-            raise StrategyError(
-                f"{name} is a {type(value).__name__}, but must be a {kind.__name__}; write {name}={example}."
-            )
+    _check_strategy(strategy, engine)
+    if not isinstance(costs, Costs):
+        raise StrategyError(
+            f"costs is a {type(costs).__name__}, but must be a Costs; write costs=mrt.Costs(fee=0.001)."
+        )
     if store is not None and not isinstance(store, FeatureStore):
         raise StrategyError(
             f"store is a {type(store).__name__}, but must be a FeatureStore; "
@@ -63,13 +64,27 @@ def check_settings(
         raise StrategyError(f"blocks is {blocks!r}, but it is a number of stretches of time, 1 or more.")
 
 
+def _check_strategy(strategy: Any, engine: str) -> None:
+    if not isinstance(strategy, Strategy | Positions):
+        function = callable(strategy) and not isinstance(strategy, type)
+        cure = "put @mrt.position(features=...) over it" if function else "write strategy=mrt.Strategy(...)"
+        raise StrategyError(
+            f"strategy is a {type(strategy).__name__}, but must be a Strategy, or Positions made of a function; {cure}."
+        )
+    if isinstance(strategy, Positions) and engine == "event":
+        raise StrategyError(
+            f"engine is 'event', which runs rules, but {strategy.name} is a function of your own, which the dense "
+            "engine runs bar by bar; leave engine= out, or write the rules as a mrt.Strategy."
+        )
+
+
 def _check_number(name: str, value: Any, *, low: float, what: str) -> None:
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value <= low:
         raise StrategyError(f"{name} is {value!r}, but it is {what}, finite and above {low:g}.")
 
 
-def resolve_start(start: Any, bars: xr.Dataset, plan: Plan) -> int:
+def resolve_start(start: Any, bars: xr.Dataset, plan: Plan | PositionPlan) -> int:
     """The first measured bar of `start`: None, a bar's number, a time, or a Space whose slowest point decides.
 
     Raises
@@ -111,7 +126,7 @@ def _bar_of(start: Any, bars: xr.Dataset) -> int:
     return int(np.searchsorted(bars["time"].values, when.to_datetime64()))
 
 
-def _slowest(space: Any, plan: Plan) -> int:
+def _slowest(space: Any, plan: Plan | PositionPlan) -> int:
     """The latest first warm bar over the corners of a space: the ends of its numbers, all of its categories."""
     ends = {}
     for name in plan.strategy.params:
@@ -129,4 +144,4 @@ def _slowest(space: Any, plan: Plan) -> int:
     ]
     slowest = {name: labels[-1] for name, labels in ends.items()}
     points = Points.from_frame(frame_of([*corners, slowest]), plan.strategy.params)
-    return max(int(signals.warm.max()) for signals in plan.signals(points))
+    return max(int(span.warm.max()) for span in plan.spans(points))

@@ -20,6 +20,7 @@ from mrtoolkit.backtest._kernels.columns import (
     SIDE,
     TRADE,
 )
+from mrtoolkit.backtest._kernels.targets import FILL_BAR, FILL_RAW, FILL_SHARES
 from mrtoolkit.backtest.dense import Recording
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.expressions.scalars import Scalar
@@ -36,7 +37,8 @@ class Trial:
     trades : DataFrame
         A row a trade: side, entry_time, entry_price, exit_time, exit_price (with slippage and spread), shares, gain
         (fraction of equity at entry), bars (from fill to fill), reason, and asset over several assets. Times are the
-        opening times of the bars that filled.
+        opening times of the bars that filled. Where the shares change within a trade (a position function), the prices
+        are those of its first and its last fill, and shares the most that it held.
     equity, returns, position : (time[, asset]) DataArray
         From the first measured bar on: equity in currency, its simple return a bar, the signed value of the position
         as a fraction of equity; at the closes.
@@ -81,7 +83,7 @@ def make_trial(
     before = [np.concatenate([[market.cash], e[:-1]]) for e in equity]
     with np.errstate(divide="ignore", invalid="ignore"):
         returns = [np.where(b > 0.0, e / b - 1.0, 0.0) for e, b in zip(equity, before, strict=True)]
-        values = [_values(r.trades, p.close)[start:] for r, p in zip(recordings, market.prices, strict=True)]
+        values = [_values(r, p.close)[start:] for r, p in zip(recordings, market.prices, strict=True)]
         position = [np.where(e > 0.0, v / e, 0.0) for e, v in zip(equity, values, strict=True)]
     return Trial(
         params=dict(params),
@@ -93,11 +95,17 @@ def make_trial(
     )
 
 
-def _values(trades: np.ndarray, closes: np.ndarray) -> np.ndarray:
+def _values(recording: Recording, closes: np.ndarray) -> np.ndarray:
     """Signed value of the position at each close, (time,); at the last known close where one is missing."""
     marks = pd.Series(closes).ffill().to_numpy()
     values = np.zeros(len(closes))
-    for trade in trades:
+    if recording.fills is not None:
+        latest = np.searchsorted(recording.fills[:, FILL_BAR], np.arange(len(closes)), side="right") - 1
+        after = slice(int(np.argmax(latest >= 0)) if latest[-1] >= 0 else len(closes), None)
+        raw, shares = recording.fills[latest[after]][:, [FILL_RAW, FILL_SHARES]].T
+        values[after] = shares * np.where(np.isnan(marks[after]), raw, marks[after])
+        return values
+    for trade in recording.trades:
         held = slice(int(trade[ENTRY_BAR]), int(trade[EXIT_BAR]) + int(trade[REASON] == END))
         mark = np.where(np.isnan(marks[held]), trade[ENTRY_RAW], marks[held])
         values[held] = trade[SIDE] * trade[SHARES] * mark

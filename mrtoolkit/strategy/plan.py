@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,18 +9,15 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.expressions.nodes import Call, Constant, Node
-from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.groups import Group, bound_operands, distinct_calls, groups_of, structural_of, warmups
 from mrtoolkit.strategy.operands import Operands, operands_of
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.signals import Signals
 from mrtoolkit.strategy.span import Span
-from mrtoolkit.strategy.strategy import RULES, SETTINGS, Strategy, check_setting
+from mrtoolkit.strategy.strategy import SETTINGS, Strategy, check_setting
 
 _SPAN_BYTES = 256 * 2**20
-_SLICE_BYTES = 64 * 2**20
-_SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
 _NEVER = Constant(False)
 
 
@@ -46,7 +42,7 @@ class Plan:
     def signals(self, points: Points) -> Iterator[Signals]:
         """Yield the signals of all points, a byte a bar, in slices that are small in memory."""
         for span in self.spans(points):
-            for chosen in span.slices(self.dense_slice(span)):
+            for chosen in span.slices(span.dense_slice):
                 yield span.signals(chosen)
 
     def spans(self, points: Points) -> Iterator[Span]:
@@ -57,13 +53,6 @@ class Plan:
                 span_points = group.take(chosen)
                 operands = Operands(self.bars, self.store, span_points, nodes.values())
                 yield Span(operands=operands, points=span_points, positions=positions[chosen], nodes=nodes)
-
-    def dense_slice(self, span: Span) -> int:
-        """How many points of a span the dense engine takes at once: few enough for small masks and for 50 ms."""
-        n_values = math.prod(span.shape)
-        parts = (part for name in RULES for part in walk(span.nodes[name]))
-        conditions = {id(part) for part in parts if part.is_condition and part.params}
-        return max(1, min(_SLICE_BYTES // ((len(conditions) + 1) * n_values), _SLICE_BARS // n_values))
 
     def check(self, points: Points) -> None:
         """Refuse points that cannot be run; computes nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ import numpy as np
 
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Constant, Node
+from mrtoolkit.expressions.walk import walk
 from mrtoolkit.strategy._kernels.conditions import AND, CONSTANT, SHIFT
 from mrtoolkit.strategy._kernels.words import ALL, NONE
 from mrtoolkit.strategy.batch import Batch
@@ -18,6 +20,9 @@ from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.rules import Part, Rules
 from mrtoolkit.strategy.signals import BitSignals, Signals
 from mrtoolkit.strategy.strategy import RULES, SETTINGS
+
+_SLICE_BYTES = 64 * 2**20
+_SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,14 @@ class Span:
         """Positions of this span's points, cut into `at_least` pieces of `at_most` so many points."""
         step = max(1, min(at_most, -(-self.points.n // at_least)))
         return [np.arange(k, min(k + step, self.points.n)) for k in range(0, self.points.n, step)]
+
+    @property
+    def dense_slice(self) -> int:
+        """How many points the dense engine takes at once: few enough for small masks and for 50 ms."""
+        n_values = math.prod(self.shape)
+        parts = (part for name in RULES for part in walk(self.nodes[name]))
+        conditions = {id(part) for part in parts if part.is_condition and part.params}
+        return max(1, min(_SLICE_BYTES // ((len(conditions) + 1) * n_values), _SLICE_BARS // n_values))
 
     @property
     def is_plain(self) -> bool:

@@ -76,7 +76,7 @@ def test_slices_of_any_size_give_the_same_signals(monkeypatch):
     plan = plan_of(entry=mrt.ema(P.fast) > mrt.ema(P.slow), size=1 / (100 * mrt.stdev(P.fast) / mrt.close))
     points = points_of(plan, [dict(fast=f, slow=s) for f in range(3, 9) for s in range(10, 17)])
     (whole,) = plan.signals(points)
-    monkeypatch.setattr("mrtoolkit.strategy.plan._SLICE_BARS", 300 * 5)
+    monkeypatch.setattr("mrtoolkit.strategy.span._SLICE_BARS", 300 * 5)
     slices = list(plan.signals(points))
     assert len(slices) == 9
     for part in slices:
