@@ -14,7 +14,8 @@ import numpy as np
 from mrtoolkit.backtest import dense
 from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest._kernels.events import run_events
-from mrtoolkit.backtest._kernels.long_only import SUMS, TILE_WORDS, finish, run_tiles
+from mrtoolkit.backtest._kernels.long_blocks import STATE, begin_blocks, finish_blocks, run_full
+from mrtoolkit.backtest._kernels.long_only import SUMS, TILE_WORDS, LongSignals, finish_lean, run_lean
 from mrtoolkit.backtest._kernels.tables import TILE
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
@@ -45,10 +46,10 @@ class Wanted:
     drawdown: bool = True
 
 
-def slice_length(span: Span, wanted: Wanted, n_blocks: int) -> int:
+def slice_length(span: Span) -> int:
     """How many points of a span are taken at once: so few that 50 ms are enough and that their bits are small."""
     n_assets, n_bars = span.shape
-    if span.is_plain and n_blocks == 1 and not wanted.rest:
+    if span.is_plain:
         return _SLICE_POINTS
     n_rows = len(span.rules.parts)  # a point, at most
     by_bytes = _SLICE_BYTES // (n_rows * (n_bars // 8 + 8))
@@ -70,8 +71,8 @@ def evaluate(market: Market, ground: Ground, span: Span, chosen: np.ndarray, wan
     stats = np.zeros((span.shape[0], len(chosen), n_blocks, len(STATISTICS)))
     exact = np.zeros((span.shape[0], len(chosen)), dtype=np.uint8)
     for asset in range(span.shape[0]):
-        if span.is_plain and n_blocks == 1 and not wanted.rest and ground.is_plain(asset):
-            _run_long_only(market, ground, signals, asset, stats[asset, :, 0], exact[asset])
+        if span.is_plain and ground.is_plain(asset):
+            _run_long(market, ground, signals, asset, wanted, stats[asset], exact[asset])
         else:
             _run_events(market, ground, signals, asset, wanted, stats[asset], exact[asset])
     again = np.flatnonzero(~exact.astype(bool).all(axis=0))
@@ -81,32 +82,49 @@ def evaluate(market: Market, ground: Ground, span: Span, chosen: np.ndarray, wan
     return stats.swapaxes(0, 1)
 
 
-def _run_long_only(
-    market: Market, ground: Ground, signals: BitSignals, asset: int, stats: np.ndarray, exact: np.ndarray
-) -> None:
-    end, n_trials = market.ends[asset], len(signals.points)
-    n_words = -(-end // 64)
-    carried, sums = np.zeros((n_trials, 2), dtype=np.uint64), np.zeros((n_trials, len(SUMS)))
-    sums[:, SUMS.index("growth")] = 1.0
+def _run_long(
+    market: Market, ground: Ground, signals: BitSignals, asset: int, wanted: Wanted, stats: np.ndarray,
+    exact: np.ndarray,
+) -> None:  # fmt: skip
+    """All trials of a slice on one asset, tile after tile, in calls of under 50 ms."""
+    n_trials = len(signals.points)
+    place = ground.long_market(asset, market.edges)
+    n_words = -(-place.end // 64)
     bits = room("bits", (len(signals.rows), n_words if signals.has_shifts else TILE_WORDS), np.uint64)
     fills = room("fills", (TILE + 64,), np.int64)
-    first = np.maximum(signals.warm[asset], market.start)
-    recipes = (
+    carried = np.zeros((n_trials, 2), dtype=np.uint64)
+    recipes = LongSignals(
         signals.rows, signals.n_compared, signals.places.of_asset(asset), signals.places.steps,
-        signals.rules, signals.flips, first,
+        signals.rules, signals.flips, np.maximum(signals.warm[asset], market.start),
     )  # fmt: skip
-    ground_of_asset = ground.of_long_only(asset)
-    n_tiles = -(-end // TILE)
+    n_tiles = len(place.cells.of_tile) - 1
     step = max(1, _CALL_BARS // (TILE * n_trials))
-    for tile in range(0, n_tiles, step):
-        run_tiles(recipes, ground_of_asset, (tile, min(tile + step, n_tiles)), bits, fills, carried, sums)
-    mark = ground_of_asset[1]
-    finish(mark[end - 1], market.n_bars - market.start, carried, sums, stats, exact)
+    calls = [(tile, min(tile + step, n_tiles)) for tile in range(market.start // TILE, n_tiles, step)]
+    if wanted.rest or len(market.edges) > 2:
+        state = np.zeros((n_trials, len(STATE)))
+        state[:, :7] = (1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0)
+        begin_blocks(market.edges, market.risk_free_bar, stats)
+        falls = ground.falls(asset)
+        for tiles in calls:
+            run_full(recipes, place, falls, wanted.drawdown, market.edges, tiles, bits, fills, carried, state, stats)
+        finish_blocks(carried, state, stats, exact)
+    else:
+        sums = np.zeros((n_trials, len(SUMS)))
+        sums[:, SUMS.index("growth")] = 1.0
+        for tiles in calls:
+            run_lean(recipes, place, tiles, bits, fills, carried, sums)
+        finish_lean(place.mark[place.end - 1], market.n_bars - market.start, carried, sums, stats[:, 0], exact)
 
 
 def _run_events(
-    market: Market, ground: Ground, signals: BitSignals, asset: int, wanted: Wanted, stats: np.ndarray, exact: np.ndarray
-) -> None:
+    market: Market,
+    ground: Ground,
+    signals: BitSignals,
+    asset: int,
+    wanted: Wanted,
+    stats: np.ndarray,
+    exact: np.ndarray,
+) -> None:  # fmt: skip
     n_words = -(-market.n_bars // 64)
     bits = room("bits", (len(signals.rows), n_words), np.uint64)
     places = signals.places

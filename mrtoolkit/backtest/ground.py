@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mrtoolkit._jit import read_only
-from mrtoolkit.backtest._kernels.tables import TILE, all_tables, last_knowns
+from mrtoolkit.backtest._kernels.falls import lay_falls
+from mrtoolkit.backtest._kernels.long_only import LongMarket
+from mrtoolkit.backtest._kernels.tables import TILE, Cells, cut_cells, fill_all, last_knowns
 from mrtoolkit.backtest._kernels.track import Track, build_track
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
@@ -21,7 +21,8 @@ class Ground:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._marks: dict[int, np.ndarray] = {}
-        self._tables: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._tables: dict[tuple[int, bytes], tuple[Cells, np.ndarray, np.ndarray]] = {}
+        self._falls: dict[int, np.ndarray] = {}
         self._tracks: dict[tuple[int, bytes], Track] = {}
         self._plain: dict[int, bool] = {}
         self._keeps = market.n_bars * len(market.prices) <= _KEPT_BARS
@@ -58,17 +59,29 @@ class Ground:
             )
         return self._plain[asset]
 
-    def of_long_only(self, asset: int) -> tuple[Any, ...]:
-        """What `_kernels/long_only.run_tiles` takes of a market."""
+    def long_market(self, asset: int, edges: np.ndarray) -> LongMarket:
+        """What the kernels of long positions need of an asset, with sums that begin anew at the edges of blocks."""
         market, end = self._market, self._market.ends[asset]
-        raw, mark = self._raw(asset), self.mark(asset)
-        if not self._keeps:
-            tables = room("tables", (TILE, 8), np.float64), np.empty((1, 4))
-        elif asset in self._tables:
-            tables = self._tables[asset]
-        else:
-            tables = self._tables[asset] = all_tables(raw, mark, market.costs, market.risk_free_bar)
-        return (raw, mark, market.costs, market.risk_free_bar, market.at_close, end, self._keeps, *tables)
+        raw, mark, costs, risk_free = self._raw(asset), self.mark(asset), market.costs, market.risk_free_bar
+        key = asset, edges.tobytes()
+        kept = self._tables.get(key)
+        if kept is None:
+            cells = cut_cells(edges, end)
+            if self._keeps:
+                kept = self._tables[key] = (cells, *fill_all(raw, mark, costs, risk_free, cells))
+            else:
+                kept = cells, room("tables", (TILE, 8), np.float64), np.empty((len(cells.block), 4))
+        cells, tables, totals = kept
+        return LongMarket(raw, mark, costs, risk_free, market.at_close, end, cells, self._keeps, tables, totals)
+
+    def falls(self, asset: int) -> np.ndarray:
+        """Highest, lowest and largest fall from each bar to the borders of its chunk, (bar, 6)."""
+        falls = self._falls.get(asset)
+        if falls is None:
+            falls = lay_falls(self.mark(asset))
+            if self._keeps:
+                self._falls[asset] = falls
+        return falls
 
     def _raw(self, asset: int) -> np.ndarray:
         prices = self._market.prices[asset]

@@ -59,7 +59,7 @@ class Runner:
         def run(span: AnySpan, chosen: np.ndarray) -> None:
             result[span.positions[chosen]] = self._evaluate(market, span, chosen, Wanted())
 
-        for work in self._work(points, run, Wanted(), len(market.edges) - 1):
+        for work in self._work(points, run):
             on_all_cores(work)
         return result
 
@@ -74,7 +74,7 @@ class Runner:
             for name, values in compute_metrics(stats, names, market).items():
                 result[name][span.positions[chosen]] = values
 
-        for work in self._work(points, run, wanted, 1):
+        for work in self._work(points, run):
             on_all_cores(work)
         return result
 
@@ -93,15 +93,13 @@ class Runner:
             return dense.evaluate(market, span.signals(chosen), with_drawdown=wanted.drawdown)
         return event.evaluate(market, self._ground, span, chosen, wanted)
 
-    def _work(
-        self, points: Points, run: Callable[[AnySpan, np.ndarray], None], wanted: Wanted, n_blocks: int
-    ) -> Iterator[list[Callable[[], None]]]:
+    def _work(self, points: Points, run: Callable[[AnySpan, np.ndarray], None]) -> Iterator[list[Callable[[], None]]]:
         """The slices of each span, as functions that may be called in any order, from any thread."""
         for span in self.plan.spans(points):
             if isinstance(span, PositionSpan) or self.engine == "dense":
                 at_most = span.dense_slice
             else:
-                at_most = event.slice_length(span, wanted, n_blocks)
+                at_most = event.slice_length(span)
             n_values = span.points.n * span.shape[0] * span.shape[1]
             at_least = n_threads() if n_values >= _WORTH_THREADS else 1
             yield [partial(run, span, chosen) for chosen in span.slices(at_most, at_least)]

@@ -9,17 +9,20 @@ plainest loop over the bars.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import BARS, GROWTH, HIGHEST, LOWEST, SUM, SUM_SQ, TRADES, WINS
+from mrtoolkit.backtest._kernels.fills import CostRates
 from mrtoolkit.backtest._kernels.measure import ROUNDING
-from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_SQ, fill_tables
+from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_SQ, Cells, fill_tile
 from mrtoolkit.strategy._kernels.conditions import fill_rows
 from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
 
 TILE_WORDS = TILE // BITS
-_ONE, _TOP = np.uint64(1), np.uint64(63)
+ONE, _TOP = np.uint64(1), np.uint64(63)
 
 # what a trial carries from tile to tile
 SUMS = ("sum", "sum_sq", "growth", "entered", "trades", "wins", "doubt", "doubt_sq")
@@ -28,6 +31,33 @@ C_DECIDED, C_HELD = range(2)  # bits: the position decided on at the last close,
 _RESOLUTION = 3e-16  # of a table's entry
 _TOLERANCE = 1e-10  # of a result: a trial whose sums may have lost more digits is run bar by bar
 _LEAST = 1e-250  # equity that small has lost digits
+
+
+class LongSignals(NamedTuple):
+    """Recipes of bits as `fill_rows` takes them, each trial's rows of the rules, and its first bar that counts."""
+
+    rows: np.ndarray
+    n_compared: int
+    places: np.ndarray
+    steps: np.ndarray
+    rules: np.ndarray
+    flips: np.ndarray
+    first: np.ndarray
+
+
+class LongMarket(NamedTuple):
+    """One asset: prices of fills, last known closes, and tables of all bars, or room for those of one tile."""
+
+    raw: np.ndarray
+    mark: np.ndarray
+    costs: CostRates
+    risk_free: float
+    at_close: bool
+    end: int
+    cells: Cells
+    has_tables: bool
+    tables: np.ndarray  # (bar, 8)
+    totals: np.ndarray  # (cell, 4)
 
 
 @kernel
@@ -47,15 +77,15 @@ def find_fills(entry, exit_, flips, first, first_word, last_word, at_close, carr
         if bar < first:
             wanted = wanted & (ALL << np.uint64(first - bar)) if first - bar < BITS else NONE
         stays = ~reset
-        flood = wanted | (decided & stays & _ONE)
+        flood = wanted | (decided & stays & ONE)
         position = (((stays + flood) ^ stays) | flood) & stays
-        holds = position if at_close else (position << _ONE) | decided
-        changes = holds ^ ((holds << _ONE) | held)
+        holds = position if at_close else (position << ONE) | decided
+        changes = holds ^ ((holds << ONE) | held)
         decided, held = position >> _TOP, holds >> _TOP
         while changes != NONE:
             fills[n] = bar + trailing_zeros(changes)
             n += 1
-            changes &= changes - _ONE
+            changes &= changes - ONE
     carried[C_DECIDED], carried[C_HELD] = decided, held
     return n
 
@@ -106,46 +136,64 @@ def add_trades(fills, is_held, tables, origin, totals, sums):
 
 
 @kernel
-def run_tiles(signals, market, tiles, bits, fills, carried, sums):
+def tile_bits(signals, market, tile, bits):
+    """Make one tile's bits, and its tables where there is room for one tile alone; return its words within `bits`.
+
+    bits : (row, word), room for one tile's words, or for all where a row looks at bars before its own
+    """
+    n_words = (market.end + BITS - 1) // BITS
+    first, last = tile * TILE_WORDS, min((tile + 1) * TILE_WORDS, n_words)
+    origin = 0 if bits.shape[1] >= n_words else first
+    fill_rows(
+        signals.rows, signals.n_compared, signals.places, signals.steps, first, last, origin, market.mark.size, bits
+    )
+    if not market.has_tables:
+        fill_tile(
+            market.raw, market.mark, market.costs, market.risk_free, market.cells, tile, tile * TILE,
+            market.tables, market.totals,
+        )  # fmt: skip
+    return bits[:, first - origin : last - origin]
+
+
+@kernel
+def tile_fills(signals, market, trial, tile, rows, carried, fills):
+    """Write the bars of one trial's fills within a tile, and return how many."""
+    first_word = tile * TILE_WORDS
+    entry, exit_ = rows[signals.rules[trial, 0]], rows[signals.rules[trial, 1]]
+    n = find_fills(
+        entry, exit_, signals.flips, signals.first[trial], first_word, first_word + rows.shape[1], market.at_close,
+        carried[trial], fills,
+    )  # fmt: skip
+    while n > 0 and fills[n - 1] >= market.end:  # no bar is left to fill at
+        n -= 1
+    return n
+
+
+@kernel
+def run_lean(signals, market, tiles, bits, fills, carried, sums):
     """Carry all trials of a slice on over some tiles.
 
     Parameters
     ----------
-    signals : rows, n_compared, places, steps, rules, flips, first (trial,)
-        Recipes of bits as `fill_rows` takes them; the rows of each trial's rules; its first bar that counts.
-    market : raw, mark, costs, risk_free, at_close, end, has_tables, tables, totals
-        Tables of the whole history, or room for one tile's, (bar, 8) and (tile, 4), as `has_tables` says.
+    signals, market : LongSignals, LongMarket
     tiles : first and last tile
-    bits : (row, word)
-        Room for one tile's words, or for all where a row looks at bars before its own.
+    bits : (row, word), see `tile_bits`
     fills : (TILE + 64,) int64, overwritten
     carried, sums : (trial, 2) uint64, (trial, 8) float64
     """
-    rows, n_compared, places, steps, rules, flips, first = signals
-    raw, mark, costs, risk_free, at_close, end, has_tables, tables, totals = market
-    n_words = (end + BITS - 1) // BITS
-    has_all_bits = bits.shape[1] >= n_words
     for tile in range(tiles[0], tiles[1]):
-        begin, word = tile * TILE, tile * TILE_WORDS
-        last_word = min(word + TILE_WORDS, n_words)
-        origin = 0 if has_all_bits else word
-        fill_rows(rows, n_compared, places, steps, word, last_word, origin, mark.size, bits)
-        tile_totals = totals[tile if has_tables else 0]
-        if not has_tables:
-            fill_tables(raw, mark, costs, risk_free, begin, min(begin + TILE, end), tables, tile_totals)
-        here = slice(word - origin, last_word - origin)
-        for k in range(rules.shape[0]):
+        rows = tile_bits(signals, market, tile, bits)
+        cell = min(market.cells.of_tile[tile], market.totals.shape[0] - 1)
+        origin = 0 if market.has_tables else tile * TILE
+        for k in range(signals.rules.shape[0]):
             is_held = carried[k, C_HELD] != NONE
-            entry, exit_ = bits[rules[k, 0], here], bits[rules[k, 1], here]
-            n = find_fills(entry, exit_, flips, first[k], word, last_word, at_close, carried[k], fills)
-            while n > 0 and fills[n - 1] >= end:
-                n -= 1
-            goes_on = add_trades(fills[:n], is_held, tables, 0 if has_tables else begin, tile_totals, sums[k])
-            carried[k, C_HELD] = _ONE if goes_on else NONE
+            n = tile_fills(signals, market, k, tile, rows, carried, fills)
+            goes_on = add_trades(fills[:n], is_held, market.tables, origin, market.totals[cell], sums[k])
+            carried[k, C_HELD] = ONE if goes_on else NONE
 
 
 @kernel
-def finish(last_mark, bars, carried, sums, stats, exact):
+def finish_lean(last_mark, bars, carried, sums, stats, exact):
     """Write `stats` (trial, statistic), zeroed by the caller, and whether each trial's sums kept their digits."""
     for k in range(sums.shape[0]):
         trial, stat = sums[k], stats[k]

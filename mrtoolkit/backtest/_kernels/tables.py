@@ -1,7 +1,7 @@
 """What a long position of the whole account earns between any two bars, so that a trade is two look-ups.
 
 While it is held its returns are the market's. With S the running sums of the market's returns r, of r^2 and of
-min(r - risk_free, 0)^2 since the tile began, and the entry's and the exit's own returns worked in,
+min(r - risk_free, 0)^2 since the cell began, and the entry's and the exit's own returns worked in,
 
     entered[e] = (entry return of e) - S[e],    left[x] = S[x - 1] + (exit return of x),
 
@@ -10,6 +10,8 @@ a trade filled at bars e and x has the sums entered[e] + left[x] and the growth 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mrtoolkit._jit import kernel
@@ -17,8 +19,34 @@ from mrtoolkit.backtest._kernels.fills import execution_price
 
 TILE = 8192  # bars: their tables stay in the second cache while trial after trial reads them
 TOTAL, TOTAL_SQ, TOTAL_DOWNSIDE, FACTOR = range(4)
-REACH = 3  # of a tile's totals: the largest absolute sum within it
+REACH = 3  # of a cell's totals: the largest absolute sum within it
 LEFT = 4  # column of the exit's four numbers; the entry's begin at 0
+
+
+class Cells(NamedTuple):
+    """Stretches of bars with running sums of their own: no tile's and no block's border lies within one.
+
+    first : (cell + 1,) int64, first bar of each, and one past the last bar
+    block : (cell,) int64, the block that each lies in
+    of_tile : (tile + 1,) int64, first cell of each tile
+    """
+
+    first: np.ndarray
+    block: np.ndarray
+    of_tile: np.ndarray
+
+
+def cut_cells(edges: np.ndarray, end: int) -> Cells:
+    """Cut the bars from the first edge to `end` at the edges of the blocks, (block + 1,), and at each tile."""
+    n_tiles = max(1, -(-end // TILE))
+    starts = np.arange(n_tiles + 1) * TILE
+    borders = np.unique(np.concatenate([edges, starts, [end]]))
+    first = borders[(borders >= edges[0]) & (borders <= end)].astype(np.int64)
+    return Cells(
+        first=first,
+        block=np.searchsorted(edges, first[:-1], side="right").astype(np.int64) - 1,
+        of_tile=np.minimum(np.searchsorted(first, starts), len(first) - 1).astype(np.int64),
+    )
 
 
 @kernel
@@ -32,14 +60,15 @@ def last_knowns(close):
 
 
 @kernel
-def fill_tables(raw, mark, costs, risk_free, first, last, tables, totals):
-    """Fill one tile, bars [first, last), of `tables` (bar, 8), which begins at `first`; and its `totals` (4,).
+def fill_cell(raw, mark, costs, risk_free, first, last, tables, totals):
+    """Fill one cell, bars [first, last), of `tables` (bar, 8), which begins at `first`; and its `totals` (4,).
 
     raw : (time,) price of the fills, open or close
     mark : (time,) last known close
     """
     total = total_sq = downside = reach = 0.0
-    before = mark[max(first - 1, 0)]
+    before = mark[first - 1] if first > 0 else mark[0]
+    before = before if before == before else mark[first]
     for t in range(first, last):
         row = tables[t - first]
         paid = execution_price(raw[t], 1.0, costs) * (1.0 + costs.fee) + costs.per_share
@@ -67,11 +96,17 @@ def fill_tables(raw, mark, costs, risk_free, first, last, tables, totals):
 
 
 @kernel
-def all_tables(raw, mark, costs, risk_free):
-    """Tables (bar, 8) and totals (tile, 4) of the whole history."""
-    n_tiles = (mark.size + TILE - 1) // TILE
-    tables, totals = np.empty((mark.size, 8)), np.empty((n_tiles, 4))
-    for k in range(n_tiles):
-        first, last = k * TILE, min((k + 1) * TILE, mark.size)
-        fill_tables(raw, mark, costs, risk_free, first, last, tables[first:last], totals[k])
+def fill_tile(raw, mark, costs, risk_free, cells, tile, origin, tables, totals):
+    """Fill the cells of one tile in `tables` (bar, 8), which begins at bar `origin`; and `totals` (cell, 4)."""
+    for cell in range(cells.of_tile[tile], cells.of_tile[tile + 1]):
+        first, last = cells.first[cell], cells.first[cell + 1]
+        fill_cell(raw, mark, costs, risk_free, first, last, tables[first - origin : last - origin], totals[cell])
+
+
+@kernel
+def fill_all(raw, mark, costs, risk_free, cells):
+    """Tables (bar, 8) and totals (cell, 4) of the whole history."""
+    tables, totals = np.empty((mark.size, 8)), np.empty((cells.block.size, 4))
+    for tile in range(cells.of_tile.size - 1):
+        fill_tile(raw, mark, costs, risk_free, cells, tile, 0, tables, totals)
     return tables, totals

@@ -1,0 +1,81 @@
+"""Highest, lowest and largest fall of a price over any bars, from a few numbers: a monoid, and chunks of 32 bars.
+
+Of neighbouring stretches of bars the highest is the higher of both, the lowest the lower, and the fall (as the least
+ratio of a price to an earlier one) the least of both and of (lowest of the later) / (highest of the earlier). So a
+stretch is the end of a chunk, whole chunks, and the beginning of one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mrtoolkit._jit import kernel
+
+CHUNK = 32  # bars
+_SHIFT = 5
+HIGH, LOW, RATIO = range(3)  # from the chunk's first bar to this one
+REST = 3  # and, three columns on, from this bar to the chunk's last
+
+
+class Path(NamedTuple):
+    """Highest and lowest equity of a block so far, and the least ratio of an equity to an earlier one."""
+
+    highest: float
+    lowest: float
+    ratio: float
+
+
+@kernel
+def meet(path, high, low, ratio):
+    """Go on with a stretch: its highest, its lowest and its own least ratio."""
+    fallen = low / path.highest
+    least = fallen if fallen < ratio else ratio
+    return Path(
+        high if high > path.highest else path.highest,
+        low if low < path.lowest else path.lowest,
+        least if least < path.ratio else path.ratio,
+    )
+
+
+@kernel
+def lay_falls(mark):
+    """The table (bar, 6) that `hold` reads, of prices (time,); NaN before the first of them counts for nothing."""
+    n = mark.size
+    falls = np.empty((n, 6))
+    for begin in range(0, n, CHUNK):
+        end = min(begin + CHUNK, n)
+        high, low, ratio = -np.inf, np.inf, 1.0
+        for t in range(begin, end):
+            price = mark[t]
+            if price == price:
+                ratio = min(ratio, price / high) if high > 0.0 else ratio
+                high, low = max(high, price), min(low, price)
+            falls[t, HIGH], falls[t, LOW], falls[t, RATIO] = high, low, ratio
+        high, low, ratio = -np.inf, np.inf, 1.0
+        for t in range(end - 1, begin - 1, -1):
+            price = mark[t]
+            if price == price:
+                ratio = min(ratio, low / price) if low < np.inf else ratio
+                high, low = max(high, price), min(low, price)
+            falls[t, REST + HIGH], falls[t, REST + LOW], falls[t, REST + RATIO] = high, low, ratio
+    return falls
+
+
+@kernel
+def hold(path, shares, mark, falls, first, last):
+    """Go on with shares held at the closes in [first, last)."""
+    here, there = first >> _SHIFT, (last - 1) >> _SHIFT
+    if here == there:
+        for t in range(first, last):
+            value = shares * mark[t]
+            path = meet(path, value, value, 1.0)
+        return path
+    row = falls[first]
+    path = meet(path, shares * row[REST + HIGH], shares * row[REST + LOW], row[REST + RATIO])
+    for chunk in range(here + 1, there):
+        row = falls[chunk << _SHIFT]
+        path = meet(path, shares * row[REST + HIGH], shares * row[REST + LOW], row[REST + RATIO])
+    row = falls[last - 1]
+    return meet(path, shares * row[HIGH], shares * row[LOW], row[RATIO])
