@@ -43,7 +43,24 @@ before the history does (a delisting), the account is flat from there on.
 wins where its gain is above 1e-12 (rounding is no win). Turnover of a fill is its traded value as a fraction of equity
 just before it, nothing where that is not positive.
 
-**Corners.** A position held before any close is known is valued at its raw fill price. A side that `max_bars` closes
+**Own positions**: a function's targets stand in the place of signals, and all else is as above. w is the target at the
+close of t, a signed fraction of equity; missing, it keeps what is held, and before `warm`, the first bar at which every
+feature has had a value, it does not count. From max(start, warm) on, where w is not the target that was last traded to
+(0 at first), there is an order to trade to w. It fills as an entry does, at one raw price; where it lapses, the target
+that was last traded to stays what it was. With E the equity and V the position's value (without its sign), both just
+before the fill and at its raw price:
+
+1. Flat: an entry of size |w|. Held, and w is 0 or of the other sign, or E <= 0: the position closes; then, if w is not
+   0, an entry of size |w| at the same fill.
+2. Held, and |w| E > V: the shares that |w| E - V pays for with their cost inside it are added.
+3. Held, and |w| E <= V: (V - |w| E) / raw shares are traded away, their cost out of the cash.
+
+An order of 1 or 2 that pays for no share lapses. So targets of s and 0 are rules of size s, to the bit, and only what
+rules cannot say is new. A trade lasts from leaving zero to returning to zero or changing sign; its gain is equity after
+its last fill / equity before its first - 1. Each fill has its turnover, and `minimum` is paid for each. There are no
+stops: what a function wants to leave, it sets to 0.
+
+**Corners.** A position held before any close is known is valued at the raw price of its last fill. A side that `max_bars` closes
 waits from that decision on, even if the fill then lapses. Operands that parameters switch off do not count for `warm`.
 A block that begins after a ruin has growth, highest and lowest of 1 and worst of 0.
 """

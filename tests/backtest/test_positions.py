@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oracles import naive_targets
 from oracles.agreement import assert_same_bars, assert_same_blocks, assert_same_metrics, assert_same_trades
 from oracles.long_form import IS_LONG
-from oracles.random_bars import KINDS, as_dataset, random_prices
+from oracles.random_bars import HARD_KINDS, as_dataset, random_prices
 
 import mrtoolkit as mrt
 from mrtoolkit import P
@@ -66,8 +66,9 @@ def trend(fast, slow, noise, threshold, target):
 def bars_drawn(draw):
     """Random prices with a column of target weights: missing, zero, of both signs, often the same for some bars."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n_bars, kind = draw(st.integers(2, 60)), draw(st.sampled_from(KINDS))
+    n_bars, kind = draw(st.integers(2, 60)), draw(st.sampled_from(HARD_KINDS))
     columns = random_prices(rng, n_bars, kind)
+    columns["high"], columns["low"] = columns["high"] * 1.5, columns["low"] / 1.5  # which no target reads
     weights = draw(st.sampled_from([[0.0, 1.0], [-1.0, 0.0, 1.0], [0.0, 0.3, 0.5, 1.0, 1.2], [-2.0, -0.5, 0.5, 2.5]]))
     weight = rng.choice(weights, n_bars)
     again = rng.random(n_bars) < draw(st.sampled_from([0.0, 0.7]))
@@ -100,39 +101,42 @@ def test_targets_agree_with_the_plain_loop(bars, costs, choices, start, scale):
     assert_same_blocks(record[0], expected)
 
 
+ABOVE = mrt.ema(P.fast) > mrt.ema(P.slow)
 RULES = {
-    "long": (lambda fast, slow: {"entry": fast > slow}, 1.0, 0.0),
-    "short": (lambda fast, slow: {"entry": fast > slow, "side": "short"}, -1.0, 0.0),
-    "both": (lambda fast, slow: {"entry": fast > slow, "exit": fast <= slow, "side": "both"}, 1.0, -1.0),
+    "long": ({"entry": ABOVE}, 1.0, 0.0),
+    "short": ({"entry": ABOVE, "side": "short"}, -1.0, 0.0),
+    "both": ({"entry": ABOVE, "exit": ~ABOVE, "side": "both"}, 1.0, -1.0),
+    "half": ({"entry": ABOVE, "size": 0.5}, 0.5, 0.0),
 }
+
+
+@mrt.position(features=dict(fast=mrt.ema(P.fast), slow=mrt.ema(P.slow)), params=("above", "below"))
+def same(fast, slow, above, below, target):
+    for t in range(target.size):
+        target[t] = above if fast[t] > slow[t] else below
 
 
 @pytest.mark.parametrize("side", RULES)
 @pytest.mark.parametrize("fill", ["next_open", "close"])
-@pytest.mark.parametrize("costs", [mrt.Costs(), mrt.Costs(fee=0.001, slippage=0.0005), COSTS])
+@pytest.mark.parametrize("costs", [mrt.Costs(), mrt.Costs(fee=0.001, slippage=0.0005), COSTS], ids=str)
 def test_targets_of_whole_positions_are_rules(side, fill, costs):
     words, above, below = RULES[side]
-
-    @mrt.position(features=dict(fast=mrt.ema(P.fast), slow=mrt.ema(P.slow)))
-    def same(fast, slow, target):
-        for t in range(target.size):
-            target[t] = above if fast[t] > slow[t] else below
-
+    levels = {"above": above, "below": below}
     bars = mrt.data.simulate(bars=700, seed=3)
     store = mrt.FeatureStore()
-    rules = mrt.Strategy(**words(mrt.ema(P.fast), mrt.ema(P.slow)))
+    rules = mrt.Strategy(**words)
     grid = {"fast": [3, 6], "slow": [11, 20, 40]}
     own = mrt.Backtest(bars, same, costs=costs, fill=fill, store=store)
     dense = mrt.Backtest(bars, rules, costs=costs, fill=fill, store=store, engine="dense")
-    ours, theirs = own.run(grid), dense.run(grid)
+    ours, theirs = own.run(grid | levels), dense.run(grid)
     for name in own.metrics:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-9, atol=1e-12, err_msg=name)
     points = pd.DataFrame({"fast": [3, 6], "slow": [11, 40]})
-    ours, theirs = own.blocks(points), dense.blocks(points)
+    ours, theirs = own.blocks(points.assign(**levels)), dense.blocks(points)
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-9, atol=1e-12, err_msg=name)
     point = {"fast": 6, "slow": 20}
-    pd.testing.assert_frame_equal(own.trial(point).trades, dense.trial(point).trades)
+    pd.testing.assert_frame_equal(own.trial(point | levels).trades, dense.trial(point).trades)
 
 
 def test_a_rebalanced_position_is_the_arithmetic():
