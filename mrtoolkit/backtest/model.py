@@ -55,14 +55,14 @@ before the fill and at its raw price:
 2. Held, and |w| E > V: the shares that |w| E - V pays for with their cost inside it are added.
 3. Held, and |w| E <= V: (V - |w| E) / raw shares are traded away, their cost out of the cash.
 
-An order of 1 or 2 that pays for no share lapses. So targets of s and 0 are rules of size s, to the bit, and only what
-rules cannot say is new. A trade lasts from leaving zero to returning to zero or changing sign; its gain is equity after
-its last fill / equity before its first - 1. Each fill has its turnover, and `minimum` is paid for each. There are no
-stops: what a function wants to leave, it sets to 0.
+An order of 1 or 2 that pays for no share lapses. So targets of s and 0 give the trades of rules of size s. A trade
+lasts from leaving zero to returning to zero or changing sign; its gain is equity after its last fill / equity before
+its first - 1. Each fill has its turnover, and pays `minimum`. There are no stops: what a function wants to leave, it
+sets to 0. As a plain loop: `tests/oracles/naive_targets.py`.
 
-**Corners.** A position held before any close is known is valued at the raw price of its last fill. A side that `max_bars` closes
-waits from that decision on, even if the fill then lapses. Operands that parameters switch off do not count for `warm`.
-A block that begins after a ruin has growth, highest and lowest of 1 and worst of 0.
+**Corners.** A position held before any close is known is valued at the raw price of its last fill. A side that
+`max_bars` closes waits from that decision on, even if the fill then lapses. Operands that parameters switch off do not
+count for `warm`. A block that begins after a ruin has growth, highest and lowest of 1 and worst of 0.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ def load_study(path: str | Path, backtest: Any = None) -> Study:
     path : path
     backtest : Backtest or other evaluator, optional
         What evaluated its trials. Without it the file's own bars and rules make the backtest again; where it has no
-        bars (over 20 MB), or another callable was searched, the study can be looked at but not verified.
+        bars (over 20 MB), or another callable or a position function was searched (no file holds their code), the
+        study can be looked at but not verified.
 
     Raises
     ------
@@ -46,9 +47,10 @@ def load_study(path: str | Path, backtest: Any = None) -> Study:
 
 def _rebuilt(file: StudyFile) -> Evaluator | None:
     """Return the backtest that the file describes, None where it does not hold enough to make one."""
-    if file.described["evaluator"] != Backtest.__name__ or file.bars is None:
+    keys = file.described["keys"]["evaluator"]
+    if file.described["evaluator"] != Backtest.__name__ or file.bars is None or "position" in keys["strategy"]:
         return None
-    rebuilt: Evaluator = Backtest.from_dict(file.described["keys"]["evaluator"], file.bars)
+    rebuilt: Evaluator = Backtest.from_dict(keys, file.bars)
     return rebuilt
 
 

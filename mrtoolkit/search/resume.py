@@ -104,7 +104,7 @@ class SavedTrials:
 
 def _cure(found: list[str]) -> str:
     """Return how to go on with a study that differs from the search asked for."""
-    if any(text.startswith(("evaluator.code:", "objective_code:")) for text in found):
+    if any(text.startswith(("evaluator.code:", "evaluator.strategy.code:", "objective_code:")) for text in found):
         return "the function was changed since, so its old results do not count; give another path, or the old function"
     if all(text.startswith("levels") for text in found):
         return (

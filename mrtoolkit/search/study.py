@@ -204,7 +204,8 @@ class Study:
         """Return the evaluator, or say how to give the study one."""
         if self.evaluator is None:
             msg = (
-                "this study was read from a file and has no evaluator; load it with mrt.load_study(path, backtest=...)."
+                f"this study was read from a file and has no evaluator{_function_of(self.keys)}; load it with "
+                "mrt.load_study(path, backtest=...)."
             )
             raise StudyError(msg)
         return self.evaluator
@@ -300,6 +301,14 @@ class Study:
             f"the objective {self.objective} is {found} in all {len(counted):,} trials that count, so none is the "
             "best; choose another objective."
         )
+
+
+def _function_of(keys: Mapping[str, Any]) -> str:
+    """What was searched, where it was a function: its name, for its code is in no file."""
+    searched = keys.get("evaluator", {})
+    rules = searched.get("strategy", {})
+    name = f"the position function {rules['position']}" if "position" in rules else searched.get("callable", "")
+    return f", as it searched {name}, whose code no file holds" if name else ""
 
 
 def _saved_codes(space: Space, params: Mapping[str, np.ndarray]) -> np.ndarray:
