@@ -32,10 +32,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest._kernels.window import WINDOW, join_blocks
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.errors import StudyError, nearest
-from mrtoolkit.statistics.blocks import Array, deviation, drawdown
+from mrtoolkit.statistics.blocks import Array, deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,18 @@ class WindowStatistics:
 
     @classmethod
     def from_blocks(cls, blocks: Array, periods_per_year: float, risk_free: float) -> WindowStatistics:
-        """Add up blocks (..., block, statistic)."""
-        column = {name: blocks[..., k] for k, name in enumerate(STATISTICS)}
+        """Put blocks (..., block, statistic) together."""
+        flat = np.ascontiguousarray(blocks).reshape(-1, *blocks.shape[-2:])
+        joined = join_blocks(flat).reshape(*blocks.shape[:-2], len(WINDOW))
+        column = {name: np.ascontiguousarray(joined[..., k]) for k, name in enumerate(WINDOW)}
         return cls(
-            n=column["bars"].sum(-1),
-            total=column["sum"].sum(-1),
-            total_sq=column["sum_sq"].sum(-1),
-            downside_sq=column["downside_sq"].sum(-1),
-            growth=column["growth"].prod(-1),
-            drawdown=drawdown(column["growth"], column["highest"], column["lowest"], column["worst"]),
-            counts={k: column[k].sum(-1) for k in ("trades", "wins", "gains", "losses", "held", "turnover")},
+            n=column["bars"],
+            total=column["sum"],
+            total_sq=column["sum_sq"],
+            downside_sq=column["downside_sq"],
+            growth=column["growth"],
+            drawdown=column["drawdown"],
+            counts={k: column[k] for k in ("trades", "wins", "gains", "losses", "held", "turnover")},
             periods_per_year=periods_per_year,
             risk_free=risk_free,
         )

@@ -65,9 +65,9 @@ class Runner:
 
     def metrics(self, points: Points, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Metrics of all points, (point, asset), holding the statistics of one slice a core at a time."""
-        market = self._whole
-        result = {name: np.full((points.n, len(market.prices)), np.nan) for name in names}
+        result = {name: np.full((points.n, len(self.market.prices)), np.nan) for name in names}
         wanted = Wanted(rest=not LEAN_METRICS.issuperset(names), drawdown=not DRAWDOWN_METRICS.isdisjoint(names))
+        market = self.market if wanted.rest else self._whole
 
         def run(span: AnySpan, chosen: np.ndarray) -> None:
             stats = self._evaluate(market, span, chosen, wanted)

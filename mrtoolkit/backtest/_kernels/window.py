@@ -1,0 +1,49 @@
+"""Blocks of a window put together: what the metrics of the whole are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit._jit import kernel
+from mrtoolkit.backtest._kernels.columns import (
+    BARS,
+    DOWNSIDE_SQ,
+    GAINS,
+    GROWTH,
+    HELD,
+    HIGHEST,
+    LOSSES,
+    LOWEST,
+    SUM,
+    SUM_SQ,
+    TRADES,
+    TURNOVER,
+    WINS,
+    WORST,
+)
+
+WINDOW = (
+    "bars", "sum", "sum_sq", "downside_sq", "trades", "wins", "gains", "losses", "held", "turnover", "growth", "drawdown",
+)  # fmt: skip
+_SUMS = (BARS, SUM, SUM_SQ, DOWNSIDE_SQ, TRADES, WINS, GAINS, LOSSES, HELD, TURNOVER)
+
+
+@kernel
+def join_blocks(stats):
+    """Sums, growth and drawdown over the blocks of (trial, block, statistic), as (trial, len(WINDOW)).
+
+    The drawdown is exact: the lowest point of a block under the highest of all before it, or a fall inside one block.
+    """
+    out = np.zeros((stats.shape[0], 12))
+    for k in range(stats.shape[0]):
+        row = out[k]
+        growth, peak, fall = 1.0, 1.0, 0.0
+        for b in range(stats.shape[1]):
+            block = stats[k, b]
+            for j in range(10):
+                row[j] += block[_SUMS[j]]
+            fall = max(fall, block[WORST], 1.0 - block[LOWEST] * growth / peak)
+            peak = max(peak, block[HIGHEST] * growth)
+            growth *= block[GROWTH]
+        row[10], row[11] = growth, fall
+    return out
