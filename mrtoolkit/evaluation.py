@@ -14,6 +14,28 @@ RESERVED_NAMES = frozenset({"time", "asset", "trial", "level", "region", "block"
 """Dimensions and columns of results, which no parameter may be called."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CodedPoints:
+    """Points as whole numbers into lists of labels: to make a table of them, and to read it, takes ten times as long.
+
+    Attributes
+    ----------
+    n : int
+        How many points.
+    labels : mapping of name to tuple of scalars
+        The distinct labels of each parameter that any of the points has, 10 and 10.0 written as 10.
+    codes : mapping of name to (point,) int64
+        Which label each point has.
+    """
+
+    n: int
+    labels: Mapping[str, tuple[Any, ...]]
+    codes: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return self.n
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The results of one batch of points, a row a point.
@@ -35,7 +57,11 @@ class Evaluation:
 
 @runtime_checkable
 class Evaluator(Protocol):
-    """Anything that turns points into metrics: a backtest, or a wrapped callable."""
+    """Anything that turns points into metrics: a backtest, or a wrapped callable.
+
+    An evaluator with an attribute `takes_codes` that is true is given `CodedPoints` by a running search wherever
+    `points` stands here, and a table by everybody else.
+    """
 
     @property
     def params(self) -> tuple[str, ...]:

@@ -73,8 +73,10 @@ class Objective:
         StudyError
             If a callable gives something else.
         """
-        if isinstance(self.rule, Node):
-            found: Any = evaluate(self.rule, {name: metrics[name] for name in metrics_of(self.rule)})
+        if isinstance(self.rule, Metric):
+            found: Any = metrics[self.rule.name]
+        elif isinstance(self.rule, Node):
+            found = evaluate(self.rule, {name: metrics[name] for name in metrics_of(self.rule)})
         else:
             found = self.rule(xr.Dataset({name: ("trial", values) for name, values in metrics.items()}))
             if isinstance(found, xr.Dataset):

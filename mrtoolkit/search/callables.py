@@ -14,6 +14,8 @@ from mrtoolkit.evaluation import Evaluation, Evaluator
 from mrtoolkit.search.digest import callable_digest
 from mrtoolkit.search.objective import Goal
 
+_NEEDED = tuple(name for name in vars(Evaluator) if not name.startswith("_"))
+
 
 @dataclass(frozen=True, slots=True)
 class CallableEvaluator:
@@ -94,11 +96,12 @@ class CallableEvaluator:
 
 def as_evaluator(value: Any) -> Evaluator:
     """Return an evaluator as it is, and a callable (or None, for ask and tell alone) wrapped as one."""
-    if isinstance(value, Evaluator) and not isinstance(value, type):
-        return value
+    lacks = [name for name in _NEEDED if not hasattr(type(value), name) and not hasattr(value, name)]
+    if not lacks and not isinstance(value, type):
+        found: Evaluator = value
+        return found
     if value is None or (callable(value) and not isinstance(value, type)) or hasattr(value, "batch"):
         return CallableEvaluator(value)
-    lacks = [name for name in vars(Evaluator) if not name.startswith("_") and not hasattr(value, name)]
     what = f", an evaluator without {', '.join(lacks)}" if hasattr(value, "evaluate") and lacks else ""
     msg = (
         f"the search was given {type(value).__name__} to search over{what}; give a Backtest, or a callable of a "

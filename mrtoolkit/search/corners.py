@@ -10,6 +10,7 @@ from mrtoolkit.errors import SpaceError, warn_caller
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.level import Level
+from mrtoolkit.search.points import points_for
 from mrtoolkit.search.space import Space
 
 _MAX_CATEGORIES = 32  # of a longer list so many are tried, evenly spread
@@ -33,20 +34,21 @@ def try_corners(evaluator: Evaluator, space: Space, levels: Sequence[Level]) -> 
     corners = corner_codes(space, levels)
     if len(corners) == 0:
         return
+    points = points_for(evaluator, space, corners)
     try:
-        evaluator.check(space.decode(corners))
+        evaluator.check(points)
     except (TypeError, ValueError):
         for codes in corners:  # which of them?
             _check_one(evaluator, space, codes)
         raise
-    caution = evaluator.caution(space.decode(corners))
+    caution = evaluator.caution(points)
     if caution is not None:
         warn_caller(caution, ComparisonWarning)
 
 
 def _check_one(evaluator: Evaluator, space: Space, codes: np.ndarray) -> None:
     try:
-        evaluator.check(space.decode(codes[np.newaxis]))
+        evaluator.check(points_for(evaluator, space, codes[np.newaxis]))
     except (TypeError, ValueError) as error:
         raise SpaceError(
             f"the space holds {space.point(codes)}, which cannot be run; change its bounds, or rule such points "
@@ -86,7 +88,7 @@ def _ends(space: Space, name: str, levels: Sequence[Level]) -> np.ndarray:
     dimension = space[name]
     grids = [level.grid[name] for level in levels if level.grid is not None and name in level.grid]
     if len(grids) == len(levels):
-        codes = np.unique(np.concatenate([dimension.encode(np.array(labels, dtype=object)) for labels in grids]))
+        codes = np.unique(np.concatenate([space.axis(name, tuple(labels)) for labels in grids]))
     elif isinstance(dimension, Categorical):
         codes = np.arange(dimension.size)
     else:

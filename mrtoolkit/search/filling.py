@@ -15,6 +15,8 @@ from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
 
 Known: TypeAlias = Callable[[np.ndarray], np.ndarray]
+Drawing: TypeAlias = Callable[[], np.random.Generator]
+"""Gives the one generator of a round: most rounds draw nothing, and to make one takes longer than to fill a grid."""
 
 _DEFAULT_LABELS = 5
 _SPARSE = 64  # a grid is tried up to so many times its budget, as constraints may leave that little of it
@@ -39,9 +41,7 @@ class Filling:
     axes: tuple[tuple[np.ndarray, ...], ...]
 
 
-def fill(
-    space: Space, level: Level, regions: Sequence[Region], rng: np.random.Generator, is_known: Known | None = None
-) -> Filling:
+def fill(space: Space, level: Level, regions: Sequence[Region], rng: Drawing, is_known: Known | None = None) -> Filling:
     """Return the points that a level asks for in its regions.
 
     A budget is of new points: those whose keys `is_known` knows are not counted.
@@ -59,6 +59,8 @@ def fill(
             codes = _product(space, axes)
         all_codes.append(codes)
         all_axes.append(tuple(axes))
+    if len(regions) == 1:  # whose points are distinct
+        return Filling(codes=codes, regions=np.zeros(len(codes), dtype=np.int64), axes=tuple(all_axes))
     codes = np.concatenate(all_codes)
     index = np.repeat(np.arange(len(regions)), [len(part) for part in all_codes])
     first = np.sort(np.unique(space.keys(codes), return_index=True)[1])
@@ -67,8 +69,8 @@ def fill(
 
 def region_of_grid(space: Space, level: Level, index: int, best: np.ndarray | None) -> Region:
     """Return the box around a grid that names every parameter, centred on the best point where that lies within."""
-    codes = [space[name].encode(list((level.grid or {})[name])) for name in space]
-    lower, upper = np.array([c.min() for c in codes]), np.array([c.max() for c in codes])
+    codes = [space.axis(name, tuple((level.grid or {})[name])) for name in space]
+    lower, upper = np.array([c[0] for c in codes]), np.array([c[-1] for c in codes])
     is_inside = best is not None and bool((lower <= best).all() and (best <= upper).all())
     return Region.from_codes(space, lower, upper, level=index, index=0, centre=best if is_inside else None)
 
@@ -92,7 +94,7 @@ def _fixed_axis(space: Space, level: Level, name: str, lower: int, upper: int) -
     """Return the labels that `grid`, `step` or `labels` give a dimension between two codes, None where none does."""
     dimension = space[name]
     if level.grid is not None and name in level.grid:
-        return np.unique(dimension.encode(list(level.grid[name])))
+        return space.axis(name, tuple(level.grid[name]))
     if isinstance(dimension, Categorical):
         return np.arange(lower, upper + 1)
     step = level.step.get(name) if isinstance(level.step, Mapping) else level.step
@@ -145,7 +147,7 @@ def _design(
     level: Level,
     box: tuple[np.ndarray, np.ndarray],
     budget: int,
-    rng: np.random.Generator,
+    rng: Drawing,
     is_known: Known,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return up to `budget` new points of a shifted Sobol sequence in a box, and a grid that is as fine as they are."""
@@ -153,7 +155,7 @@ def _design(
 
     lower, upper = box
     sobol = qmc.Sobol(len(space), scramble=False)
-    shift = rng.random(len(space))
+    shift = rng().random(len(space))
     found = np.empty((0, len(space)), dtype=np.int64)
     for power in range(math.ceil(math.log2(budget)) + 1, math.ceil(math.log2(budget)) + 8):
         sobol.reset()

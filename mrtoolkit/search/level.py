@@ -161,15 +161,15 @@ def _check_against(level: Level, space: Space) -> None:
                 raise SpaceError(msg)
     n_points = 1
     for name, labels in (level.grid or {}).items():
-        codes = space[name].encode(list(labels))
-        if (codes < 0).any():
-            label = labels[int(np.argmin(codes))]
+        codes = space.axis(name, tuple(labels))
+        if codes[0] < 0:
+            label = labels[int(np.argmin(space[name].encode(list(labels))))]
             msg = (
                 f"level {level.name!r} has {name}={label!r}, but {_why_no_label(space[name], label)}; "
                 "change the level or the space."
             )
             raise SpaceError(msg)
-        n_points *= len(np.unique(codes))
+        n_points *= len(codes)
     refuse_absurd(level.name, n_points)
     for name, step in _steps(level, space).items():
         _check_step(level.name, name, step, space[name])

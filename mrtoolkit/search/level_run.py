@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoolkit.search.filling import Filling
+from mrtoolkit.search.filling import Drawing, Filling
 from mrtoolkit.search.level import Level
+from mrtoolkit.search.places import Places
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.transition import Looked
@@ -26,7 +27,7 @@ class LevelRun:
         self.keys = space.keys(self.codes)
         self._space = space
         self._log = log
-        self._region_of: dict[int, int] = {}
+        self._region_of = Places(space)
         self._queue = np.empty(0, dtype=np.int64)
         self._cursor = 0
 
@@ -45,18 +46,18 @@ class LevelRun:
         """Trials made at this level."""
         return int(np.count_nonzero(self._log.level == self.index))
 
-    def add(self, regions: list[Region], filling: Filling, limit: int | None, rng: np.random.Generator) -> int:
+    def add(self, regions: list[Region], filling: Filling, limit: int | None, rng: Drawing) -> int:
         """Add a round's points; return how many are new. At most `limit` of them are queued, drawn at random."""
         first = len(self.looked)
         self.looked += [Looked(region=r, axes=axes) for r, axes in zip(regions, filling.axes, strict=True)]
         keys = self._space.keys(filling.codes)
-        is_known = np.array([key in self._region_of for key in keys.tolist()], dtype=bool)
-        codes, keys = filling.codes[~is_known], keys[~is_known]
-        self._region_of.update(zip(keys.tolist(), (filling.regions[~is_known] + first).tolist(), strict=True))
+        is_new = self._region_of.find(keys) < 0
+        codes, keys = filling.codes[is_new], keys[is_new]
+        self._region_of.put(keys, filling.regions[is_new] + first)
         new = np.flatnonzero(self._log.find(keys) < 0)
         self.n_reused += len(keys) - len(new)
         if limit is not None and len(new) > limit:
-            new = np.sort(rng.permutation(new)[:limit])
+            new = np.sort(rng().permutation(new)[:limit])
             self.is_cut = True
         self._queue = np.concatenate([self._queue, new + len(self.codes)])
         self.codes = np.concatenate([self.codes, codes])
@@ -79,4 +80,4 @@ class LevelRun:
 
     def region_of(self, keys: np.ndarray) -> np.ndarray:
         """Return the region of each point, -1 for one that this level did not ask for."""
-        return np.array([self._region_of.get(key, -1) for key in keys.tolist()], dtype=np.int64)
+        return self._region_of.find(keys)

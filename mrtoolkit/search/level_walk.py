@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 
 from mrtoolkit.errors import SpaceError
 from mrtoolkit.evaluation import Evaluator
-from mrtoolkit.search.events import Event, LevelEnded, LevelRow, LevelStarted, RegionFound
+from mrtoolkit.search.events import Event, LevelRow, LevelStarted, RegionFound
 from mrtoolkit.search.filling import fill, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
 from mrtoolkit.search.level_run import LevelRun
+from mrtoolkit.search.points import points_for
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.settings import Settings
 from mrtoolkit.search.study import Study
@@ -22,12 +25,21 @@ from mrtoolkit.search.transition import History, Looked
 class LevelWalk:
     """Goes from level to level, and within a level from round to round, over the trials in a study's log."""
 
-    def __init__(self, settings: Settings, study: Study, evaluator: Evaluator, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        study: Study,
+        evaluator: Evaluator,
+        *,
+        emit: Callable[[Event], None],
+        on_level_end: Callable[[int], None],
+    ) -> None:
         self._settings = settings
         self._study = study
         self._space = study.space
         self._evaluator = evaluator
         self._emit = emit
+        self._on_level_end = on_level_end
         self._run: LevelRun | None = None
         self._looked: list[Looked] = []
         self._improvement = ImprovementStop(settings.tolerance, settings.patience)
@@ -80,27 +92,33 @@ class LevelWalk:
     def close(self) -> None:
         """Write the row of the running level, finished or not, if that has not been done."""
         run, study = self._run, self._study
-        if run is None or len(study.rows) > run.index:
+        if run is None or study.n_rows > run.index:
             return
         computed, seconds = study.spent.get(run.index, (0, 0.0))
         seconds += time.perf_counter() - self._level_started
         study.spent[run.index] = (computed, seconds)
         trials = study.log.find(run.keys)
-        used = len(self._evaluator.features(self._space.decode(run.codes[trials >= 0]))) if (trials >= 0).any() else 0
+        done = run.codes[trials >= 0]
         best = study.log.best(trials[trials >= 0])
         row = LevelRow(
             level=run.level.name,
             points=run.n_points,
             reused=run.n_reused,
             run=run.n_run,
-            features_used=used,
-            features_reused=max(0, used - computed),
+            features_used=0,
+            features_reused=0,
             features_computed=computed,
             best=float("nan") if best is None else float(study.log.value[best]),
             seconds=seconds,
         )
-        study.rows.append(row)
-        self._emit(LevelEnded(level=run.index, row=row))
+        evaluator, space = self._evaluator, self._space
+
+        def counted() -> LevelRow:
+            used = len(evaluator.features(points_for(evaluator, space, done))) if len(done) else 0
+            return replace(row, features_used=used, features_reused=max(0, used - computed))
+
+        study.add_row(counted)  # features are counted when somebody looks
+        self._on_level_end(run.index)
 
     def _start_level(self, index: int) -> None:
         level, log = self._settings.levels[index], self._study.log
@@ -126,7 +144,7 @@ class LevelWalk:
         limit = None if settings.trials is None else max(0, settings.trials - len(study))
         n_new = 0
         if regions:
-            rng = np.random.default_rng([settings.seed, run.index, run.round])
+            rng = cache(partial(np.random.default_rng, [settings.seed, run.index, run.round]))
             filling = fill(self._space, run.level, regions, rng, lambda keys: study.log.find(keys) >= 0)
             n_new = run.add(regions, filling, limit, rng)
             self._looked += run.looked[-len(regions) :]

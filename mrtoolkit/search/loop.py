@@ -1,9 +1,11 @@
-"""The only loop: ask, evaluate, tell."""
+"""The only loop: ask, evaluate, tell; in whole numbers, as tables would take longer than fast trials."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+
+from mrtoolkit.search.points import points_for
 
 if TYPE_CHECKING:
     from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 _FIRST_BATCH = 32
 _SMALLEST_BATCH = 8
 _BATCH_SECONDS = 0.2  # short enough for a progress bar and for Ctrl-C, long enough to share features
-_LARGEST_CHANGE = 4.0
+_LARGEST_CHANGE = 16.0  # what a batch has in common costs as much as hundreds of fast trials
 
 
 def run_search(optimizer: MultiResOptimizer) -> None:
@@ -19,12 +21,13 @@ def run_search(optimizer: MultiResOptimizer) -> None:
     size = _FIRST_BATCH
     try:
         while True:
-            points = optimizer.ask(size)
-            if len(points) == 0:
+            codes = optimizer.next_codes(size)
+            if len(codes) == 0:
                 return
             started = time.perf_counter()
-            optimizer.tell(points, optimizer.evaluator.evaluate(points))
-            size = next_size(size, len(points), time.perf_counter() - started)
+            points = points_for(optimizer.evaluator, optimizer.space, codes)
+            optimizer.record(codes, optimizer.evaluator.evaluate(points))
+            size = next_size(size, len(codes), time.perf_counter() - started)
     except KeyboardInterrupt:
         optimizer.stop(f"interrupted by the user after {len(optimizer.study):,} trials.", is_interrupted=True)
     except Exception as error:

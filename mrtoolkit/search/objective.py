@@ -15,6 +15,7 @@ from mrtoolkit.expressions.objective import Objective, check_metrics, no_call
 from mrtoolkit.expressions.pointwise import evaluate
 from mrtoolkit.expressions.walk import metrics_of
 from mrtoolkit.search.digest import callable_digest
+from mrtoolkit.search.rounding import round_by_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def scores(values: np.ndarray, feasible: np.ndarray, direction: str) -> np.ndarr
     significant digits by their decimal text, which every processor does alike.
     """
     sign = 1.0 if direction == "maximize" else -1.0
-    rounded = sign * np.array([float(f"{value:.9e}") for value in values.tolist()], dtype=np.float64)
+    rounded = sign * round_by_text(values)
     return np.where(feasible & np.isfinite(rounded), rounded, -np.inf)
 
 

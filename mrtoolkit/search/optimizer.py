@@ -99,7 +99,9 @@ class MultiResOptimizer:
             metrics=tuple(self.evaluator.metrics),
         )
         self._saved = SavedTrials(self.study, study)
-        self._walk = LevelWalk(self.settings, self.study, self.evaluator, self._on_level)
+        self._walk = LevelWalk(
+            self.settings, self.study, self.evaluator, emit=self._emit, on_level_end=self._on_level_end
+        )
         self._started: float | None = None
 
     @property
@@ -120,6 +122,10 @@ class MultiResOptimizer:
         """
         if n is not None and n < 1:
             raise StudyError(f"ask({n!r}) was called; ask for 1 point or more.")
+        return self.space.decode(self.next_codes(n))
+
+    def next_codes(self, n: int | None = None) -> np.ndarray:
+        """Return what `ask` returns as lattice codes, (point, dimension) int64."""
         if self._started is None:
             started = time.perf_counter()
             try_corners(self.evaluator, self.space, self.settings.levels)
@@ -133,8 +139,8 @@ class MultiResOptimizer:
             elif self.settings.seconds is not None and self.elapsed() >= self.settings.seconds:
                 self.stop(f"the {self.settings.seconds:g} seconds are over after {len(self.study):,} trials.")
             elif not self._take_saved(codes):
-                return self.space.decode(codes)
-        return self.space.decode(np.empty((0, len(self.space)), dtype=np.int64))
+                return codes
+        return np.empty((0, len(self.space)), dtype=np.int64)
 
     def tell(self, points: Any, result: Any) -> None:
         """Record what points gave; points that are in the study already are left as they are.
@@ -156,17 +162,24 @@ class MultiResOptimizer:
                 "that satisfy where."
             )
             raise SpaceError(msg)
-        evaluation = as_evaluation(result, len(frame), self.goal)
+        self.record(codes, result)
+
+    def record(self, codes: np.ndarray, result: Any) -> None:
+        """Record what points of the space gave, as `tell` does, by their lattice codes (point, dimension)."""
+        evaluation = as_evaluation(result, len(codes), self.goal)
         keys = self.space.keys(codes)
         first = np.sort(np.unique(keys, return_index=True)[1])
         rows = first[self.study.log.find(keys[first]) < 0]
-        metrics = {name: np.asarray(evaluation.metrics[name], dtype=np.float64) for name in evaluation.metrics}
-        metrics |= {name: np.full(len(frame), np.nan) for name in self.evaluator.metrics if name not in metrics}
-        value, feasible = self.goal.values(metrics, len(frame)), self.goal.feasible(metrics, len(frame))
+        metrics = {name: np.asarray(values, dtype=np.float64) for name, values in evaluation.metrics.items()}
+        metrics |= {name: np.full(len(codes), np.nan) for name in self.evaluator.metrics if name not in metrics}
+        value, feasible = self.goal.values(metrics, len(codes)), self.goal.feasible(metrics, len(codes))
         computed, seconds = self.study.spent.get(self._walk.level_index, (0, 0.0))
         self.study.spent[self._walk.level_index] = (computed + evaluation.features_computed, seconds)
         self._record(
-            codes[rows], (value[rows], feasible[rows]), _rows_of(metrics, rows), _rows_of(evaluation.blocks, rows)
+            codes[rows],
+            (value[rows], feasible[rows]),
+            _rows_of(metrics, rows, len(codes)),
+            _rows_of(evaluation.blocks, rows, len(codes)),
         )
         self._saved.save_sometimes()
 
@@ -189,16 +202,16 @@ class MultiResOptimizer:
 
     def _take_saved(self, codes: np.ndarray) -> bool:
         """Record the points that a saved study has evaluated already; say whether there were any."""
-        trials = self._saved.find(self.space.keys(codes))
+        log = self._saved.log
+        trials = log.find(self.space.keys(codes))
         if not (trials >= 0).any():
             return False
-        log = self._saved.log
         found = trials[trials >= 0]
         self._record(
             codes[trials >= 0],
             (log.value[found], log.feasible[found]),
-            _rows_of(log.metrics, found),
-            _rows_of(log.blocks, found),
+            _rows_of(log.metrics, found, -1),
+            _rows_of(log.blocks, found, -1),
         )
         return True
 
@@ -219,6 +232,8 @@ class MultiResOptimizer:
             metrics=metrics,
             blocks=blocks,
         )
+        if not self._listeners:
+            return
         best = log.best()
         done, total = walk.progress()
         self._emit(
@@ -233,10 +248,10 @@ class MultiResOptimizer:
             )
         )
 
-    def _on_level(self, event: Event) -> None:
-        if isinstance(event, LevelEnded):
-            self._saved.save()
-        self._emit(event)
+    def _on_level_end(self, index: int) -> None:
+        self._saved.save()
+        if self._listeners:
+            self._emit(LevelEnded(level=index, row=self.study.rows[index]))
 
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
@@ -272,6 +287,8 @@ def optimize(*parts: Any, **words: Any) -> Study:
 
 def _check_words(options: Mapping[str, Any]) -> None:
     """Refuse a word that no search knows, and name the nearest of all that it does."""
+    if options.keys() <= SearchOptions.__annotations__.keys():
+        return
     signature = inspect.signature(MultiResOptimizer).parameters.values()
     known = [word.name for word in signature if word.kind is not word.VAR_KEYWORD] + list(SearchOptions.__annotations__)
     for name in options:
@@ -281,5 +298,9 @@ def _check_words(options: Mapping[str, Any]) -> None:
             raise StudyError(msg)
 
 
-def _rows_of(columns: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: np.asarray(values)[rows] for name, values in columns.items()}
+def _rows_of(columns: Mapping[str, np.ndarray], rows: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """Return some of `n` rows of each column; where it is all of them, as usual, without a copy."""
+    return {
+        name: values if len(rows) == n == np.shape(values)[0] else np.asarray(values)[rows]
+        for name, values in columns.items()
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class Region:
     index: int
     bounds: Mapping[str, tuple[Any, Any]]
     centre: Mapping[str, Any]
+    _corners: tuple[Space, np.ndarray] | None = field(init=False, repr=False, compare=False, default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON from which `from_dict` makes this again."""
@@ -47,12 +48,19 @@ class Region:
         cls, space: Space, lower: np.ndarray, upper: np.ndarray, *, level: int, index: int, centre: Any = None
     ) -> Region:
         """Return the region between two corners given as lattice codes, both included."""
-        middle = (np.asarray(lower) + np.asarray(upper)) // 2 if centre is None else np.asarray(centre)
-        low, high = space.point(np.asarray(lower)), space.point(np.asarray(upper))
-        return cls(level=level, index=index, bounds={n: (low[n], high[n]) for n in space}, centre=space.point(middle))
+        middle = (np.asarray(lower) + np.asarray(upper)) // 2 if centre is None else centre
+        corners = np.array([lower, upper, middle], dtype=np.int64)
+        low, high, named = space.points(corners)
+        region = cls(level=level, index=index, bounds={n: (low[n], high[n]) for n in space}, centre=named)
+        if (corners >= 0).all() and (corners < space.sizes).all() and (corners[0] <= corners[1]).all():
+            corners.flags.writeable = False
+            object.__setattr__(region, "_corners", (space, corners))  # they are asked for again, of the same space
+        return region
 
     def codes(self, space: Space) -> tuple[np.ndarray, np.ndarray]:
         """Return the lattice codes (dimension,) of the lower and the upper corner."""
+        if self._corners is not None and self._corners[0] is space:
+            return self._corners[1][0], self._corners[1][1]
         if set(self.bounds) != set(space):
             msg = (
                 f"a region bounds {', '.join(self.bounds)}, but the space has {', '.join(space)}; bound "

@@ -35,10 +35,6 @@ class SavedTrials:
         if self._path is not None and self._path.exists() and (self._path.is_file() or any(self._path.iterdir())):
             self._open(self._path)
 
-    def find(self, keys: np.ndarray) -> np.ndarray:
-        """Return the saved trial of each key, -1 where there is none."""
-        return self.log.find(keys) if len(self.log) else np.full(len(keys), -1, dtype=np.int64)
-
     def save_sometimes(self) -> None:
         """Save unless that was done so recently that saving would take more than a tenth of the time."""
         if time.perf_counter() - self._last_save >= self._save_seconds / _SAVING_SHARE:

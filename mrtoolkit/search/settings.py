@@ -122,12 +122,13 @@ def check_fit(evaluator: Evaluator, space: Any) -> None:
             f"the search was given {type(space).__name__} as its space; write mrt.Space(fast=mrt.Integer(5, 50), ...)."
         )
         raise SpaceError(msg)
+    params, metrics = evaluator.params, evaluator.metrics
     for name in space:
-        if name in evaluator.metrics:
+        if name in metrics:
             raise SpaceError(f"a parameter is named {name!r}, as a metric is; rename it.")
-    if not evaluator.params:
+    if not params:
         return
-    lacking = [name for name in evaluator.params if name not in space]
+    lacking = [name for name in params if name not in space]
     if lacking:
         name = lacking[0]
         cure = (
@@ -136,13 +137,13 @@ def check_fit(evaluator: Evaluator, space: Any) -> None:
         )
         msg = f"what is searched uses the parameter {name!r}, which the space lacks{nearest(name, space)}; {cure}."
         raise SpaceError(msg)
-    unused = [name for name in space if name not in evaluator.params]
+    unused = [name for name in space if name not in params]
     if unused:
         name = unused[0]
-        has = ", ".join(evaluator.params)
+        has = ", ".join(params)
         msg = (
             f"the space has the parameter {name!r}, which is none of what is searched"
-            f"{nearest(name, evaluator.params)}; that uses {has}."
+            f"{nearest(name, params)}; that uses {has}."
         )
         raise SpaceError(msg)
 

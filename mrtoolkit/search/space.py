@@ -11,10 +11,11 @@ import pandas as pd
 import xarray as xr
 
 from mrtoolkit.errors import SpaceError, nearest
-from mrtoolkit.evaluation import RESERVED_NAMES
+from mrtoolkit.evaluation import RESERVED_NAMES, CodedPoints
 from mrtoolkit.expressions.grammar import parse
 from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.expressions.objective import no_call
+from mrtoolkit.expressions.scalars import Scalar, canonical
 from mrtoolkit.search.constraints import check_constraints, count_satisfying, satisfied
 from mrtoolkit.search.dimensions import Categorical as Categorical
 from mrtoolkit.search.dimensions import Dimension, dimension_from_dict
@@ -22,6 +23,7 @@ from mrtoolkit.search.dimensions import Integer as Integer
 from mrtoolkit.search.dimensions import Real as Real
 
 _KEY_LIMIT = 2**62  # lattices up to here are numbered by int64, larger ones by Python's integers
+_KEPT_AXES = 256  # of all levels of a search together; no search has more
 
 
 class Space:
@@ -48,7 +50,7 @@ class Space:
     (5.0, 5.5, 6.0)
     """
 
-    __slots__ = ("_dimensions", "_where")
+    __slots__ = ("_axes", "_dimensions", "_sizes", "_strides", "_where")
 
     def __init__(self, *, where: Node | str | Sequence[Node | str] | None = None, **dimensions: Any) -> None:
         if isinstance(where, Integer | Real | Categorical):
@@ -66,6 +68,9 @@ class Space:
         self._dimensions: dict[str, Dimension] = dict(dimensions)
         self._where = tuple(_as_condition(item) for item in _as_list(where))
         check_constraints(self._dimensions, self._where)
+        self._sizes = tuple(dimension.size for dimension in self._dimensions.values())
+        self._strides = _strides(self._sizes)
+        self._axes: dict[tuple[str, int], tuple[Sequence[Any], np.ndarray]] = {}
 
     def __getitem__(self, name: str) -> Dimension:
         if name not in self._dimensions:
@@ -111,12 +116,12 @@ class Space:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Labels a dimension."""
-        return tuple(dimension.size for dimension in self._dimensions.values())
+        return self._sizes
 
     @property
     def size(self) -> int:
         """Points of the whole lattice, constraints left aside; nothing is enumerated."""
-        return math.prod(self.sizes)
+        return math.prod(self._sizes)
 
     def count(self) -> tuple[int, bool]:
         """Return how many lattice points satisfy the constraints, and whether that is exact or estimated."""
@@ -149,6 +154,30 @@ class Space:
         columns = [dimension.encode(frame[name].to_numpy()) for name, dimension in self._dimensions.items()]
         return np.stack(columns, axis=1) if len(frame) else np.empty((0, len(self)), dtype=np.int64)
 
+    def axis(self, name: str, labels: tuple[Any, ...]) -> np.ndarray:
+        """Return the codes of a level's labels in a dimension, ascending, each once; -1 first where one is no label.
+
+        They are asked for at every step of a search, so they are kept, read-only.
+        """
+        kept = self._axes.get((name, id(labels)))
+        if kept is None:
+            if len(self._axes) == _KEPT_AXES:
+                self._axes.clear()
+            codes = np.unique(self[name].encode(labels))
+            codes.flags.writeable = False
+            kept = self._axes[name, id(labels)] = labels, codes  # what is known by its id must live as long
+        return kept[1]
+
+    def coded(self, codes: np.ndarray) -> CodedPoints:
+        """Return the points of codes for an evaluator that takes whole numbers."""
+        labels, places = {}, {}
+        for j, (name, dimension) in enumerate(self._dimensions.items()):
+            distinct, places[name] = np.unique(codes[:, j], return_inverse=True)
+            labels[name], joined = _distinct([canonical(label) for label in dimension.decode(distinct).tolist()])
+            if joined is not None:
+                places[name] = joined[places[name]]
+        return CodedPoints(n=len(codes), labels=labels, codes=places)
+
     def decode(self, codes: np.ndarray) -> pd.DataFrame:
         """Return the points of codes, a row a point, a column a parameter."""
         labels = [d.decode(codes[:, j]) for j, d in enumerate(self._dimensions.values())]
@@ -161,11 +190,12 @@ class Space:
 
     def point(self, codes: np.ndarray) -> dict[str, Any]:
         """Return one point, codes (dimension,), as plain Python scalars by name."""
-        labels = (d.decode(codes[j : j + 1])[0] for j, d in enumerate(self._dimensions.values()))
-        return {
-            name: label.item() if isinstance(label, np.generic) else label
-            for name, label in zip(self, labels, strict=True)
-        }
+        return self.points(codes[np.newaxis])[0]
+
+    def points(self, codes: np.ndarray) -> list[dict[str, Any]]:
+        """Return points, codes (point, dimension), as plain Python scalars by name."""
+        columns = [d.decode(codes[:, j]).tolist() for j, d in enumerate(self._dimensions.values())]
+        return [dict(zip(self, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def satisfies(self, codes: np.ndarray) -> np.ndarray:
         """Return which codes satisfy the constraints, (point,) bool."""
@@ -177,11 +207,7 @@ class Space:
 
     def keys(self, codes: np.ndarray) -> np.ndarray:
         """Return one number a point, in the order of its labels: the first parameter counts most."""
-        dtype: Any = np.int64 if self.size <= _KEY_LIMIT else object
-        keys = np.zeros(len(codes), dtype=dtype)
-        for j, size in enumerate(self.sizes):
-            keys = keys * size + codes[:, j].astype(dtype)
-        return keys
+        return np.asarray(codes.astype(self._strides.dtype, copy=False) @ self._strides)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON from which `from_dict` makes this space again."""
@@ -207,6 +233,21 @@ def as_frame(points: Any) -> pd.DataFrame:
         raise SpaceError(f"points are {type(points).__name__}; give a DataFrame, a dict, or a list of dicts.") from None
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
+
+
+def _strides(sizes: Sequence[int]) -> np.ndarray:
+    """Return by how much a key grows with the code of each dimension, (dimension,) int64, or Python's integers."""
+    below = [math.prod(sizes[j + 1 :]) for j in range(len(sizes))]
+    return np.array(below, dtype=np.int64 if math.prod(sizes) <= _KEY_LIMIT else object)
+
+
+def _distinct(labels: list[Scalar]) -> tuple[tuple[Scalar, ...], np.ndarray | None]:
+    """Return labels each once, and the place of each of the given ones where rounding made some equal."""
+    if len(set(labels)) == len(labels):
+        return tuple(labels), None
+    place: dict[tuple[bool, Scalar], int] = {}
+    joined = [place.setdefault((isinstance(label, bool), label), len(place)) for label in labels]  # True is not 1
+    return tuple(label for _, label in place), np.array(joined, dtype=np.int64)
 
 
 def _check_name(name: str) -> None:

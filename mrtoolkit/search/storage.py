@@ -323,6 +323,8 @@ def _read_bars(group: Any) -> xr.Dataset:
 
 def plain_json(value: Any) -> Any:
     """Return value as strict JSON holds it: NumPy scalars as numbers, NaN and infinities as text."""
+    if value is None or type(value) in (str, int, bool):  # most are, and to ask for a Mapping takes longest
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,8 @@ class Study:
         self.seed = seed
         self.keys = keys
         self.log = TrialLog(space, direction, metrics)
-        self.rows: list[LevelRow] = []
+        self._rows: list[LevelRow] = []
+        self._unread_rows: list[Callable[[], LevelRow]] = []
         self.regions: list[Region] = []
         self.stopped = ""
         self.is_interrupted = False
@@ -129,6 +130,23 @@ class Study:
     def benchmark_value(self) -> float:
         """The objective of buy and hold, NaN where there is none."""
         return float("nan") if self.goal is None else self.goal.value_of(self.benchmark)
+
+    @property
+    def rows(self) -> list[LevelRow]:
+        """The rows of the table of levels; the features that a level used are counted when its row is first read."""
+        while self._unread_rows:
+            self._rows.append(self._unread_rows[0]())
+            del self._unread_rows[0]
+        return self._rows
+
+    @property
+    def n_rows(self) -> int:
+        """How many levels have ended."""
+        return len(self._rows) + len(self._unread_rows)
+
+    def add_row(self, row: Callable[[], LevelRow]) -> None:
+        """Add the row of a level that has ended: a function that gives it."""
+        self._unread_rows.append(row)
 
     @property
     def seconds(self) -> float:
@@ -263,7 +281,7 @@ class Study:
         )
         codes = _saved_codes(study.space, file.params)
         study.log.append(codes, metrics=file.metrics, blocks=file.blocks, **file.columns)
-        study.rows = [LevelRow(**{**row, "best": float(row["best"])}) for row in said["rows"]]
+        study._rows = [LevelRow(**{**row, "best": float(row["best"])}) for row in said["rows"]]
         study.regions = [Region.from_dict(region) for region in said["regions"]]
         study.spent = {int(level): (int(pair[0]), float(pair[1])) for level, pair in said["spent"].items()}
         study.stopped, study.is_interrupted = said["stopped"], bool(said["is_interrupted"])

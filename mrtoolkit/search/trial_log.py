@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from mrtoolkit.search.objective import best_index, ranking, scores
+from mrtoolkit.search.places import Places
 from mrtoolkit.search.space import Space
+
+_BLOCK = "block:"
+_ROOM = 1_024  # trials; what is not written to takes no memory
 
 
 class TrialLog:
@@ -36,7 +41,7 @@ class TrialLog:
             "score": np.empty(0),
         }
         self._columns |= {_metric(name): np.empty(0) for name in self.metric_names}
-        self._places: dict[int, int] = {}
+        self._places = Places(space)
 
     def __len__(self) -> int:
         return self._size
@@ -84,7 +89,7 @@ class TrialLog:
     @property
     def blocks(self) -> dict[str, np.ndarray]:
         """Statistics per block of time by name, each (trial, block) float32; empty where the evaluator gives none."""
-        return {name[6:]: self._column(name) for name in self._columns if name.startswith("block:")}
+        return {name[len(_BLOCK) :]: self._column(name) for name in self._columns if name.startswith(_BLOCK)}
 
     def append(
         self,
@@ -99,27 +104,28 @@ class TrialLog:
     ) -> None:
         """Add trials, a row each."""
         count, size = len(codes), self._size
-        rows: dict[str, np.ndarray] = {
+        rows: dict[str, Any] = {
             "codes": codes,
             "keys": self._space.keys(codes),
-            "level": np.broadcast_to(level, (count,)),
+            "level": level,
             "region": region,
             "value": value,
             "feasible": feasible,
             "score": scores(value, feasible, self._direction),
         }
-        rows |= {_metric(name): metrics.get(name, np.full(count, np.nan)) for name in self.metric_names}
-        rows |= {f"block:{name}": np.full((count, *old.shape[1:]), np.nan) for name, old in self.blocks.items()}
-        rows |= {f"block:{name}": values for name, values in blocks.items()}
+        rows |= {_metric(name): metrics.get(name, np.nan) for name in self.metric_names}
+        rows |= dict.fromkeys((name for name in self._columns if name.startswith(_BLOCK)), np.nan)
+        rows |= {_BLOCK + name: values for name, values in blocks.items()}
         for name, values in rows.items():
             self._room(name, values, size + count)[size : size + count] = values
-        self._places.update(zip(rows["keys"].tolist(), range(size, size + count), strict=True))
+        self._places.put(rows["keys"], np.arange(size, size + count))
         self._size = size + count  # from here on the batch counts
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Return the trial of each key, -1 for a point that has not been evaluated."""
-        found = np.array([self._places.get(key, -1) for key in keys.tolist()], dtype=np.int64)
-        return np.where(found < self._size, found, -1)
+        found = self._places.find(keys)
+        found[found >= self._size] = -1  # of a batch that was interrupted
+        return found
 
     def best(self, trials: np.ndarray | None = None) -> int | None:
         """Return the best trial (of some, or of all), None where none has a value that counts."""
@@ -144,13 +150,13 @@ class TrialLog:
     def _room(self, name: str, values: np.ndarray, needed: int) -> np.ndarray:
         """Return the column with room for `needed` rows, copied to twice its length where it is full."""
         column = self._columns.get(name)
-        if column is None:
-            column = self._columns[name] = np.full((max(64, needed), *np.shape(values)[1:]), np.nan, dtype=np.float32)
+        if column is None:  # of block statistics, which the trials before have not
+            column = np.empty((max(_ROOM, needed), *np.shape(values)[1:]), dtype=np.float32)
+            column[: self._size] = np.nan
+            self._columns[name] = column
         if len(column) < needed:
-            larger = np.empty((max(64, 2 * len(column), needed), *column.shape[1:]), dtype=column.dtype)
+            larger = np.empty((max(_ROOM, 2 * len(column), needed), *column.shape[1:]), dtype=column.dtype)
             larger[: self._size] = column[: self._size]
-            if name.startswith("block:"):
-                larger[self._size :] = np.nan
             column = self._columns[name] = larger
         return column
 

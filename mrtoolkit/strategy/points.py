@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from mrtoolkit.errors import StrategyError, nearest
+from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.scalars import Scalar, canonical
 
+_REMEMBERED = 100_000  # of more points, unique rows take megabytes and are found again
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Points:
     """Points: per parameter its distinct labels, and for each point the code of its label.
 
@@ -26,10 +29,11 @@ class Points:
     n: int
     labels: Mapping[str, tuple[Scalar, ...]]
     codes: Mapping[str, np.ndarray]
+    _rows: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = field(init=False, repr=False, default_factory=dict)
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, params: Iterable[str]) -> Points:
-        """Encode the rows of `frame`, whose columns must be exactly `params`.
+    def from_frame(cls, frame: pd.DataFrame | CodedPoints, params: Iterable[str]) -> Points:
+        """Encode the rows of `frame`, whose columns must be exactly `params`; what is coded already stays as it is.
 
         Raises
         ------
@@ -37,24 +41,22 @@ class Points:
             If a column is missing or unknown, or a value is NaN.
         """
         wanted = tuple(params)
-        for name in wanted:
-            if name not in frame.columns:
-                have = ", ".join(map(str, frame.columns)) or "none"
-                raise StrategyError(
-                    f"the strategy has the parameter {name!r}, but the points have {have}; add a column {name!r}."
-                )
-        for name in frame.columns:
-            if name not in wanted:
-                has = ", ".join(wanted) or "no parameters"
-                raise StrategyError(f"the strategy has no parameter {name!r}{nearest(name, wanted)}; it has {has}.")
-        labels: dict[str, tuple[Scalar, ...]] = {}
-        codes: dict[str, np.ndarray] = {}
-        for name in wanted:
-            labels[name], codes[name] = _encode(name, frame[name])
-        return cls(n=len(frame), labels=labels, codes=codes)
+        if isinstance(frame, CodedPoints):
+            _check_names(list(frame.labels), wanted)
+            labels = {name: frame.labels[name] for name in wanted}
+            return cls(n=frame.n, labels=labels, codes={name: frame.codes[name] for name in wanted})
+        _check_names(list(frame.columns), wanted)
+        encoded = {name: _encode(name, frame[name]) for name in wanted}
+        return cls(
+            n=len(frame),
+            labels={name: labels for name, (labels, _) in encoded.items()},
+            codes={name: codes for name, (_, codes) in encoded.items()},
+        )
 
     def take(self, chosen: np.ndarray) -> Points:
         """Return the points at these positions."""
+        if len(chosen) == self.n and (chosen[1:] > chosen[:-1]).all():  # all of them, in order
+            return self
         return Points(n=len(chosen), labels=self.labels, codes={k: v[chosen] for k, v in self.codes.items()})
 
     def rows(self, params: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +64,18 @@ class Points:
 
         Radix codes of the label indices; `np.unique(axis=0)` over the values is 25 times slower.
         """
+        names = tuple(params)
+        found = self._rows.get(names)
+        if found is None:
+            found = self._unique(names)
+            if self.n <= _REMEMBERED:
+                self._rows[names] = found
+        return found
+
+    def _unique(self, params: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
         combined = np.zeros(self.n, dtype=np.int64)
+        if not params:  # all are alike
+            return combined[:1], combined
         for name in params:
             radix = len(self.labels[name])
             if combined.size and int(combined.max()) > (2**62) // max(radix, 1):
@@ -75,6 +88,19 @@ class Points:
         """The labels of one point."""
         names = self.labels if params is None else params
         return {name: self.labels[name][int(self.codes[name][point])] for name in names}
+
+
+def _check_names(have: list[str], wanted: tuple[str, ...]) -> None:
+    for name in wanted:
+        if name not in have:
+            shown = ", ".join(map(str, have)) or "none"
+            raise StrategyError(
+                f"the strategy has the parameter {name!r}, but the points have {shown}; add a column {name!r}."
+            )
+    for name in have:
+        if name not in wanted:
+            has = ", ".join(wanted) or "no parameters"
+            raise StrategyError(f"the strategy has no parameter {name!r}{nearest(name, wanted)}; it has {has}.")
 
 
 def _encode(name: str, column: pd.Series) -> tuple[tuple[Scalar, ...], np.ndarray]:

@@ -18,6 +18,7 @@ from mrtoolkit.search.events import BatchDone, LevelEnded, LevelStarted, RegionF
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.loading import load_study
 from mrtoolkit.search.optimizer import MultiResOptimizer, optimize
+from mrtoolkit.search.places import Places
 from mrtoolkit.search.space import Space
 
 TEXTBOOK = [
@@ -185,13 +186,13 @@ def test_a_batch_that_is_cut_off_while_it_is_recorded_is_not_there(cross, monkey
     points = optimizer.ask()
     log, keys = optimizer.study.log, optimizer.space.keys(optimizer.space.encode(points))
 
-    class CutOff(dict):
-        def update(self, *args):
-            super().update(*args)
+    class CutOff(Places):
+        def put(self, *args):
+            super().put(*args)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(log, "_places", CutOff())
+        patch.setattr(log, "_places", CutOff(CROSS))
         with pytest.raises(KeyboardInterrupt):
             optimizer.tell(points, cross.evaluate(points))
         assert len(log) == 0

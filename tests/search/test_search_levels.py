@@ -18,7 +18,8 @@ SPACE = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < 
 
 def filled(space, level, regions=None, seed=0):
     regions = regions or [whole_space(space, 0)]
-    return fill(space, level, regions, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    return fill(space, level, regions, lambda: rng)
 
 
 def points_of(space, filling):
@@ -117,12 +118,16 @@ def test_a_budget_is_of_new_points():
     line = Space(x=Integer(0, 100))
     known = line.keys(np.arange(0, 101, 10)[:, None])
     level = Level("fine", budget=10)
-    grid = fill(line, level, [whole_space(line, 0)], np.random.default_rng(0), lambda keys: np.isin(keys, known))
+    grid = fill(line, level, [whole_space(line, 0)], lambda: None, lambda keys: np.isin(keys, known))
     assert np.count_nonzero(~np.isin(grid.codes[:, 0], known)) == 10
     cube = Space(**{f"p{i}": Integer(0, 3) for i in range(6)})
     seen = cube.keys(filled(cube, Level("first", budget=100)).codes)
     more = fill(
-        cube, Level("x", budget=100), [whole_space(cube, 0)], np.random.default_rng(0), lambda k: np.isin(k, seen)
+        cube,
+        Level("x", budget=100),
+        [whole_space(cube, 0)],
+        lambda: np.random.default_rng(0),
+        lambda k: np.isin(k, seen),
     )
     assert len(more.codes) == 100
     assert not np.isin(cube.keys(more.codes), seen).any()

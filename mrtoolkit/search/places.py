@@ -1,0 +1,31 @@
+"""A number for each of many keys: which trial a point is, which region asked for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrtoolkit.search.space import Space
+
+_LARGEST_TABLE = 2**22  # points of a lattice: 16 MB, of which only the pages that are written to are taken
+
+
+class Places:
+    """Numbers from 0 on, by the keys of points of a space; -1 for a key that has none."""
+
+    def __init__(self, space: Space) -> None:
+        self._table = np.zeros(space.size, dtype=np.int32) if space.size <= _LARGEST_TABLE else None
+        self._found: dict[int, int] = {}  # for larger lattices: 0.1 us a key, where the table takes 0.01
+
+    def put(self, keys: np.ndarray, numbers: np.ndarray) -> None:
+        """Give keys their numbers."""
+        if self._table is None:
+            self._found.update(zip(keys.tolist(), numbers.tolist(), strict=True))
+        else:
+            self._table[keys] = numbers + 1
+
+    def find(self, keys: np.ndarray) -> np.ndarray:
+        """Return the number of each key, (key,) int64."""
+        if self._table is None:
+            get = self._found.get
+            return np.array([get(key, -1) for key in keys.tolist()], dtype=np.int64)
+        return np.asarray(self._table[keys].astype(np.int64) - 1)
