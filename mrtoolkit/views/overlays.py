@@ -11,6 +11,7 @@ from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Comparison, Cross, Input, Node
 from mrtoolkit.expressions.walk import walk
+from mrtoolkit.strategy.positions import Positions
 from mrtoolkit.strategy.strategy import RULES, Strategy
 
 _MOST = 4  # more lines hide the price
@@ -18,7 +19,7 @@ _NEAR = 2.0  # within this ratio of the close, by median: a moving average is, a
 
 
 def rule_features(backtest: Backtest, params: Mapping[str, Any], *, most: int = _MOST) -> dict[str, np.ndarray]:
-    """Return what the rules of a strategy compare at `params`, as far as it lies near the price, by expression.
+    """Return what rules compare, or a position function reads, as far as it lies near the price, by expression.
 
     Parameters
     ----------
@@ -43,8 +44,11 @@ def rule_features(backtest: Backtest, params: Mapping[str, Any], *, most: int = 
     return found
 
 
-def _compared(strategy: Strategy, params: Mapping[str, Any]) -> dict[str, Node]:
-    """Return the expressions on either side of the rules' comparisons, in the order of the rules."""
+def _compared(strategy: Strategy | Positions, params: Mapping[str, Any]) -> dict[str, Node]:
+    """Return the expressions on either side of the rules' comparisons, in the order of the rules; or the features."""
+    if isinstance(strategy, Positions):
+        bound = (bind(node, params) for node in strategy.features.values())
+        return {node.key: node for node in bound if node.children and not isinstance(node, Input)}
     found: dict[str, Node] = {}
     for name in RULES:
         rule = getattr(strategy, name)

@@ -88,7 +88,7 @@ def _assets(bars: xr.Dataset) -> str:
 
 
 def _rules_facts(backtest: Backtest) -> dict[str, object]:
-    rules = {str(k).replace("_", " ").capitalize(): v for k, v in backtest.strategy.to_dict().items()}
+    rules = {str(k).replace("_", " ").capitalize(): _named(v) for k, v in backtest.strategy.to_dict().items()}
     costs = {k: v for k, v in backtest.costs.to_dict().items() if v}
     return {
         **rules,
@@ -97,6 +97,11 @@ def _rules_facts(backtest: Backtest) -> dict[str, object]:
         "Periods per year": number(backtest.periods_per_year),
         "Risk-free rate": f"{number(backtest.risk_free)} a year",
     }
+
+
+def _named(value: object) -> object:
+    """Return a mapping, such as a position function's features, as `fast = ema(P.fast)`."""
+    return ", ".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
 
 
 def _parameter_line(study: Study, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,3 +166,236 @@ def test_a_rebalanced_position_is_the_arithmetic():
 
 def bars_a_year(bars, trial):
     return mrt.Backtest(bars, follow).periods_per_year / len(trial.equity)
+
+
+def run_once(function, **words):
+    """Make positions of a function and run them."""
+    own = mrt.position(**({"features": {"fast": mrt.ema(5)}} | words))(function)
+    mrt.Backtest(mrt.data.simulate(bars=300, seed=0), own).run([{}])
+
+
+def refused(match, function, **words):
+    with pytest.raises(mrt.StrategyError, match=match):
+        run_once(function, **words)
+
+
+def test_a_function_that_looks_ahead_is_refused():
+    def next_bar(fast, target):
+        for t in range(target.size):
+            target[t] = 1.0 if fast[min(t + 1, target.size - 1)] > fast[t] else 0.0
+
+    def whole_history(fast, target):
+        middle = np.nanmean(fast)
+        for t in range(target.size):
+            target[t] = 1.0 if fast[t] > middle else 0.0
+
+    def knows_the_end(fast, target):
+        for t in range(target.size):
+            target[t] = 1.0 if t < target.size - 1 else 0.0
+
+    def far_ahead(fast, lag, target):
+        for t in range(target.size):
+            target[t] = 1.0 if fast[min(t + lag, target.size - 1)] > fast[t] else 0.0
+
+    for function in (next_bar, whole_history, knows_the_end):
+        refused(rf"{function.__name__}\(\) looks ahead: its value at bar", function)
+    own = mrt.position(features={"fast": mrt.ema(5)}, params={"lag": int})(far_ahead)
+    backtest = mrt.Backtest(mrt.data.simulate(bars=300, seed=0), own)
+    backtest.run({"lag": 0})
+    with pytest.raises(mrt.StrategyError, match=r"far_ahead\(lag=9\) looks ahead"):
+        backtest.run({"lag": [0, 9]})
+
+
+def test_a_function_that_cannot_be_used_is_refused_by_name():
+    def broken(fast, target):
+        target[:] = fast.no_such_method()
+
+    def writes_input(fast, target):
+        fast[0] = 1.0
+        target[:] = 0.0
+
+    def silent(fast, target):
+        pass
+
+    def infinite(fast, target):
+        target[:] = 1.0 / (fast - fast)
+
+    def beyond(fast, target):
+        for t in range(target.size):
+            target[t + 1] = 1.0
+
+    def returns(fast, target):
+        target[:] = 1.0
+        return fast
+
+    def random(fast, target):
+        target[:] = np.random.random()  # noqa: NPY002 (numba knows no Generator of the outside)
+
+    refused(r'broken cannot be compiled at .*test_positions.py:\d+, "target\[:\] = fast.no_such_method', broken)
+    refused(r"writes_input writes into its input .* values = fast.copy\(\)", writes_input)
+    refused(r"silent\(\) writes no target at any of the 296 bars from bar 4 on", silent)
+    refused(r"infinite\(\) gives the target inf at bar 4, one of 296 that are infinite", infinite)
+    refused(r"beyond\(\) reads or writes beyond the end of its arrays", beyond)
+    refused(r"returns returns a ndarray, but positions are written to target", returns)
+    refused(r"random\(\) gave two different targets at bar 0", random)
+
+
+def test_writing_past_the_last_bar_is_found_on_any_bars():
+    """At the door Python minds the ends of a short piece; a longer history is minded by a margin."""
+
+    def late(fast, target):
+        target[:] = 0.0
+        if target.size > 2_500:
+            for k in range(4):
+                target[target.size - 2 + k] = 1.0
+
+    own = mrt.position(features={"fast": mrt.ema(5)})(late)
+    mrt.Backtest(mrt.data.simulate(bars=2_500, seed=0), own).run([{}])
+    with pytest.raises(mrt.StrategyError, match=r"late\(\) reads or writes beyond the end"):
+        mrt.Backtest(mrt.data.simulate(bars=2_600, seed=0), own).run([{}])
+
+
+def test_arguments_that_do_not_fit_are_refused_by_name():
+    def plain(fast, target):
+        target[:] = 1.0
+
+    def other(quick, target):
+        target[:] = 1.0
+
+    def more(fast, k, target):
+        target[:] = 1.0
+
+    def no_target(fast):
+        pass
+
+    def starred(fast, *more):
+        pass
+
+    refused(r"plain takes fast, target, but not 'slow'", plain, features={"fast": mrt.ema(5), "slow": mrt.ema(9)})
+    refused(r"other takes quick, target, but not 'fast'", other)
+    refused(r"plain takes fast, target, but not 'k'", plain, params=("k",))
+    refused(r"more takes 'k', which is no feature and no parameter; give it in features= or name it in", more)
+    refused(r"plain has 'target' twice", plain, features={"target": mrt.ema(5)})
+    refused(r"no_target takes fast, but not 'target'; write def no_target\(..., target\)", no_target)
+    refused(r"starred takes \*args", starred)
+    refused(r"plain has 'fast' twice", plain, params=("fast",))
+    refused(r"the feature fast is close > 5, a condition", plain, features={"fast": mrt.close > 5})
+    refused(r"the feature fast is P.n, the same number at every bar", plain, features={"fast": P.n})
+    refused(r"the features of plain are \{\}", plain, features={})
+    refused(r"params of plain is the text 'fast'; write params=\('fast',\)", plain, params="fast")
+    refused(r"positions are made of a function, but a Strategy was given", mrt.Strategy(entry=mrt.close > 5))
+    refused(r"plain is compiled with parallel=True", numba.njit(parallel=True)(plain))
+
+
+def test_settings_that_do_not_fit_are_refused():
+    bars = mrt.data.simulate(bars=300, seed=0)
+    with pytest.raises(mrt.StrategyError, match="engine is 'event', which runs rules, but cross is a function"):
+        mrt.Backtest(bars, cross, engine="event")
+    with pytest.raises(mrt.StrategyError, match="strategy is a function, .* put @mrt.position"):
+        mrt.Backtest(bars, cross.plain)
+    with pytest.raises(mrt.StrategyError, match="follow takes scale as a float, but a point gives it True; declare"):
+        mrt.Backtest(bars.assign(weight=bars["close"]), follow).run([{"scale": True}])
+    with pytest.raises(mrt.StrategyError, match=r"the strategy has no parameter 'quick'"):
+        mrt.Backtest(bars, cross).run([{"fast": 5, "slow": 20, "quick": 1}])
+    with pytest.raises(mrt.IndicatorError):
+        mrt.Backtest(bars, cross).run([{"fast": -5, "slow": 20}])
+    with pytest.raises(AttributeError, match="positions do not change"):
+        cross.name = "other"
+
+
+def test_types_of_parameters_reach_the_function():
+    @mrt.position(features={"price": "close"}, params={"lookback": int, "invert": bool, "size": float})
+    def momentum(price, lookback, invert, size, target):
+        for t in range(lookback, target.size):
+            rises = price[t] > price[t - lookback]
+            target[t] = size if rises != invert else 0.0
+
+    bars = mrt.data.simulate(bars=400, seed=2)
+    backtest = mrt.Backtest(bars, momentum)
+    run = backtest.run({"lookback": [3, 7], "invert": [False, True], "size": 1})
+    rules = {False: mrt.close > mrt.close.shift(P.n), True: mrt.close <= mrt.close.shift(P.n)}
+    for invert, rule in rules.items():
+        expected = mrt.Backtest(bars, mrt.Strategy(entry=rule), engine="dense").run({"n": [3, 7]})
+        np.testing.assert_allclose(run.sharpe.sel(invert=invert), expected.sharpe, rtol=1e-9)
+    with pytest.raises(mrt.StrategyError, match=r"momentum takes lookback as an int, .* gives it 2.5; declare"):
+        backtest.run({"lookback": 2.5, "invert": False, "size": 1})
+
+
+def test_all_ways_of_running_agree_and_assets_are_traded_by_themselves():
+    bars = mrt.data.simulate(bars=600, seed=4, assets=3)
+    backtest = mrt.Backtest(bars, trend, costs=COSTS, blocks=7, store=mrt.FeatureStore())
+    grid = {"fast": [4, 8], "slow": [20, 30], "threshold": [0.0, 0.5]}
+    run = backtest.run(grid).stack(trial=list(grid)).transpose("trial", "asset")
+    points = pd.DataFrame([dict(zip(grid, row, strict=True)) for row in run.trial.values])
+    evaluation = backtest.evaluate(points)
+    fresh = backtest.evaluate_fresh(points)
+    blocks = backtest.blocks(points)
+    np.testing.assert_allclose(blocks.growth.prod("block") - 1.0, run.total_return, rtol=1e-12)
+    for name in backtest.metrics:
+        np.testing.assert_allclose(evaluation.metrics[name], fresh.metrics[name], rtol=1e-12, err_msg=name)
+        np.testing.assert_allclose(evaluation.metrics[name], run[name].mean("asset"), rtol=1e-9, err_msg=name)
+    first = {name: points[name].iloc[0] for name in grid}
+    trial = backtest.trial(first)
+    np.testing.assert_allclose(trial.metrics["sharpe"], run.sharpe[0], rtol=1e-9)
+    assert trial.position.dims == ("time", "asset")
+    one = bars.isel(asset=1).drop_vars("asset")
+    alone = mrt.Backtest(one, trend, costs=COSTS, blocks=7).run([first])
+    np.testing.assert_allclose(alone.sharpe[0], run.sharpe[0, 1], rtol=1e-12)
+    np.testing.assert_allclose(backtest.evaluator("sharpe")(first), evaluation.metrics["sharpe"][0])
+    assert {"ema(4)", "ema(20)", "atr(14)"} <= {call.key for call in backtest.calls(points)}
+    assert backtest.stale_features(points) == ()
+    assert backtest.benchmark()["trades"] == 1.0
+
+
+def test_a_start_by_a_space_waits_for_the_slowest_feature():
+    bars = mrt.data.simulate(bars=500, seed=0)
+    space = mrt.Space(fast=mrt.Integer(3, 10), slow=mrt.Integer(20, 100), threshold=mrt.Real(0, 1, step=0.5))
+    backtest = mrt.Backtest(bars, trend, start=space)
+    assert backtest.start == pd.Timestamp(bars["time"].values[99])
+
+
+def test_a_search_over_a_function_is_verified_saved_and_gone_on_with(tmp_path):
+    bars = mrt.data.simulate(bars=800, seed=6)
+    space = mrt.Space(
+        fast=mrt.Integer(3, 15), slow=mrt.Integer(16, 60), threshold=mrt.Real(0, 2, step=0.25), where=P.fast < P.slow
+    )
+    backtest = mrt.Backtest(bars, trend, costs=mrt.Costs(fee=0.001), store=mrt.FeatureStore())
+    path = tmp_path / "study.zarr"
+    study = mrt.optimize(backtest, space, trials=60, seed=1, study=path)
+    assert repr(study.verify(10)) == "11 of 11 equal"
+    assert mrt.report(study, tmp_path / "study.html").read_text().count("ema(P.fast)") >= 1
+    text = (path / "zarr.json").read_text()
+    assert trend.code in text
+    assert '"position": "trend"' in text
+    assert "def trend" not in text
+
+    seen = mrt.load_study(path)
+    assert seen.best.params == study.best.params
+    with pytest.raises(mrt.StudyError, match=r"the position function trend, whose code no file holds; .*backtest="):
+        seen.verify(3)
+    loaded = mrt.load_study(path, backtest=backtest)
+    assert loaded.verify(3).is_ok
+    again = mrt.optimize(backtest, space, trials=60, seed=1, study=path)
+    assert again.best == study.best
+
+    @mrt.position(features=dict(trend.features), params=("threshold",))
+    def changed(fast, slow, noise, threshold, target):
+        for t in range(target.size):
+            target[t] = 1.0 if (fast[t] - slow[t]) / noise[t] > threshold else 0.0
+
+    other = mrt.Backtest(bars, changed, costs=mrt.Costs(fee=0.001))
+    with pytest.raises(mrt.StudyError, match="is not what was searched"):
+        mrt.load_study(path, backtest=other)
+    with pytest.raises(mrt.StudyError, match="the function was changed since"):
+        mrt.optimize(other, space, trials=60, seed=1, study=path)
+    with pytest.raises(mrt.StrategyError, match=r"position function 'trend', .* never its code; .*backtest="):
+        mrt.Backtest.from_dict(backtest.to_dict(), bars)
+
+
+def test_a_jitted_function_runs_as_it_is():
+    jitted = mrt.Positions(numba.njit(nogil=True)(cross.plain), features=cross.features)
+    bars = mrt.data.simulate(bars=300, seed=0)
+    ours, theirs = (mrt.Backtest(bars, own).run([{"fast": 5, "slow": 20}]) for own in (jitted, cross))
+    assert float(ours.sharpe[0]) == float(theirs.sharpe[0])
+    assert jitted.function.py_func is cross.plain
+    assert jitted != cross  # compiled otherwise, it may round otherwise
