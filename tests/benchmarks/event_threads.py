@@ -6,21 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mrtoolkit.backtest import running
+_NAME = "MRTOOLKIT_THREADS"
 
 
 @contextmanager
 def with_threads(n: int) -> Iterator[None]:
     """Run trials on `n` threads within."""
-    usual, variable = running._CORES, os.environ.get("MRTOOLKIT_THREADS")
-    os.environ["MRTOOLKIT_THREADS"] = str(n)
-    running._CORES = n
-    running._pool.cache_clear()
+    usual = os.environ.get(_NAME)
+    os.environ[_NAME] = str(n)
     try:
         yield
     finally:
-        running._CORES = usual
-        running._pool.cache_clear()
-        os.environ.pop("MRTOOLKIT_THREADS")
-        if variable is not None:
-            os.environ["MRTOOLKIT_THREADS"] = variable
+        del os.environ[_NAME]
+        if usual is not None:
+            os.environ[_NAME] = usual
