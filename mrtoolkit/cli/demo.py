@@ -37,7 +37,7 @@ def command(*, asset: str, out: Path, others: bool, open_report: bool) -> None:
     """Search one share in full, the others in a line each; print what it found and what it cost, write the report."""
     width = shutil.get_terminal_size().columns
     backtest = textbook_backtest(asset)
-    rule = f"hold while {backtest.strategy.entry.key}, {100 * FEE:g} % a fill, filled at the next open"
+    rule = f"hold while {backtest.strategy.to_dict()['entry']}, {100 * FEE:g} % a fill, filled at the next open"
     heading = f"{bars_text(backtest.bars)}\n{rule}\n"
     study = search(backtest, textbook_space(), heading=heading, out=out, levels=LEVELS)
     say(f"levels\n{levels_text(study, width)}\n")

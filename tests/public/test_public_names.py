@@ -13,7 +13,7 @@ data read_bars close open high low volume input hour weekday
 ema sma wma rsi stdev atr roc highest lowest macd bollinger indicator parse
 slope rolling_median rolling_rank rolling_zscore hurst
 P M when choose minimum maximum log sqrt
-Strategy Space Integer Real Categorical FeatureStore Backtest Costs Trial
+Strategy position Positions Space Integer Real Categorical FeatureStore Backtest Costs Trial
 optimize MultiResOptimizer levels Level Study load_study compare_cost report views
 """
 _ERRORS = """
@@ -32,6 +32,7 @@ NAMES, DATA, FAMILIES, METRICS = (text.split() for text in (_NAMES, _DATA, _FAMI
 METHODS = {
     "FeatureStore": "compute_batch cache_to_disk load_features matrix array info",
     "Strategy": "params to_dict from_dict",
+    "Positions": "typed write to_dict",
     "Backtest": "run trial evaluator benchmark evaluate evaluate_fresh features persist to_dict",
     "MultiResOptimizer": "optimize ask tell",
     "Study": "best plateau top benchmark trials levels verify save to_pandas",
