@@ -1,7 +1,8 @@
 """The peers of the event engine: vectorbt as its users call it, its bare kernels, and backtesting.py's `optimize`.
 
 Each gets the same closes and the same fee. Their averages start at the first close and ours at the mean of the first
-`lookback`; vectorbt fills at the close of the signal bar. Neither changes what a trial takes. That our model is theirs
+`lookback`; vectorbt fills at the close of the signal bar. Neither changes what a trial takes. Of vectorbt the Sharpe
+ratio alone is asked, and its engine is numba (a second one, in Rust, is a package of its own). That our model is theirs
 where it can be is checked with one pair's signals given to both (`check_vectorbt`, `check_backtesting`).
 """
 

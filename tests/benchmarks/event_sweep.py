@@ -140,6 +140,7 @@ def memory(sizes: Sizes) -> Iterator[Figure]:
 def _child(whose: str, sizes: Sizes, lookbacks) -> dict[str, float]:
     settings = json.dumps({"n_bars": sizes.bars, "lookbacks": list(lookbacks)})
     command = [sys.executable, str(HERE / "event_child.py"), whose, settings]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parents[1])
+    with with_threads(1):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parents[1])
     assert done.returncode == 0, done.stderr[-2_000:]
     return json.loads(done.stdout.splitlines()[-1])
