@@ -26,7 +26,7 @@ from oracles.drawn_cases import bars_drawn, costs_drawn, points_drawn, settings_
 from oracles.long_form import IS_LONG
 from oracles.random_cases import CASH, Case, random_case
 
-from mrtoolkit.backtest.metrics import compute_metrics
+from mrtoolkit.backtest.metrics import LEAN_METRICS, compute_metrics
 
 N_CASES = 5_000 if IS_LONG else 60  # of 24 points each
 N_LONG_HISTORIES = 60 if IS_LONG else 3
@@ -38,20 +38,32 @@ BORDERS = (63, 64, 65, 127, 128, 129, 192, TILE - 1, TILE, TILE + 1)
 
 
 def assert_engines_agree(case):
-    """All statistics of all blocks and all metrics, of every point, of both engines; a failure names the case."""
+    """All statistics of all blocks and all metrics, of every point, of both engines; a failure names the case.
+
+    Metrics are asked for together and, where fewer statistics are enough for some, those alone: another way through the
+    engine.
+    """
     try:
         event, dense, rows = case.backtest(EVENT), case.backtest("dense"), case.rows()
         found, wanted = statistics_of(event, rows), statistics_of(dense, rows)
         assert_same_statistics(found, wanted, gearing_of(dense, rows))
-        run, metrics = event.run(rows), lambda blocks: compute_metrics(blocks, event.metrics, event._market)
-        shown = {name: run[name].values.reshape(found.shape[:2]) for name in event.metrics}
-        for name, values in metrics(found).items():  # a run measures what blocks tell, to the bit
-            np.testing.assert_array_equal(shown[name], values, err_msg=name)
-        assert_metrics_follow(shown, wanted, metrics)
+        for names in (event.metrics, tuple(LEAN_METRICS)):
+            assert_metrics_follow(metrics_of(event, rows, names), wanted, metrics_from_blocks(event, names))
     except Exception as error:
         n_bars = case.bars.sizes["time"]
         error.add_note(f"{case.name}, {n_bars} bars: {case.words}, {case.costs}, {case.choices}")
         raise
+
+
+def metrics_of(backtest, rows, names):
+    """Metrics of a run by name, (point, asset)."""
+    run = backtest.run(rows, metrics=names)
+    return {name: run[name].values.reshape(len(rows), -1) for name in names}
+
+
+def metrics_from_blocks(backtest, names):
+    """The metrics of block statistics, as a function."""
+    return lambda blocks: compute_metrics(blocks, names, backtest._market)
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
@@ -106,37 +118,35 @@ def test_drawn_backtests_agree(bars, words, points, costs, choices):
 
 
 def cases_of_every_kind():
-    """A few cases, one a kind of side and settings, with points of several groups."""
-    return [random_case(4 * 10**6 + k, n_bars=300 + 41 * k, n_points=30) for k in range(40 if IS_LONG else 8)]
+    """A few cases, every other one long alone without stops, with points of several groups."""
+    return [
+        random_case(4 * 10**6 + k, n_bars=300 + 41 * k, n_points=30, plain=k % 2 == 0)
+        for k in range(40 if IS_LONG else 8)
+    ]
 
 
 def test_metrics_asked_for_one_by_one_are_those_of_all():
     for case in cases_of_every_kind():
         event, rows = case.backtest(EVENT), case.rows()
-        together = event.run(rows)
-        for name in event.metrics:
-            alone = case.backtest(EVENT).run(rows, metrics=name)
-            np.testing.assert_array_equal(alone[name].values, together[name].values, err_msg=f"{case.name} {name}")
-        for pair in itertools.combinations(("sharpe", "total_return", "calmar", "exposure", "trades"), 2):
-            both = event.run(rows, metrics=pair)
-            for name in pair:
-                np.testing.assert_array_equal(both[name].values, together[name].values, err_msg=f"{case.name} {pair}")
+        blocks = statistics_of(event, rows)
+        pairs = itertools.combinations(("sharpe", "total_return", "calmar", "exposure", "trades"), 2)
+        for names in (*((name,) for name in event.metrics), *pairs):
+            assert_metrics_follow(metrics_of(event, rows, names), blocks, metrics_from_blocks(event, names))
 
 
-def test_run_and_evaluate_and_trial_tell_the_same():
+def test_run_and_blocks_and_evaluate_and_trial_tell_the_same():
     for case in cases_of_every_kind():
         event, rows = case.backtest(EVENT), case.rows()
-        run, told = event.run(rows), event.evaluate(pd.DataFrame(rows, dtype=object, index=range(len(rows))))
-        single = "asset" not in case.bars.dims
-        for name in event.metrics:
-            if single:
-                np.testing.assert_array_equal(told.metrics[name], run[name].values, err_msg=f"{case.name} {name}")
+        names = event.metrics
+        compute, blocks = metrics_from_blocks(event, names), statistics_of(event, rows)
+        assert_metrics_follow(metrics_of(event, rows, names), blocks, compute)
         for k in (0, len(rows) - 1):
-            trial = event.trial(rows[k])
-            for name in event.metrics:
-                np.testing.assert_array_equal(
-                    np.asarray(trial.metrics[name]), run[name].values[k], err_msg=f"{case.name} {name}"
-                )
+            trial = event.trial(rows[k]).metrics
+            told = {name: np.asarray(trial[name], dtype=float).reshape(1, -1) for name in names}
+            assert_metrics_follow(told, blocks[[k]], compute)
+        if blocks.shape[1] == 1:
+            told = event.evaluate(pd.DataFrame(rows, dtype=object, index=range(len(rows)))).metrics
+            assert_metrics_follow({name: told[name].reshape(-1, 1) for name in names}, blocks, compute)
 
 
 def test_points_do_not_depend_on_their_batch_or_order(rng):
@@ -154,14 +164,39 @@ def test_points_do_not_depend_on_their_batch_or_order(rng):
         np.testing.assert_array_equal(twice, together[[3, 3, 5, 3]], err_msg=case.name)
 
 
-@pytest.mark.parametrize("cores", [1, 2, 5])
-def test_number_of_threads_changes_no_bit(cores, monkeypatch):
-    """Slices of a few points each, side by side; the same points in one slice on one core."""
-    for case in cases_of_every_kind():
-        rows = case.rows()
+def everything(case):
+    """All that a backtest of a case tells of its points: statistics, all metrics, and the lean ones alone."""
+    event, rows = case.backtest(EVENT), case.rows()
+    told = [metrics_of(event, rows, names) for names in (event.metrics, tuple(LEAN_METRICS))]
+    return [statistics_of(event, rows), *(values for metrics in told for values in metrics.values())]
+
+
+def assert_same_bits(case, expected):
+    for one, other in zip(everything(case), expected, strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=case.name)
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "5"])
+def test_number_of_threads_and_sizes_of_slices_change_no_bit(threads, monkeypatch):
+    """Slices of a few points each, side by side, a tile a call; the same points in one slice on one core."""
+    sizes = {
+        "backtest.running._WORTH_THREADS": 1, "backtest.event._SLICE_POINTS": 3, "backtest.event._CALL_BARS": 1,
+        "backtest.event._SLICE_BARS": 1_000,
+    }  # fmt: skip
+    for case in (*cases_of_every_kind(), random_case(6 * 10**6, n_bars=20_000, n_points=7, plain=True)):
+        monkeypatch.setenv("MRTOOLKIT_THREADS", "1")
+        expected = everything(case)
+        monkeypatch.setenv("MRTOOLKIT_THREADS", threads)
+        for name, size in sizes.items():
+            monkeypatch.setattr(f"mrtoolkit.{name}", size)
+        assert_same_bits(case, expected)
         monkeypatch.undo()
-        whole = statistics_of(case.backtest(EVENT), rows)
-        monkeypatch.setattr("mrtoolkit.backtest.running._CORES", cores)
-        monkeypatch.setattr("mrtoolkit.strategy.plan._WORTH_A_SLICE", 1)
-        monkeypatch.setattr("mrtoolkit.strategy.plan._SLICE_BARS", 3 * case.bars.sizes["time"])
-        np.testing.assert_array_equal(statistics_of(case.backtest(EVENT), rows), whole, err_msg=case.name)
+
+
+def test_a_history_too_long_to_keep_tables_of_changes_no_bit(monkeypatch):
+    for seed in range(5 * 10**6, 5 * 10**6 + (40 if IS_LONG else 4)):
+        for case in (random_case(seed, n_bars=20_000, n_points=5, plain=True), random_case(seed)):
+            expected = everything(case)
+            monkeypatch.setattr("mrtoolkit.backtest.ground._KEPT_BARS", 1)
+            assert_same_bits(case, expected)
+            monkeypatch.undo()

@@ -45,18 +45,27 @@ class Case:
         return [{name: point[name] for name in params} for point in self.points]
 
 
-def random_case(seed: int, *, n_points: int = 24, n_bars: int | None = None, exact: bool = False) -> Case:
+def random_case(
+    seed: int, *, n_points: int = 24, n_bars: int | None = None, exact: bool = False, plain: bool = False
+) -> Case:
     """The case of this number: same seed, same case.
 
-    `exact`: rules, stops and sizes that the plain loop works out to the last bit too, a short history, one asset.
+    Parameters
+    ----------
+    seed, n_points, n_bars : int
+    exact : bool
+        Rules, stops and sizes that the plain loop works out to the last bit too, a short history, one asset.
+    plain : bool
+        Long alone, the whole account, no stops, orders that always fill: what the engine has its shortest way for.
     """
-    name = f"random_case({seed}, n_points={n_points}, n_bars={n_bars}, exact={exact})"
+    name = f"random_case({seed}, n_points={n_points}, n_bars={n_bars}, exact={exact}, plain={plain})"
     rng = np.random.default_rng(seed)
     if n_bars is None:
         lengths = ((2, 12), (12, 60), (40, 90)) if exact else ((2, 12), (12, 140), (140, 700), (140, 700), (700, 2_000))
         n_bars = int(rng.integers(*lengths[rng.integers(0, len(lengths))]))
+    plain = plain or rng.random() < 0.3
     n_assets = 1 if exact or rng.random() < 0.85 else int(rng.integers(2, 4))
-    listed = [random_columns(rng, n_bars) for _ in range(n_assets)]
+    listed = [random_columns(rng, n_bars, whole=plain) for _ in range(n_assets)]
     bars = as_dataset(listed[0]) if n_assets == 1 else as_assets(listed)
     if rng.random() < 0.2 and n_bars > 10:  # bars that are not there at all
         bars = bars.isel(time=np.sort(rng.choice(n_bars, int(0.9 * n_bars), replace=False)))
@@ -65,17 +74,18 @@ def random_case(seed: int, *, n_points: int = 24, n_bars: int | None = None, exa
     return Case(
         name=name,
         bars=bars,
-        words=random_words(rng, exact=exact, n_bars=bars.sizes["time"]),
+        words=random_words(rng, exact=exact, plain=plain, n_bars=bars.sizes["time"]),
         points=[random_values(rng, bars.sizes["time"]) for _ in range(n_points)],
-        costs=random_costs(rng),
+        costs=random_costs(rng, plain=plain),
         choices=random_choices(rng, bars.sizes["time"]),
     )
 
 
-def random_columns(rng: np.random.Generator, n_bars: int) -> dict[str, np.ndarray]:
-    """Prices of any kind, volume, four columns of signals and one of numbers."""
-    columns = random_prices(rng, n_bars, str(rng.choice(HARD_KINDS)))
-    if rng.random() < 0.2:
+def random_columns(rng: np.random.Generator, n_bars: int, *, whole: bool = False) -> dict[str, np.ndarray]:
+    """Prices of any kind, volume, four columns of signals and one of numbers; `whole`: mostly without holes."""
+    kinds = [kind for kind in HARD_KINDS if not (whole and kind == "holes")]
+    columns = random_prices(rng, n_bars, str(rng.choice(kinds)))
+    if rng.random() < (0.02 if whole else 0.2):
         spoil(rng, columns, each=0.02, whole=0.02)
     if rng.random() < 0.15:
         delist(rng, columns)
@@ -98,15 +108,17 @@ def _signal(rng: np.random.Generator, n_bars: int) -> np.ndarray:
     return np.where((np.cumsum(changes) + rng.integers(0, 2)) % 2 == 0, 1.0, -1.0)
 
 
-def random_words(rng: np.random.Generator, *, exact: bool, n_bars: int) -> dict[str, Any]:
+def random_words(rng: np.random.Generator, *, exact: bool, plain: bool, n_bars: int) -> dict[str, Any]:
     """Words for `mrt.Strategy`: any side, any of the stops as number, parameter or expression."""
-    depth, plain = int(rng.integers(0, 4)), n_bars < LONGEST_WARMUP
+    depth, short = int(rng.integers(0, 4)), n_bars < LONGEST_WARMUP
     grammar = Grammar(
-        rng, exact=exact, longest_shift=max(1, min(70, n_bars // 2)), indicators=not plain,
+        rng, exact=exact, longest_shift=max(1, min(70, n_bars // 2)), indicators=not short,
         flags=bool(rng.random() < 0.3), categories=bool(rng.random() < 0.3),
     )  # fmt: skip
     rule = lambda: grammar.condition(depth) if rng.random() < 0.7 else mrt.input(str(rng.choice(SIGNALS))) > 0
     words: dict[str, Any] = {"entry": _eventless(rule), "exit": rule() if rng.random() < 0.6 else None}
+    if plain:
+        return words
     side = SIDES[rng.integers(0, len(SIDES))]
     if side == "four rules":
         words |= {"short_entry": rule(), "short_exit": rule()}
@@ -121,7 +133,7 @@ def random_words(rng: np.random.Generator, *, exact: bool, n_bars: int) -> dict[
              "trailing_stop": mrt.atr(P.n) / mrt.close}  # fmt: skip
     for name, param in (("stop_loss", P.stop), ("take_profit", P.target), ("trailing_stop", P.trail)):
         if rng.random() < 0.35:
-            node = 0.1 * number if exact or plain or rng.random() < 0.5 else nodes[name]
+            node = 0.1 * number if exact or short or rng.random() < 0.5 else nodes[name]
             words[name] = (param, 0.1, 0.03, node)[rng.integers(0, 4)]
     if rng.random() < 0.25:
         words["max_bars"] = (P.limit, 3, P.limit, P.limit if exact else 3.0 * number)[rng.integers(0, 4)]
@@ -161,9 +173,9 @@ def random_values(rng: np.random.Generator, n_bars: int) -> dict[str, Any]:
     }
 
 
-def random_costs(rng: np.random.Generator) -> dict[str, float]:
-    """None, a fee alone, or any mixture of all seven, ruinous ones too."""
-    kind = rng.random()
+def random_costs(rng: np.random.Generator, *, plain: bool = False) -> dict[str, float]:
+    """None, a fee alone, or any mixture of all seven, ruinous ones too; `plain`: seldom any in currency."""
+    kind = rng.random() * (0.6 if plain else 1.0)
     if kind < 0.15:
         return {}
     if kind < 0.4:
@@ -182,6 +194,6 @@ def random_choices(rng: np.random.Generator, n_bars: int) -> dict[str, Any]:
         "fill": ("next_open", "close")[rng.integers(0, 2)],
         "risk_free": (0.0, 0.05)[rng.integers(0, 2)],
         "periods_per_year": (252.0, 8_760.0)[rng.integers(0, 2)],
-        "blocks": (1, 3, 7, 64)[rng.integers(0, 4)],
+        "blocks": (1, 3, 7, 64, 10_000)[rng.integers(0, 5)],  # 10,000: one a bar
         "start": None if rng.random() < 0.6 else int(rng.integers(0, max(1, n_bars // 2))),
     }
