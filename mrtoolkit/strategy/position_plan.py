@@ -106,11 +106,7 @@ class PositionSpan:
             call = next((call for call in calls if call.warm < call.n_bars), None)
             if call is None:
                 continue
-            if thoroughly:
-                call.check()
-            row = np.empty(call.n_bars + MARGIN)
-            call.write(row)
-            call.check_on_bars(row[: call.n_bars])
+            call.check() if thoroughly else call.check_on_bars()
 
     def _call(self, point: int, asset: int) -> PositionCall:
         features, warm = {}, 0

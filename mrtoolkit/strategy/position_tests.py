@@ -1,7 +1,8 @@
 """The tests of a position function before its targets are traded: that it looks at no later bar, and stays in its own.
 
 Its parameters have no bounds and its features no simulated form, so it is tested where it is used: on the user's bars,
-at the first points that it runs at. It then goes on being tested on two thirds of the bars, as indicators are.
+at the first points that it runs at. It then goes on being tested on two thirds of the bars, as indicators are. For the
+tests it is compiled a second time, so that numba watches the ends of arrays.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ MARGIN = 16
 """Elements behind the targets in which a function that writes beyond them is found out."""
 
 _SENTINEL = -1.2345e300
-_BARS = 2_000  # on which the future is changed
-_INTERPRETED = 256  # bars that Python goes over, 50 to 100 times as slowly
+_BARS = 2_000  # after the warm-up, on which the future is changed
 _CUTS = 9
 
 
@@ -81,39 +81,30 @@ class PositionCall:
             )
 
     def check(self) -> None:
-        """Refuse a function that gives two answers, reaches beyond its arrays, or looks at later bars."""
-        n = min(self.n_bars, self.warm + _BARS)
-        self._check_ends(min(n, self.warm + _INTERPRETED))
-        whole = self._targets(self._until(n))
-        again = self._targets(self._until(n))
-        if not np.array_equal(whole, again, equal_nan=True):
-            bar = int(np.flatnonzero((whole != again) & ~(np.isnan(whole) & np.isnan(again)))[0])
+        """Refuse a function that reaches beyond its arrays, gives two answers, or looks at later bars."""
+        first, again = self._whole(), self._whole()
+        if not np.array_equal(first, again, equal_nan=True):
+            bar = int(np.flatnonzero((first != again) & ~(np.isnan(first) & np.isnan(again)))[0])
             raise StrategyError(
                 f"{self.shown} gave two different targets at bar {bar:,} of the same bars; fix its seed, or keep no "
                 "state."
             )
+        self.check_on_bars()
+        n = min(self.n_bars, self.warm + _BARS)
+        then = self._attempt(self._until(n))
+        if then is None:  # it takes longer arrays for granted
+            n, then = self.n_bars, first
         for cut in np.unique(np.linspace(min(self.warm + 5, n - 2), n - 2, _CUTS).astype(int)):
-            if cut < 0:
-                continue
-            for factor in (1.7, 0.4):
-                self._compare(self._targets(self._changed(n, cut, factor)), whole, int(cut), "are changed")
-            self._compare(self._targets(self._until(cut + 1)), whole, int(cut), "are left out")
+            if cut >= 0:
+                for factor in (1.7, 0.4):
+                    self._compare(self._attempt(self._changed(n, cut, factor)), then, int(cut), "are changed")
+                self._compare(self._attempt(self._until(cut + 1)), then, int(cut), "are left out")
 
-    def check_on_bars(self, target: np.ndarray) -> None:
+    def check_on_bars(self) -> None:
         """Refuse targets that are other ones on the first two thirds of the bars alone."""
         cut = 2 * self.n_bars // 3
         if cut:
-            self._compare(self._targets(self._until(cut)), target, cut - 1, "of these are left out")
-
-    def _check_ends(self, n: int) -> None:
-        """Let Python run it, whose arrays know where they end, as compiled ones do not."""
-        target = np.full(n, np.nan)
-        try:
-            self.positions.write({**self._until(n), **self.values}, target, interpreted=True)
-        except IndexError as error:
-            raise StrategyError(f"{self._beyond()} ({error})") from error
-        except Exception:  # what Python alone cannot run is numba's to judge
-            return
+            self._compare(self._attempt(self._until(cut)), self._whole(), cut - 1, "of these are left out")
 
     def _beyond(self) -> str:
         return (
@@ -121,9 +112,23 @@ class PositionCall:
             f"below {TARGET}.size."
         )
 
-    def _targets(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _whole(self) -> np.ndarray:
+        """The targets of all bars, with the ends of arrays watched."""
+        try:
+            return self._watched(self.features)
+        except IndexError:
+            raise StrategyError(self._beyond()) from None
+
+    def _attempt(self, features: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """The targets of other features, None where the function fails: it may need more bars, or its own numbers."""
+        try:
+            return self._watched(features)
+        except (IndexError, StrategyError):
+            return None
+
+    def _watched(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         target = np.full(next(iter(features.values())).size, np.nan)
-        self.positions.write({**features, **self.values}, target)
+        self.positions.write({**features, **self.values}, target, watched=True)
         return target
 
     def _until(self, n: int) -> dict[str, np.ndarray]:
@@ -139,7 +144,9 @@ class PositionCall:
             changed[name] = column
         return changed
 
-    def _compare(self, now: np.ndarray, then: np.ndarray, cut: int, what: str) -> None:
+    def _compare(self, now: np.ndarray | None, then: np.ndarray, cut: int, what: str) -> None:
+        if now is None:
+            return
         try:
             check_past(now[None, : cut + 1], then[None, : cut + 1], self.shown, cut, what)
         except IndicatorError as error:

@@ -103,6 +103,7 @@ class Positions:
         self.code = hash_source(function)  # taken now: what the function refers to may change under its feet
         self.params = tuple(sorted({*self.kinds, *(p for node in self.features.values() for p in node.params)}))
         self.plain = plain
+        self.watched = numba.njit(nogil=True, error_model="numpy", boundscheck=True)(plain)
         self.function = _compiled(self.name, function)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -131,26 +132,26 @@ class Positions:
             f"{self.name} takes {name} as {article} {kind.__name__}, but a point gives it {value!r}; {cure}."
         )
 
-    def write(self, arguments: Mapping[str, Any], target: np.ndarray, *, interpreted: bool = False) -> None:
-        """Call the function with its arguments by name; `interpreted` by Python, which minds the ends of arrays.
+    def write(self, arguments: Mapping[str, Any], target: np.ndarray, *, watched: bool = False) -> None:
+        """Call the function with its arguments by name; where it is `watched`, the ends of arrays are.
 
         Raises
         ------
         StrategyError
             If it cannot be compiled, or fails; its own line is shown.
+        IndexError
+            If it reaches beyond an array, and is watched.
         """
-        function = self.plain if interpreted else self.function
+        function = self.watched if watched else self.function
         given = [target if name == TARGET else arguments[name] for name in self.order]
         try:
             with np.errstate(all="ignore"):
                 returned = function(*given)
         except Exception as error:
-            if interpreted:
+            if watched and isinstance(error, IndexError):
                 raise
-            first = next(iter(self.features))
-            raise StrategyError(
-                why_it_failed(self.name, self.function, error, copy=f"values = {first}.copy()")
-            ) from error
+            copy = f"values = {next(iter(self.features))}.copy()"
+            raise StrategyError(why_it_failed(self.name, self.function, error, copy=copy)) from error
         if returned is not None:
             raise StrategyError(
                 f"{self.name} returns a {type(returned).__name__}, but positions are written to {TARGET}; write "

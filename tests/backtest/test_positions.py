@@ -240,19 +240,31 @@ def test_a_function_that_cannot_be_used_is_refused_by_name():
     refused(r"random\(\) gave two different targets at bar 0", random)
 
 
-def test_writing_past_the_last_bar_is_found_on_any_bars():
-    """At the door Python minds the ends of a short piece; a longer history is minded by a margin."""
+def test_writing_past_the_last_bar_is_found_at_any_point():
+    """The ends are watched at the first and the last point; at the others a margin shows what was written there."""
 
-    def late(fast, target):
+    def late(fast, k, target):
         target[:] = 0.0
-        if target.size > 2_500:
-            for k in range(4):
-                target[target.size - 2 + k] = 1.0
+        for n in range(k):
+            target[target.size - 2 + n] = 1.0
 
-    own = mrt.position(features={"fast": mrt.ema(5)})(late)
-    mrt.Backtest(mrt.data.simulate(bars=2_500, seed=0), own).run([{}])
-    with pytest.raises(mrt.StrategyError, match=r"late\(\) reads or writes beyond the end"):
-        mrt.Backtest(mrt.data.simulate(bars=2_600, seed=0), own).run([{}])
+    own = mrt.position(features={"fast": mrt.ema(5)}, params={"k": int})(late)
+    backtest = mrt.Backtest(mrt.data.simulate(bars=2_500, seed=0), own)
+    with pytest.raises(mrt.StrategyError, match=r"late\(k=5\) reads or writes beyond the end"):
+        backtest.run([{"k": 0}, {"k": 5}, {"k": 0}])
+
+
+def test_a_function_that_needs_many_bars_is_not_refused_for_the_tests_short_ones():
+    @mrt.position(features={"price": mrt.close}, params={"lookback": int})
+    def patient(price, lookback, target):
+        highest = price[:lookback].max()
+        for t in range(lookback):
+            target[t] = 0.0
+        for t in range(lookback, target.size):
+            target[t] = 1.0 if price[t] > highest else 0.0
+
+    run = mrt.Backtest(mrt.data.simulate(bars=5_000, seed=0), patient).run({"lookback": [10, 2_500, 4_500]})
+    assert run.sizes["lookback"] == 3
 
 
 def test_arguments_that_do_not_fit_are_refused_by_name():
