@@ -26,11 +26,14 @@ class CodedPoints:
         The distinct labels of each parameter that any of the points has, 10 and 10.0 written as 10.
     codes : mapping of name to (point,) int64
         Which label each point has.
+    kept : dict
+        What an evaluator has made of these points, for when it is asked about them again.
     """
 
     n: int
     labels: Mapping[str, tuple[Any, ...]]
     codes: Mapping[str, np.ndarray]
+    kept: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
 
     def __len__(self) -> int:
         return self.n

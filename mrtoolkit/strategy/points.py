@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from mrtoolkit.errors import StrategyError, nearest
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.scalars import Scalar, canonical
 
-_REMEMBERED = 100_000  # of more points, unique rows take megabytes and are found again
+_REMEMBERED = 100_000  # of more points, what is made of them takes megabytes and is made again
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,12 +26,14 @@ class Points:
     labels : mapping of name to tuple of scalars
         Canonical: 10, 10.0 and np.int64(10) are one label.
     codes : mapping of name to (point,) int64
+    kept : dict
+        What was made of these points and may be asked for again.
     """
 
     n: int
     labels: Mapping[str, tuple[Scalar, ...]]
     codes: Mapping[str, np.ndarray]
-    _rows: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = field(init=False, repr=False, default_factory=dict)
+    kept: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame | CodedPoints, params: Iterable[str]) -> Points:
@@ -42,9 +46,14 @@ class Points:
         """
         wanted = tuple(params)
         if isinstance(frame, CodedPoints):
-            _check_names(list(frame.labels), wanted)
-            labels = {name: frame.labels[name] for name in wanted}
-            return cls(n=frame.n, labels=labels, codes={name: frame.codes[name] for name in wanted})
+            made = frame.kept.get((cls, wanted))
+            if made is None:
+                _check_names(list(frame.labels), wanted)
+                labels = {name: frame.labels[name] for name in wanted}
+                made = cls(n=frame.n, labels=labels, codes={name: frame.codes[name] for name in wanted})
+                frame.kept[cls, wanted] = made
+            found: Points = made
+            return found
         _check_names(list(frame.columns), wanted)
         encoded = {name: _encode(name, frame[name]) for name in wanted}
         return cls(
@@ -65,11 +74,15 @@ class Points:
         Radix codes of the label indices; `np.unique(axis=0)` over the values is 25 times slower.
         """
         names = tuple(params)
-        found = self._rows.get(names)
-        if found is None:
-            found = self._unique(names)
-            if self.n <= _REMEMBERED:
-                self._rows[names] = found
+        return self.keep(("rows", names), lambda: self._unique(names))
+
+    def keep(self, key: object, make: Callable[[], _T]) -> _T:
+        """Return what `make` makes of these points, made once; of very many points anew."""
+        if self.n > _REMEMBERED:
+            return make()
+        if key not in self.kept:
+            self.kept[key] = make()
+        found: _T = self.kept[key]
         return found
 
     def _unique(self, params: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
