@@ -102,12 +102,12 @@ def _run_long(
     calls = [(tile, min(tile + step, n_tiles)) for tile in range(market.start // TILE, n_tiles, step)]
     if wanted.rest or len(market.edges) > 2:
         state = np.zeros((n_trials, len(STATE)))
-        state[:, :7] = (1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0)
+        state[:, :7] = (1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0)  # as much of anything as at the begin
         begin_blocks(market.edges, market.risk_free_bar, stats)
         falls = ground.falls(asset)
         for tiles in calls:
             run_full(recipes, place, falls, wanted.drawdown, market.edges, tiles, bits, fills, carried, state, stats)
-        finish_blocks(carried, state, stats, exact)
+        finish_blocks(market.risk_free_bar, carried, state, stats, exact)
     else:
         sums = np.zeros((n_trials, len(SUMS)))
         sums[:, SUMS.index("growth")] = 1.0

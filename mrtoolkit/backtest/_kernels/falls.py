@@ -1,4 +1,4 @@
-"""Highest, lowest and largest fall of a price over any bars, from a few numbers: a monoid, and chunks of 32 bars.
+"""Highest, lowest and largest fall of a price over any bars, from a few numbers: a monoid, and chunks of 16 bars.
 
 Of neighbouring stretches of bars the highest is the higher of both, the lowest the lower, and the fall (as the least
 ratio of a price to an earlier one) the least of both and of (lowest of the later) / (highest of the earlier). So a
@@ -13,10 +13,10 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 
-CHUNK = 32  # bars
-_SHIFT = 5
+CHUNK = 16  # bars
+_SHIFT = 4
 HIGH, LOW, RATIO = range(3)  # from the chunk's first bar to this one
-REST = 3  # and, three columns on, from this bar to the chunk's last
+REST = 4  # and, four columns on, from this bar to the chunk's last; the columns between are idle
 
 
 class Path(NamedTuple):
@@ -27,7 +27,7 @@ class Path(NamedTuple):
     ratio: float
 
 
-@kernel
+@kernel(inline=True)
 def meet(path, high, low, ratio):
     """Go on with a stretch: its highest, its lowest and its own least ratio."""
     fallen = low / path.highest
@@ -41,9 +41,9 @@ def meet(path, high, low, ratio):
 
 @kernel
 def lay_falls(mark):
-    """The table (bar, 6) that `hold` reads, of prices (time,); NaN before the first of them counts for nothing."""
+    """The table (bar, 8) that `hold` reads, of prices (time,); NaN before the first of them counts for nothing."""
     n = mark.size
-    falls = np.empty((n, 6))
+    falls = np.empty((n, 8))
     for begin in range(0, n, CHUNK):
         end = min(begin + CHUNK, n)
         high, low, ratio = -np.inf, np.inf, 1.0
@@ -63,15 +63,20 @@ def lay_falls(mark):
     return falls
 
 
-@kernel
+@kernel(inline=True)
 def hold(path, shares, mark, falls, first, last):
-    """Go on with shares held at the closes in [first, last)."""
+    """Go on with shares held at the closes in [first, last), at least one."""
     here, there = first >> _SHIFT, (last - 1) >> _SHIFT
     if here == there:
-        for t in range(first, last):
-            value = shares * mark[t]
-            path = meet(path, value, value, 1.0)
-        return path
+        high = low = mark[first]
+        ratio = 1.0
+        for t in range(first + 1, last):
+            price = mark[t]
+            high = price if price > high else high
+            low = price if price < low else low
+            fallen = price / high
+            ratio = fallen if fallen < ratio else ratio
+        return meet(path, shares * high, shares * low, ratio)
     row = falls[first]
     path = meet(path, shares * row[REST + HIGH], shares * row[REST + LOW], row[REST + RATIO])
     for chunk in range(here + 1, there):

@@ -34,9 +34,11 @@ from mrtoolkit.strategy._kernels.words import NONE
 
 # what a trial carries from tile to tile
 STATE = (
-    "equity", "begin", "highest", "lowest", "ratio", "shares", "entry_equity", "block", "doubt", "doubt_sq", "lost",
+    "equity", "begin", "highest", "lowest", "ratio", "shares", "entry_equity", "block", "bars", "lost",
+    "doubt", "doubt_sq", "doubt_downside",
 )  # fmt: skip
-S_EQUITY, S_BEGIN, S_HIGHEST, S_LOWEST, S_RATIO, S_SHARES, S_ENTRY, S_BLOCK, S_DOUBT, S_DOUBT_SQ, S_LOST = range(11)
+S_EQUITY, S_BEGIN, S_HIGHEST, S_LOWEST, S_RATIO, S_SHARES, S_ENTRY, S_BLOCK, S_BARS, S_LOST = range(10)
+S_DOUBT, S_DOUBT_SQ, S_DOUBT_DOWNSIDE = range(10, 13)
 _RESOLUTION = 3e-16  # of a table's entry
 _TOLERANCE = 3e-10  # of a block's sums
 _LEAST = 1e-250  # equity that small has lost digits
@@ -46,140 +48,187 @@ _LEAST = 1e-250  # equity that small has lost digits
 def begin_blocks(edges, risk_free, stats):
     """What a block is in which nothing happens, for (trial, block, statistic)."""
     quiet = min(-risk_free, 0.0)
-    for b in range(edges.size - 1):
-        bars = edges[b + 1] - edges[b]
-        for k in range(stats.shape[0]):
-            stats[k, b, BARS] = bars
-            stats[k, b, DOWNSIDE_SQ] = bars * quiet * quiet
-            stats[k, b, GROWTH] = stats[k, b, HIGHEST] = stats[k, b, LOWEST] = 1.0
+    for k in range(stats.shape[0]):
+        for b in range(edges.size - 1):
+            stat = stats[k, b]
+            stat[:] = 0.0
+            bars = edges[b + 1] - edges[b]
+            stat[BARS] = bars
+            stat[DOWNSIDE_SQ] = bars * quiet * quiet
+            stat[GROWTH] = stat[HIGHEST] = stat[LOWEST] = 1.0
+        stats[k, 0, DOWNSIDE_SQ] = 0.0  # the block that a trial begins in counts its quiet bars at its end
 
 
-@kernel
-def end_block(path, begin, equity, stat, state):
-    """Write down a block's growth and path, and whether its sums may have lost digits."""
+@kernel(inline=True)
+def end_block(path, begin, equity, risk_free, stat, state):
+    """Write down a block's growth, path and quiet bars, and whether its sums may have lost digits."""
     stat[GROWTH] = equity / begin
     stat[HIGHEST], stat[LOWEST], stat[WORST] = path.highest / begin, path.lowest / begin, 1.0 - path.ratio
     lost, lost_sq = _RESOLUTION * state[S_DOUBT], _RESOLUTION * state[S_DOUBT_SQ]
-    allowed = _TOLERANCE * stat[SUM_SQ]
-    if not (lost_sq <= allowed and lost * lost <= _TOLERANCE * allowed and equity > _LEAST):
+    allowed, downside = _TOLERANCE * stat[SUM_SQ], stat[DOWNSIDE_SQ]
+    keeps = lost_sq <= allowed and lost * lost <= _TOLERANCE * allowed and equity > _LEAST
+    if not (keeps and (downside == 0.0 or _RESOLUTION * state[S_DOUBT_DOWNSIDE] <= _TOLERANCE * downside)):
         state[S_LOST] = 1.0
-    state[S_DOUBT] = state[S_DOUBT_SQ] = 0.0
+    stat[DOWNSIDE_SQ] += (stat[BARS] - state[S_BARS]) * min(-risk_free, 0.0) ** 2
+    state[S_DOUBT] = state[S_DOUBT_SQ] = state[S_DOUBT_DOWNSIDE] = state[S_BARS] = 0.0
 
 
 @kernel
-def book_entry(row, stat, costs):
-    """Turnover of the fill that opens a position of the whole account."""
-    stat[TURNOVER] += (1.0 - costs.per_share * row[FACTOR]) / (1.0 + costs.fee)
-
-
-@kernel
-def book_exit(row, gain, stat, costs):
-    """Turnover of the fill that closes it, and what it gained."""
-    price = (row[LEFT + FACTOR] + costs.per_share) / (1.0 - costs.fee)
-    stat[TURNOVER] += price * (1.0 - costs.slippage) / (price + 0.5 * costs.spread)
-    book_gain(gain, stat)
+def turnovers(entered, left, costs):
+    """Traded value of the fills that open and close a position of the whole account, as fractions of equity there."""
+    opening = (1.0 - costs.per_share * entered[FACTOR]) / (1.0 + costs.fee)
+    if costs.spread == 0.0:
+        return opening, 1.0 - costs.slippage
+    price = (left[LEFT + FACTOR] + costs.per_share) / (1.0 - costs.fee)
+    return opening, price * (1.0 - costs.slippage) / (price + 0.5 * costs.spread)
 
 
 @kernel
 def book_gain(gain, stat):
-    """A trade and whether it won."""
+    """A trade, and whether it won."""
     stat[TRADES] += 1.0
-    if gain > ROUNDING:
-        stat[WINS] += 1.0
-        stat[GAINS] += gain
-    elif gain < -ROUNDING:
-        stat[LOSSES] -= gain
+    stat[WINS] += 1.0 if gain > ROUNDING else 0.0
+    stat[GAINS] += gain if gain > ROUNDING else 0.0
+    stat[LOSSES] -= gain if gain < -ROUNDING else 0.0
 
 
-@kernel
-def add_sums(stat, total, total_sq, downside, bars, quiet_sq):
-    """Add a piece's sums; `bars` of them are no longer quiet."""
+@kernel(inline=True)
+def book_whole(fills, k, until, origin, market, falls, with_drawdown, equity, path, stat):
+    """Book the trades that lie in one cell, from fill k on; the next fill, equity and path after them."""
+    tables, mark, costs = market.tables, market.mark, market.costs
+    total = total_sq = downside = turnover = gains = losses = 0.0
+    wins, held, begun = 0, 0, k
+    while k + 1 < fills.size and fills[k + 1] < until:
+        e, x = fills[k], fills[k + 1]
+        k += 2
+        entered, left = tables[e - origin], tables[x - origin]
+        total += entered[TOTAL] + left[LEFT + TOTAL]
+        total_sq += entered[TOTAL_SQ] + left[LEFT + TOTAL_SQ]
+        downside += entered[TOTAL_DOWNSIDE] + left[LEFT + TOTAL_DOWNSIDE]
+        held += x - e
+        shares = equity * entered[FACTOR]
+        gain = entered[FACTOR] * left[LEFT + FACTOR] - 1.0
+        equity = shares * left[LEFT + FACTOR]
+        wins += gain > ROUNDING
+        gains += gain if gain > ROUNDING else 0.0
+        losses -= gain if gain < -ROUNDING else 0.0
+        opening, closing = turnovers(entered, left, costs)
+        turnover += opening + closing
+        if with_drawdown:
+            path = hold(path, shares, mark, falls, e, x) if x > e else path
+            path = meet(path, equity, equity, 1.0)
+    n = (k - begun) >> 1
+    add_sums(stat, total, total_sq, downside)
+    stat[TRADES] += n
+    stat[WINS] += wins
+    stat[GAINS] += gains
+    stat[LOSSES] += losses
+    stat[HELD] += held
+    stat[TURNOVER] += turnover
+    return k, equity, path
+
+
+@kernel(inline=True)
+def add_sums(stat, total, total_sq, downside):
+    """Add sums of returns."""
     stat[SUM] += total
     stat[SUM_SQ] += total_sq
-    stat[DOWNSIDE_SQ] += downside - bars * quiet_sq
+    stat[DOWNSIDE_SQ] += downside
 
 
-@kernel
-def book_tile(fills, is_held, tile, market, falls, with_drawdown, edges, state, stats):
+@kernel(inline=True)
+def book_cell(fills, k, held, cell, origin, market, falls, with_drawdown, trade, path, stat):
+    """Book what lies in one cell, from fill k on; the next fill, whether a position is held at its end, trade and path.
+
+    trade : equity, shares, equity at the entry
+    """
+    tables, mark, costs, totals = market.tables, market.mark, market.costs, market.totals[cell]
+    bar, until = market.cells.first[cell], market.cells.first[cell + 1]
+    equity, shares, entry_equity = trade
+    if held:
+        ends = k < fills.size and fills[k] < until
+        x = fills[k] if ends else until
+        if ends:
+            left = tables[x - origin]
+            add_sums(stat, left[LEFT + TOTAL], left[LEFT + TOTAL_SQ], left[LEFT + TOTAL_DOWNSIDE])
+            equity = shares * left[LEFT + FACTOR]
+            stat[TURNOVER] += turnovers(left, left, costs)[1]
+            book_gain(equity / entry_equity - 1.0, stat)
+            k += 1
+        else:
+            add_sums(stat, totals[TOTAL], totals[TOTAL_SQ], totals[TOTAL_DOWNSIDE])
+            equity = shares * mark[until - 1]
+        stat[HELD] += x - bar
+        if with_drawdown:
+            path = hold(path, shares, mark, falls, bar, x) if x > bar else path
+            path = meet(path, equity, equity, 1.0) if ends else path
+        if not ends:
+            return k, True, (equity, shares, entry_equity), path
+    k, equity, path = book_whole(fills, k, until, origin, market, falls, with_drawdown, equity, path, stat)
+    goes_on = k < fills.size and fills[k] < until
+    if goes_on:
+        e = fills[k]
+        k += 1
+        entered = tables[e - origin]
+        entry_equity, shares = equity, equity * entered[FACTOR]
+        add_sums(
+            stat, entered[TOTAL] + totals[TOTAL], entered[TOTAL_SQ] + totals[TOTAL_SQ],
+            entered[TOTAL_DOWNSIDE] + totals[TOTAL_DOWNSIDE],
+        )  # fmt: skip
+        stat[TURNOVER] += turnovers(entered, entered, costs)[0]
+        stat[HELD] += until - e
+        equity = shares * mark[until - 1]
+        if with_drawdown:
+            path = hold(path, shares, mark, falls, e, until)
+    return k, goes_on, (equity, shares, entry_equity), path
+
+
+@kernel(inline=True)
+def book_tile(fills, held, tile, market, falls, with_drawdown, edges, state, stats):
     """Book one tile's pieces of a trial; return whether a position is held at the tile's end.
 
-    fills : bars in turn of entries and exits, the first of which is an exit where `is_held`
+    fills : bars in turn of entries and exits, the first of which is an exit where one is `held`
     market : `LongMarket`
     state : (state,), carried from tile to tile
     stats : (block, statistic), begun by `begin_blocks`
     """
-    cells, costs, mark, tables, totals = market.cells, market.costs, market.mark, market.tables, market.totals
+    cells = market.cells
     origin = 0 if market.has_tables else tile * TILE
-    quiet_sq = min(-market.risk_free, 0.0) ** 2
-    equity, begin, shares, entry_equity = state[S_EQUITY], state[S_BEGIN], state[S_SHARES], state[S_ENTRY]
+    trade = state[S_EQUITY], state[S_SHARES], state[S_ENTRY]
+    begin, block = state[S_BEGIN], np.int64(state[S_BLOCK])
     path = Path(state[S_HIGHEST], state[S_LOWEST], state[S_RATIO])
-    block = np.int64(state[S_BLOCK])
-    cell, last_cell = cells.of_tile[tile], cells.of_tile[tile + 1]
-    bar, held, n, k = cells.first[cell], is_held, fills.size, 0
-    while True:
-        if not held:  # flat until the next entry
-            if k == n:
-                break
-            bar = fills[k]
-            k += 1
-        while cells.first[cell + 1] <= bar:
-            cell += 1
-        if cells.block[cell] != block:
-            end_block(path, begin, equity, stats[block], state)
-            block, begin, path = cells.block[cell], equity, Path(equity, equity, 1.0)
-        stat, total = stats[block], totals[cell]
-        state[S_DOUBT] += 2.0 * total[REACH]
-        state[S_DOUBT_SQ] += 2.0 * total[TOTAL_SQ]
-        add, add_sq, downside = 0.0, 0.0, 0.0
-        if not held:
-            row = tables[bar - origin]
-            entry_equity, shares = equity, equity * row[FACTOR]
-            add, add_sq, downside = row[TOTAL], row[TOTAL_SQ], row[TOTAL_DOWNSIDE]
-            book_entry(row, stat, costs)
-            held = True
+    k = 0
+    for cell in range(cells.of_tile[tile], cells.of_tile[tile + 1]):
         until = cells.first[cell + 1]
-        if k < n and fills[k] < until:
-            x = fills[k]
-            k += 1
-            row = tables[x - origin]
-            add_sums(
-                stat, add + row[LEFT + TOTAL], add_sq + row[LEFT + TOTAL_SQ], downside + row[LEFT + TOTAL_DOWNSIDE],
-                x - bar + 1, quiet_sq,
-            )  # fmt: skip
-            stat[HELD] += x - bar
-            equity = shares * row[LEFT + FACTOR]
-            if with_drawdown:
-                if x > bar:
-                    path = hold(path, shares, mark, falls, bar, x)
-                path = meet(path, equity, equity, 1.0)
-            book_exit(row, equity / entry_equity - 1.0, stat, costs)
-            held = False
-        else:
-            add_sums(
-                stat, add + total[TOTAL], add_sq + total[TOTAL_SQ], downside + total[TOTAL_DOWNSIDE], until - bar,
-                quiet_sq,
-            )  # fmt: skip
-            stat[HELD] += until - bar
-            equity = shares * mark[until - 1]
-            if with_drawdown:
-                path = hold(path, shares, mark, falls, bar, until)
-            bar = until
-            if until == edges[block + 1]:
-                stat[POSITION] = 1.0
-            if cell + 1 == last_cell:
-                break
-    state[S_EQUITY], state[S_BEGIN], state[S_SHARES], state[S_ENTRY] = equity, begin, shares, entry_equity
-    state[S_HIGHEST], state[S_LOWEST], state[S_RATIO], state[S_BLOCK] = path.highest, path.lowest, path.ratio, block
+        if not held and (k == fills.size or fills[k] >= until):
+            continue
+        if cells.block[cell] != block:
+            end_block(path, begin, trade[0], market.risk_free, stats[block], state)
+            block, begin, path = cells.block[cell], trade[0], Path(trade[0], trade[0], 1.0)
+            stats[block, DOWNSIDE_SQ] = 0.0  # a block in which something happens counts its quiet bars at its end
+        before, bars, trades = k, stats[block, HELD], stats[block, TRADES]
+        k, held, trade, path = book_cell(
+            fills, k, held, cell, origin, market, falls, with_drawdown, trade, path, stats[block]
+        )
+        state[S_DOUBT] += (k - before + 1) * market.totals[cell, REACH]
+        state[S_DOUBT_SQ] += (k - before + 1) * market.totals[cell, TOTAL_SQ]
+        state[S_DOUBT_DOWNSIDE] += (k - before + 1) * market.totals[cell, TOTAL_DOWNSIDE]
+        state[S_BARS] += stats[block, HELD] - bars + stats[block, TRADES] - trades  # and the bar of each exit
+        if held and until == edges[block + 1]:
+            stats[block, POSITION] = 1.0
+    state[S_EQUITY], state[S_SHARES], state[S_ENTRY], state[S_BEGIN], state[S_BLOCK] = *trade, begin, block
+    state[S_HIGHEST], state[S_LOWEST], state[S_RATIO] = path
     return held
 
 
 @kernel
-def finish_blocks(carried, state, stats, exact):
+def finish_blocks(risk_free, carried, state, stats, exact):
     """End the last blocks, book what is still held at the last close, and say whether the sums kept their digits."""
     for k in range(state.shape[0]):
         row, block = state[k], np.int64(state[k, S_BLOCK])
         stat = stats[k, block]
-        end_block(Path(row[S_HIGHEST], row[S_LOWEST], row[S_RATIO]), row[S_BEGIN], row[S_EQUITY], stat, row)
+        path = Path(row[S_HIGHEST], row[S_LOWEST], row[S_RATIO])
+        end_block(path, row[S_BEGIN], row[S_EQUITY], risk_free, stat, row)
         if carried[k, C_HELD] != NONE:
             book_gain(row[S_EQUITY] / row[S_ENTRY] - 1.0, stat)
         exact[k] = row[S_LOST] == 0.0
