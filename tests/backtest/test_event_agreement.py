@@ -46,9 +46,10 @@ def assert_engines_agree(case):
     try:
         event, dense, rows = case.backtest(EVENT), case.backtest("dense"), case.rows()
         found, wanted = statistics_of(event, rows), statistics_of(dense, rows)
-        assert_same_statistics(found, wanted, gearing_of(dense, rows))
+        gearing = gearing_of(dense, rows)
+        assert_same_statistics(found, wanted, gearing)
         for names in (event.metrics, tuple(LEAN_METRICS)):
-            assert_metrics_follow(metrics_of(event, rows, names), wanted, metrics_from_blocks(event, names))
+            assert_metrics_follow(metrics_of(event, rows, names), wanted, metrics_from_blocks(event, names), gearing)
     except Exception as error:
         n_bars = case.bars.sizes["time"]
         error.add_note(f"{case.name}, {n_bars} bars: {case.words}, {case.costs}, {case.choices}")

@@ -12,7 +12,8 @@
 Statistics agree where they differ by less than `RELATIVE` of that scale. What is left is the rounding of single numbers
 near zero: a return is a ratio less one, known to some units of `EPS`, so a sum of n of them to n units, a sum of their
 squares to 2 * n * units * root mean square. A unit grows with gearing: equity that is a small difference of cash and
-position has lost the digits that these share. The gearing of a trial is looked up only where it fails without.
+position has lost the digits that these share, and so has equity that is a small rest of what was paid in. The gearing
+of a trial is looked up only where it fails without.
 """
 
 from __future__ import annotations
@@ -89,11 +90,23 @@ def assert_same_statistics(
 
 
 def gearing_of(backtest: Any, rows: list[dict[str, Any]]) -> Callable[[int, int], float]:
-    """The largest gross position of one trial on one asset, in multiples of its equity, as the dense engine has it."""
+    """What the rounding of one trial on one asset is a multiple of, as the dense engine has it.
+
+    While a trade is held its equity is as exact as the larger of the position and of the equity it was entered with.
+    """
 
     def look_up(trial: int, asset: int) -> float:
-        position = np.abs(backtest.trial(rows[trial]).position.values.reshape(-1, len(backtest._market.prices)))
-        return 1.0 + 2.0 * float(position[:, asset].max())
+        done = backtest.trial(rows[trial])
+        equity = done.equity.values.reshape(-1, len(backtest._market.prices))[:, asset]
+        position = done.position.values.reshape(equity.size, -1)[:, asset]
+        trades = done.trades if "asset" not in done.equity.dims else done.trades[done.trades["asset"] == f"A{asset}"]
+        paid_in, time = np.zeros(equity.size), done.equity["time"].values
+        before = np.concatenate([[backtest.cash], equity[:-1]])
+        entered, left = (np.searchsorted(time, trades[name].to_numpy()) for name in ("entry_time", "exit_time"))
+        for first, last in zip(entered, left, strict=True):
+            paid_in[first : last + 1] = np.maximum(paid_in[first : last + 1], before[first])
+        share = np.divide(paid_in, equity, out=np.zeros(equity.size), where=equity > 0.0)
+        return 1.0 + float(np.max(2.0 * np.abs(position) + share))
 
     return look_up
 
@@ -106,7 +119,10 @@ def statistics_of(backtest: Any, rows: list[dict[str, Any]]) -> np.ndarray:
 
 
 def assert_metrics_follow(
-    metrics: Mapping[str, np.ndarray], wanted: np.ndarray, compute: Callable[[np.ndarray], Mapping[str, np.ndarray]]
+    metrics: Mapping[str, np.ndarray],
+    wanted: np.ndarray,
+    compute: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    gearing_of: Callable[[int, int], float] | None = None,
 ) -> None:
     """Metrics (trial, asset) agree with those of the statistics `wanted` as well as statistics may.
 
@@ -120,7 +136,9 @@ def assert_metrics_follow(
     for trial in trials:
         blocks = wanted[trial]
         allowed = dict.fromkeys(metrics, 0.0)
-        moved = tolerances(blocks)
+        assets = range(len(blocks))
+        gearings = [GEARING if gearing_of is None else max(GEARING, gearing_of(int(trial), asset)) for asset in assets]
+        moved = np.stack([tolerances(*pair) for pair in zip(blocks, gearings, strict=True)])
         for k in range(blocks.shape[-1]):
             for sign in (1.0, -1.0):
                 shifted = blocks.copy()
