@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import RLock
+
 import numpy as np
 
 from mrtoolkit._jit import read_only
@@ -12,20 +14,31 @@ from mrtoolkit.backtest._kernels.track import Track, build_track
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
 
-_KEPT_BARS = 1_000_000  # of all assets: 64 MB of tables
+LONG_BYTES = 128  # a bar: tables of running sums, and of falls
+TRACK_BYTES = 48  # a bar
+_KEPT_BARS = 1_000_000  # of all assets
 
 
 class Ground:
-    """Last known closes, prices of fills and tables of running sums, asset by asset."""
+    """Last known closes, prices of fills and tables of running sums, asset by asset.
 
-    def __init__(self, market: Market) -> None:
+    Parameters
+    ----------
+    market : Market
+    most_bytes : int
+        What takes more is not kept but made anew, a tile or an asset at a time.
+    """
+
+    def __init__(self, market: Market, most_bytes: int) -> None:
+        n_bars = market.n_bars * len(market.prices)
+        self.keeps = n_bars <= _KEPT_BARS and n_bars * (LONG_BYTES + TRACK_BYTES) <= most_bytes
         self._market = market
+        self._lock = RLock()  # threads that begin at once would make, and hold, the same twice
         self._marks: dict[int, np.ndarray] = {}
         self._tables: dict[tuple[int, bytes], tuple[Cells, np.ndarray, np.ndarray]] = {}
         self._falls: dict[int, np.ndarray] = {}
         self._tracks: dict[tuple[int, bytes], Track] = {}
         self._plain: dict[int, bool] = {}
-        self._keeps = market.n_bars * len(market.prices) <= _KEPT_BARS
 
     def mark(self, asset: int) -> np.ndarray:
         """The last known close at each bar, (time,)."""
@@ -36,14 +49,14 @@ class Ground:
 
     def track(self, asset: int, edges: np.ndarray) -> Track:
         """What the walk from event to event needs of an asset's prices."""
+        market = self._market
+        if not self.keeps:
+            return build_track(market.prices[asset], market.start, market.risk_free_bar, edges)
         key = asset, edges.tobytes()
-        track = self._tracks.get(key)
-        if track is None:
-            market = self._market
-            track = build_track(market.prices[asset], market.start, market.risk_free_bar, edges)
-            if self._keeps:
-                self._tracks[key] = track
-        return track
+        with self._lock:
+            if key not in self._tracks:
+                self._tracks[key] = build_track(market.prices[asset], market.start, market.risk_free_bar, edges)
+            return self._tracks[key]
 
     def is_plain(self, asset: int) -> bool:
         """Whether every order fills, at prices that leave something after costs, from the first measured bar on."""
@@ -64,24 +77,25 @@ class Ground:
         market, end = self._market, self._market.ends[asset]
         raw, mark, costs, risk_free = self._raw(asset), self.mark(asset), market.costs, market.risk_free_bar
         key = asset, edges.tobytes()
-        kept = self._tables.get(key)
+        with self._lock:
+            if self.keeps and key not in self._tables:
+                cells = cut_cells(edges, end)
+                self._tables[key] = (cells, *fill_all(raw, mark, costs, risk_free, cells))
+            kept = self._tables.get(key)
         if kept is None:
             cells = cut_cells(edges, end)
-            if self._keeps:
-                kept = self._tables[key] = (cells, *fill_all(raw, mark, costs, risk_free, cells))
-            else:
-                kept = cells, room("tables", (TILE, 8), np.float64), np.empty((len(cells.block), 4))
+            kept = cells, room("tables", (TILE, 8), np.float64), np.empty((len(cells.block), 4))
         cells, tables, totals = kept
-        return LongMarket(raw, mark, costs, risk_free, market.at_close, end, cells, self._keeps, tables, totals)
+        return LongMarket(raw, mark, costs, risk_free, market.at_close, end, cells, self.keeps, tables, totals)
 
     def falls(self, asset: int) -> np.ndarray:
-        """Highest, lowest and largest fall from each bar to the borders of its chunk, (bar, 6)."""
-        falls = self._falls.get(asset)
-        if falls is None:
-            falls = lay_falls(self.mark(asset))
-            if self._keeps:
-                self._falls[asset] = falls
-        return falls
+        """Highest, lowest and largest fall from each bar to its chunk's borders, (bar, 8), or room for a tile."""
+        if not self.keeps:
+            return room("falls", (TILE, 8), np.float64)
+        with self._lock:
+            if asset not in self._falls:
+                self._falls[asset] = lay_falls(self.mark(asset))
+            return self._falls[asset]
 
     def _raw(self, asset: int) -> np.ndarray:
         prices = self._market.prices[asset]

@@ -49,7 +49,7 @@ class Runner:
     def __post_init__(self) -> None:
         edges = self.market.edges[[0, -1]]
         object.__setattr__(self, "_whole", replace(self.market, edges=edges))
-        object.__setattr__(self, "_ground", Ground(self.market))
+        object.__setattr__(self, "_ground", Ground(self.market, self.plan.store.memory_limit // 4))
 
     def block_statistics(self, points: Points) -> np.ndarray:
         """Block statistics of all points, (point, asset, block, statistic)."""

@@ -42,8 +42,15 @@ def meet(path, high, low, ratio):
 @kernel
 def lay_falls(mark):
     """The table (bar, 8) that `hold` reads, of prices (time,); NaN before the first of them counts for nothing."""
+    falls = np.empty((mark.size, 8))
+    fill_falls(mark, falls)
+    return falls
+
+
+@kernel
+def fill_falls(mark, falls):
+    """Fill a table (bar, 8) of some prices (bar,), the first of which begins a chunk."""
     n = mark.size
-    falls = np.empty((n, 8))
     for begin in range(0, n, CHUNK):
         end = min(begin + CHUNK, n)
         high, low, ratio = -np.inf, np.inf, 1.0
@@ -60,12 +67,11 @@ def lay_falls(mark):
                 ratio = min(ratio, low / price) if low < np.inf else ratio
                 high, low = max(high, price), min(low, price)
             falls[t, REST + HIGH], falls[t, REST + LOW], falls[t, REST + RATIO] = high, low, ratio
-    return falls
 
 
 @kernel(inline=True)
-def hold(path, shares, mark, falls, first, last):
-    """Go on with shares held at the closes in [first, last), at least one."""
+def hold(path, shares, mark, falls, origin, first, last):
+    """Go on with shares held at the closes in [first, last), at least one; `falls` begins at bar `origin`."""
     here, there = first >> _SHIFT, (last - 1) >> _SHIFT
     if here == there:
         high = low = mark[first]
@@ -77,10 +83,10 @@ def hold(path, shares, mark, falls, first, last):
             fallen = price / high
             ratio = fallen if fallen < ratio else ratio
         return meet(path, shares * high, shares * low, ratio)
-    row = falls[first]
+    row = falls[first - origin]
     path = meet(path, shares * row[REST + HIGH], shares * row[REST + LOW], row[REST + RATIO])
     for chunk in range(here + 1, there):
-        row = falls[chunk << _SHIFT]
+        row = falls[(chunk << _SHIFT) - origin]
         path = meet(path, shares * row[REST + HIGH], shares * row[REST + LOW], row[REST + RATIO])
-    row = falls[last - 1]
+    row = falls[last - 1 - origin]
     return meet(path, shares * row[HIGH], shares * row[LOW], row[RATIO])

@@ -26,7 +26,7 @@ from mrtoolkit.backtest._kernels.columns import (
     WINS,
     WORST,
 )
-from mrtoolkit.backtest._kernels.falls import Path, hold, meet
+from mrtoolkit.backtest._kernels.falls import Path, fill_falls, hold, meet
 from mrtoolkit.backtest._kernels.long_only import C_HELD, ONE, tile_bits, tile_fills
 from mrtoolkit.backtest._kernels.measure import ROUNDING
 from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_DOWNSIDE, TOTAL_SQ
@@ -115,7 +115,7 @@ def book_whole(fills, k, until, origin, market, falls, with_drawdown, equity, pa
         opening, closing = turnovers(entered, left, costs)
         turnover += opening + closing
         if with_drawdown:
-            path = hold(path, shares, mark, falls, e, x) if x > e else path
+            path = hold(path, shares, mark, falls, origin, e, x) if x > e else path
             path = meet(path, equity, equity, 1.0)
     n = (k - begun) >> 1
     add_sums(stat, total, total_sq, downside)
@@ -160,7 +160,7 @@ def book_cell(fills, k, held, cell, origin, market, falls, with_drawdown, trade,
             equity = shares * mark[until - 1]
         stat[HELD] += x - bar
         if with_drawdown:
-            path = hold(path, shares, mark, falls, bar, x) if x > bar else path
+            path = hold(path, shares, mark, falls, origin, bar, x) if x > bar else path
             path = meet(path, equity, equity, 1.0) if ends else path
         if not ends:
             return k, True, (equity, shares, entry_equity), path
@@ -179,7 +179,7 @@ def book_cell(fills, k, held, cell, origin, market, falls, with_drawdown, trade,
         stat[HELD] += until - e
         equity = shares * mark[until - 1]
         if with_drawdown:
-            path = hold(path, shares, mark, falls, e, until)
+            path = hold(path, shares, mark, falls, origin, e, until)
     return k, goes_on, (equity, shares, entry_equity), path
 
 
@@ -238,10 +238,13 @@ def finish_blocks(risk_free, carried, state, stats, exact):
 def run_full(signals, market, falls, with_drawdown, edges, tiles, bits, fills, carried, state, stats):
     """Carry all trials of a slice on over some tiles, booking all statistics of all blocks.
 
-    As `long_only.run_lean`, with state (trial, state) and stats (trial, block, statistic).
+    As `long_only.run_lean`, with state (trial, state) and stats (trial, block, statistic); `falls` are of all bars, or
+    room for those of one tile, as the market's tables are.
     """
     for tile in range(tiles[0], tiles[1]):
         rows = tile_bits(signals, market, tile, bits)
+        if with_drawdown and not market.has_tables:
+            fill_falls(market.mark[tile * TILE : (tile + 1) * TILE], falls)
         for k in range(signals.rules.shape[0]):
             is_held = carried[k, C_HELD] != NONE
             n = tile_fills(signals, market, k, tile, rows, carried, fills)
