@@ -145,7 +145,7 @@ def random_settings(rng: np.random.Generator, n_bars: int) -> tuple[np.ndarray, 
 def random_costs(rng: np.random.Generator, cash: float) -> CostRates:
     if rng.random() < 0.4:
         return CostRates(float(rng.choice([0.0, 0.001])), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    few, carry = [0.0, 0.0, 0.001, 0.01, 0.2], [0.0, 0.0, 0.1 / 252.0, 0.02]
+    few, carry = [0.0, 0.0, 0.001, 0.01, 0.2], [0.0, 0.0, 0.1 / 252.0, 0.005]
     return CostRates(
         float(rng.choice(few)), float(rng.choice(few)), float(rng.choice([0.0, 0.0, 0.1, 5.0])),
         float(rng.choice([0.0, 0.0, 0.05])), float(rng.choice([0.0, 0.0, 0.003, 0.2111])) * cash,
@@ -178,17 +178,26 @@ def random_case(seed: int) -> Case:
 
 
 def differences(got: np.ndarray, expected: np.ndarray) -> dict[str, Any]:
-    """The statistics, (trial, block, statistic), that differ by more than 1e-9 of their scale; counts exactly."""
+    """The statistics, (trial, block, statistic), that differ by more than 1e-9 of their scale; counts exactly.
+
+    A return is equity over equity minus 1, so that it holds 15 digits of 1 and not of itself.
+    """
     bars = expected[..., BARS]
     size = np.sqrt(bars * expected[..., SUM_SQ])  # of the sum of the returns' absolute values
     scale = np.abs(expected).copy()
     scale[..., SUM] = size
     scale[..., DOWNSIDE_SQ] += 1e-6 * expected[..., SUM_SQ]
     for column in (GAINS, LOSSES):
-        scale[..., column] = expected[..., GAINS] + expected[..., LOSSES] + 1e-6
+        scale[..., column] = expected[..., GAINS] + expected[..., LOSSES]
     scale[..., WORST] = 1.0
-    scale[..., [BARS, TRADES, WINS, HELD]] = 0.0
-    wrong = ~(np.abs(got - expected) <= 1e-9 * scale + 1e-25)
+    allowed = 1e-9 * scale + 1e-25
+    allowed[..., SUM] += 1e-15 * bars
+    for column in (SUM_SQ, DOWNSIDE_SQ):
+        allowed[..., column] += 1e-15 * size
+    for column in (GAINS, LOSSES):
+        allowed[..., column] += 1e-14 * expected[..., TRADES]
+    allowed[..., [BARS, TRADES, WINS, HELD]] = 0.0
+    wrong = ~(np.abs(got - expected) <= allowed)
     return {name: np.argwhere(wrong[..., k]) for k, name in enumerate(STATISTICS) if wrong[..., k].any()}
 
 
@@ -204,11 +213,14 @@ def check(seed: int) -> int:
         wanted = [BARS, SUM, SUM_SQ, GROWTH, TRADES, WINS]
         wanted += [HIGHEST, LOWEST, WORST] if with_drawdown else []
         wanted += [DOWNSIDE_SQ, GAINS, LOSSES, HELD, TURNOVER, POSITION] if with_rest else []
-        np.testing.assert_allclose(part[done][..., wanted], stats[done][..., wanted], rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(part[done][..., wanted], stats[done][..., wanted], rtol=1e-12, atol=1e-14)
     return int((~done).sum())
 
 
 @pytest.mark.parametrize("part", range(10))
 def test_event_kernel_equals_the_dense_engine_on_random_markets(part):
-    given_up = sum(check(seed) for seed in range(part, MARKETS, 10))
-    assert given_up <= 0.03 * TRIALS * MARKETS / 10
+    given_up = 0
+    for seed in range(part, MARKETS, 10):
+        n = check(seed)
+        given_up += n if random_case(seed).costs.minimum == 0.0 else 0  # with it an account may be unable to pay
+    assert given_up <= 0.02 * TRIALS * MARKETS / 10

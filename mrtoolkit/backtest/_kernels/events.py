@@ -1,108 +1,39 @@
 """The event engine's kernel: the trading model (`../model.py`), from event to event instead of from bar to bar.
 
-Between two fills cash and shares stand still, and equity is cash plus shares times the price: so a trial is a list of
-pieces, each with its first bar, its cash and its shares, and what the pieces come to is measured in `pieces.py`.
+A trial is found (`search.py`: rules, stops and prices decide when it trades, whatever the account holds), settled (what
+its trades make of the account: `growth.py` where that is a product, `account.py` in general) and measured (`pieces.py`:
+between two fills cash and shares stand still, and equity is cash plus shares times the price).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.columns import BY_EXIT, END, MAX_BARS, RUIN, TRADE
-from mrtoolkit.backtest._kernels.dense import Settings, read
-from mrtoolkit.backtest._kernels.fills import close_position, end_trade, open_position
-from mrtoolkit.backtest._kernels.holding import hold, is_carried
-from mrtoolkit.backtest._kernels.measure import measure
-from mrtoolkit.backtest._kernels.sides import N_ROWS, combine_rules, next_entry, side_at
-
-
-class Book(NamedTuple):
-    """What a trial writes down, and is overwritten by the next one."""
-
-    trades: np.ndarray  # (time + 1, column)
-    first: np.ndarray  # (time + 2,) int64, first bar of each piece
-    cash: np.ndarray  # (time + 2,), cash in it
-    shares: np.ndarray  # (time + 2,), signed shares in it; NaN where equity is written down bar by bar
-    equity: np.ndarray  # (time,)
+from mrtoolkit.backtest._kernels.account import settle
+from mrtoolkit.backtest._kernels.booking import Pieces
+from mrtoolkit.backtest._kernels.dense import Prices
+from mrtoolkit.backtest._kernels.growth import Growth, grow
+from mrtoolkit.backtest._kernels.pieces import measure_pieces
+from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
+from mrtoolkit.backtest._kernels.search import Found, find_trades, setting_of
+from mrtoolkit.backtest._kernels.sides import N_ROWS, bits_of, combine_rules
+from mrtoolkit.backtest._kernels.track import Track
 
 
 @kernel
-def begin_piece(book, n, bar, cash, shares):
-    """Write down that equity is cash and shares from the close of `bar` on; the number of pieces."""
-    if n > 0 and book.first[n - 1] == bar:
-        n -= 1
-    book.first[n], book.cash[n], book.shares[n] = bar, cash, shares
-    return n + 1
+def pointers_of(prices):
+    """The same prices as pointers."""
+    return Prices(pointer_to(prices.open), pointer_to(prices.high), pointer_to(prices.low), pointer_to(prices.close))
 
 
 @kernel
-def follow(prices, track, bits, settings, warm, setup, costs, book):
-    """Run one trial; the number of trades, of pieces, and whether it could be done."""
-    start, end, at_close, _, cash = setup
-    lag = 0 if at_close else 1
-    fills = prices.close if at_close else prices.open
-    n_trades, n_pieces = 0, begin_piece(book, 0, start, cash, 0.0)
-    free = (start, start)
-    t = max(start, warm)
-    while True:
-        t, side = next_entry(bits, t, free, end)
-        if t + lag >= end:
-            return n_trades, n_pieces, True
-        order = read(settings, t)
-        bar = t + lag
-        raw = fills[bar]
-        t += 1
-        if not (order[0] > 0.0 and raw == raw):
-            continue
-        cash, position = open_position(cash, side, order[0], raw, bar, costs, book.trades[n_trades])
-        while position != 0.0:
-            if track.mark[bar] != track.mark[bar]:
-                return n_trades, n_pieces, False
-            shares = np.nan if is_carried(cash, position, costs) else position
-            n_pieces = begin_piece(book, n_pieces, bar, cash, shares)
-            t, reason, price, cash, free = hold(
-                prices, track, bits, order, (cash, position), bar, raw, free, setup, costs, book.equity
-            )
-            trade = book.trades[n_trades]
-            n_trades += 1
-            if reason == END:
-                now = cash + position * track.mark[t]
-                end_trade(trade, now, t, prices.close[t], 0.0, END)
-                return n_trades, begin_piece(book, n_pieces, end, now, 0.0), True
-            if reason == RUIN:
-                end_trade(trade, 0.0, t, track.mark[t], 0.0, RUIN)
-                return n_trades, begin_piece(book, n_pieces, t, 0.0, 0.0), True
-            stopped = reason not in (BY_EXIT, MAX_BARS)
-            bar = t if stopped else t + lag
-            cash, raw = close_position(cash, position, price, bar, reason, costs, trade), price
-            position = 0.0
-            if not stopped:
-                side = side_at(bits, t, free)
-                if side != 0.0:
-                    order = read(settings, t)
-                    if order[0] > 0.0:
-                        cash, position = open_position(cash, side, order[0], raw, bar, costs, book.trades[n_trades])
-                t += 1
-            if position == 0.0:
-                n_pieces = begin_piece(book, n_pieces, bar, max(cash, 0.0), 0.0)
-                if cash <= 0.0:
-                    return n_trades, n_pieces, True
-
-
-@kernel
-def write_equity(mark, book, n_pieces, equity):
-    """Write the equity of all pieces, bar by bar."""
-    for k in range(n_pieces):
-        last = book.first[k + 1] if k + 1 < n_pieces else equity.size
-        cash, shares = book.cash[k], book.shares[k]
-        if shares == 0.0:
-            equity[book.first[k] : last] = cash
-        elif shares == shares:
-            for t in range(book.first[k], last):
-                equity[t] = cash + shares * mark[t]
+def track_of(track):
+    """The same track as pointers."""
+    return Track(
+        pointer_to(track.mark), pointer_to(track.market), pointer_to(track.low), pointer_to(track.high),
+        pointer_to(track.lowest), pointer_to(track.highest), track.bounds,
+    )  # fmt: skip
 
 
 @kernel
@@ -124,21 +55,48 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
     exact : (trial,) uint8, written: 0 where the trial could not be done here (its statistics are then not valid)
     """
     size, stop_loss, take_profit, trailing_stop, max_bars = settings
-    risk_free, edges, with_drawdown, _ = measured
-    n_bars = prices.close.size
-    book = Book(
-        np.empty((n_bars + 1, len(TRADE))), np.empty(n_bars + 2, np.int64), np.empty(n_bars + 2),
-        np.empty(n_bars + 2), np.empty(n_bars),
-    )  # fmt: skip
-    bits = np.empty((N_ROWS, words.shape[1]), np.uint64)
+    n_bars, n_words = prices.close.size, words.shape[1]
+    rows = np.empty((N_ROWS, n_words + 1), np.uint64)
+    whole, numbers = np.empty((4, n_bars + 2), np.int64), np.empty((11, n_bars + 2))
+    bits, bars, paths = bits_of(rows), pointers_of(prices), track_of(track)
+    found, growth, pieces = columns_of(whole, numbers)
+    sums = np.empty(24)
     for i in range(rules.shape[0]):
         row = index[i]
-        combine_rules(words, inverted, rules[i], bits)
-        order = Settings(size[row[0]], stop_loss[row[1]], take_profit[row[2]], trailing_stop[row[3]], max_bars[row[4]])
-        n_trades, n_pieces, done = follow(prices, track, bits, order, warm[i], setup, costs, book)
-        exact[i] = done
+        sides = combine_rules(words, inverted, rules[i], bits)
+        wanted = (
+            setting_of(size, row[0]), setting_of(stop_loss, row[1]), setting_of(take_profit, row[2]),
+            setting_of(trailing_stop, row[3]), setting_of(max_bars, row[4]),
+        )  # fmt: skip
+        n_trades, done = find_trades(bars, paths, bits, sides[0] and sides[1], wanted, warm[i], setup, costs, found)
         if done:
-            write_equity(track.mark, book, n_pieces, book.equity)
-            measure(
-                book.equity, book.trades[:n_trades], prices.close, setup.cash, risk_free, edges, with_drawdown, stats[i]
-            )
+            done = account_for(paths, found, n_trades, sides, setup, costs, growth, pieces, measured, sums, stats[i])
+        exact[i] = done
+
+
+@kernel
+def columns_of(whole, numbers):
+    """Pointers to the columns of the trades and of the pieces of a trial, in (4, time + 2) and (11, time + 2)."""
+    i, x, n = pointer_to(whole), pointer_to(numbers), numbers.shape[1]
+    found = Found(i, moved(i, n), moved(i, 2 * n), x, moved(x, n), moved(x, 2 * n))
+    growth = Growth(moved(x, 3 * n), moved(x, 4 * n), moved(x, 5 * n), moved(x, 6 * n), moved(x, 7 * n))
+    return found, growth, Pieces(moved(i, 3 * n), moved(x, 8 * n), moved(x, 9 * n), moved(x, 10 * n))
+
+
+@kernel
+def account_for(track, found, n_trades, sides, setup, costs, growth, pieces, measured, sums, stats):
+    """Write the statistics (block, statistic) of a trial with these trades; whether it could be done."""
+    edges, totals = pointer_to(measured[1]), pointer_to(sums)
+    n_pieces = 0
+    if costs.minimum == 0.0 and (costs.borrow == 0.0 or not sides[1]):
+        n_pieces = grow(found, n_trades, setup, costs, growth, pieces, edges, pointer_to(stats))
+        if n_pieces > 0:
+            if measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats):
+                return True
+            stats[:] = 0.0
+    n_pieces, done = settle(track, found, n_trades, setup, costs, pieces, edges, pointer_to(stats))
+    if done:
+        measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats)
+    else:
+        stats[:] = 0.0
+    return done

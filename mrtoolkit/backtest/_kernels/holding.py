@@ -1,20 +1,13 @@
-"""What happens to one position between its fill and the bar at which it leaves."""
+"""How long one position is held: from its fill to the order, the stop or the end that closes it. Cash plays no part."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.columns import BY_EXIT, END, MAX_BARS, RUIN, STAYS
-from mrtoolkit.backtest._kernels.passage import carry, first_passage, first_ruin
-from mrtoolkit.backtest._kernels.sides import LEAVE_LONG, LEAVE_SHORT, hold_back
-from mrtoolkit.strategy._kernels.words import NONE, next_set
-
-
-@kernel
-def is_carried(cash, position, costs):
-    """Whether holding changes the cash."""
-    return costs.borrow != 0.0 if position < 0.0 else costs.financing != 0.0 and cash < 0.0
+from mrtoolkit.backtest._kernels.columns import BY_EXIT, END, MAX_BARS, STAYS
+from mrtoolkit.backtest._kernels.passage import first_passage
+from mrtoolkit.backtest._kernels.sides import hold_back, next_bit
 
 
 @kernel
@@ -22,7 +15,7 @@ def next_leave(bits, side, since, due, end):
     """The first bar in [since, end) whose close orders to leave, else `end`, and why; `due` is when time is up."""
     due = max(due, since)
     until = min(due + 1, end)
-    t = next_set(bits[LEAVE_LONG if side > 0.0 else LEAVE_SHORT], NONE, since, until)
+    t = next_bit(bits.leave_long if side > 0.0 else bits.leave_short, since, until)
     if t < until:
         return t, BY_EXIT
     if due < end:
@@ -30,57 +23,40 @@ def next_leave(bits, side, since, due, end):
     return end, END
 
 
-@kernel
-def hold(prices, track, bits, order, account, bar, raw, free, setup, costs, equity):
+@kernel(inline=True)
+def hold(prices, track, bits, side, order, bar, raw, free, setup):
     """Hold a position from its fill at `raw` in `bar` on.
 
     order : size, limits and longest holding, as `dense.read` gives them
-    account : cash and signed shares just after the fill
     free : from when on a long and a short may be entered
 
     Returns
     -------
-    signal : the bar of the event: of the stop, of the ruin, of the order to leave; the last one at the end
+    t : the bar of the stop, or that of the order to leave, or `setup.end`
     reason : as in a trade
     price : raw price of the fill that closes the position
-    cash, free : as they are then
+    free : as it is then
     """
     _, end, at_close, waiting, _ = setup
     _, limits, longest = order
-    cash, position = account
-    side = 1.0 if position > 0.0 else -1.0
     lag = 0 if at_close else 1
     watched = min(limits[0], limits[1], limits[2]) < np.inf
-    carried = is_carried(cash, position, costs)
-    due = end
-    if longest < end:
-        due = bar - lag + int(np.ceil(longest))
-    if carried:
-        equity[bar] = cash + position * track.mark[bar]
-    if at_close and cash + position * raw <= 0.0:
-        return bar, RUIN, np.nan, cash, free
+    due = bar - lag + int(np.ceil(longest)) if longest < end else end
     since, extreme = bar + 1 - lag, raw
     while True:
-        u, reason = next_leave(bits, side, since, due, end)
-        until = min(u + 1, end)
-        stopped, price, why = until, np.nan, STAYS
+        t, reason = next_leave(bits, side, since, due, end)
         if watched:
+            until = min(t + 1, end)
             stopped, price, why, extreme = first_passage(prices, track, side, raw, extreme, limits, since, until)
-        if carried:
-            ruined, cash = carry(track.mark, cash, position, costs, since, stopped, equity)
-        else:
-            ruined = first_ruin(track.mark, cash, position, since, stopped)
-        if ruined < stopped:
-            return ruined, RUIN, np.nan, cash, free
-        if stopped < until:
-            if waiting:
-                free = hold_back(bits, side, free, stopped, end)
-            return stopped, why, price, cash, free
-        if u < end and reason == MAX_BARS and waiting:
-            free = hold_back(bits, side, free, u, end)
-        if u + lag >= end:
-            return end - 1, END, np.nan, cash, free
-        price = prices.close[u] if at_close else prices.open[u + 1]
+            if why != STAYS:
+                if waiting:
+                    free = hold_back(bits, side, free, stopped, end)
+                return stopped, why, price, free
+        if reason == MAX_BARS and waiting:
+            free = hold_back(bits, side, free, t, end)
+        if t + lag >= end:
+            return end, END, track.mark[end - 1], free
+        price = prices.close[t] if at_close else prices.open[t + 1]
         if price == price:
-            return u, reason, price, cash, free
-        since = u + 1  # a fill without a price lapses, and the position goes on
+            return t, reason, price, free
+        since = t + 1  # a fill without a price lapses, and the position goes on

@@ -15,6 +15,7 @@ LANES, BITS = 8, 64
 _DOUBLE, _INDEX = ir.DoubleType(), ir.IntType(64)
 _VECTOR = ir.VectorType(_DOUBLE, LANES)
 _INDICES = ir.VectorType(_INDEX, LANES)
+_POINTER = types.CPointer(types.float64)
 _LANE_NUMBERS = ir.Constant(_INDICES, [ir.Constant(_INDEX, k) for k in range(LANES)])
 
 
@@ -30,11 +31,10 @@ def _constant(value):
     return ir.Constant(_VECTOR, [ir.Constant(_DOUBLE, value)] * LANES)
 
 
-def _load(builder, address, index, length=LANES):
+def _load(builder, pointer, index, length=LANES):
     """`length` numbers from `index` on."""
-    place = builder.add(address, builder.shl(index, ir.Constant(_INDEX, 3)))
-    vector = ir.VectorType(_DOUBLE, length)
-    return builder.load(builder.inttoptr(place, vector.as_pointer()), align=8)
+    place = builder.gep(pointer, [index])
+    return builder.load(builder.bitcast(place, ir.VectorType(_DOUBLE, length).as_pointer()), align=8)
 
 
 def _higher(builder, a, b):
@@ -48,39 +48,37 @@ def _shuffle(builder, a, b, places):
     )
 
 
+def _lower(builder, a, b):
+    return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+
+def _last(builder, lanes):
+    """The highest lane in every lane."""
+    return _shuffle(builder, lanes, lanes, [LANES - 1] * LANES)
+
+
 def _shifted(builder, lanes, filler, by):
     """Every lane moved up by `by`, the lowest ones from `filler`."""
     return _shuffle(builder, lanes, filler, [LANES + k for k in range(by)] + list(range(LANES - by)))
 
 
 @intrinsic
-def address_of(typingctx, array):
-    """Where the numbers of an array lie in memory."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.ptrtoint(data, _INDEX)
-
-    return types.int64(array), generate
-
-
-@intrinsic
-def at_most_64(typingctx, address, first, side, level):
+def at_most_64(typingctx, numbers, first, side, level):
     """The bits of `side * x <= level` for the 64 numbers x from `first` on."""
 
     def generate(context, builder, signature, arguments):
-        address, first, side, level = arguments
-        values = builder.fmul(_load(builder, address, first, BITS), _splat(builder, side, BITS))
+        numbers, first, side, level = arguments
+        values = builder.fmul(_load(builder, numbers, first, BITS), _splat(builder, side, BITS))
         return builder.bitcast(builder.fcmp_ordered("<=", values, _splat(builder, level, BITS)), ir.IntType(BITS))
 
-    return types.uint64(types.int64, types.int64, types.float64, types.float64), generate
+    return types.uint64(_POINTER, types.int64, types.float64, types.float64), generate
 
 
 @intrinsic
 def first_trailed(typingctx, places, first, last, side, best, levels):
     """The first bar in [first, last) that reaches a trailing stop, else `last`, and the best price before that bar.
 
-    places : addresses of the worst, the best and the followed price of each bar
+    places : pointers to the worst, the best and the followed price of each bar
     best : the best price since the fill, times `side`
     levels : fixed stop and target, times `side`, and what a best price is multiplied with for its trailing stop
     """
@@ -92,13 +90,14 @@ def first_trailed(typingctx, places, first, last, side, best, levels):
         sides = _splat(builder, side)
         at = cgutils.alloca_once_value(builder, first)
         found = cgutils.alloca_once_value(builder, last)
-        extreme = cgutils.alloca_once_value(builder, best)
-        turn, turned, hit_block, done = (builder.append_basic_block(name) for name in ("turn", "turned", "hit", "done"))
-        top = builder.append_basic_block("top")
+        extreme = cgutils.alloca_once_value(builder, _splat(builder, best))
+        best_before = cgutils.alloca_once_value(builder, best)
+        names = ("top", "turn", "turned", "hit", "passed", "done")
+        top, turn, turned, hit_block, passed, done = (builder.append_basic_block(name) for name in names)
         builder.branch(top)
 
         builder.position_at_end(top)
-        builder.cbranch(builder.icmp_signed("<", builder.load(at), last), turn, done)
+        builder.cbranch(builder.icmp_signed("<", builder.load(at), last), turn, passed)
 
         builder.position_at_end(turn)
         t = builder.load(at)
@@ -107,7 +106,7 @@ def first_trailed(typingctx, places, first, last, side, best, levels):
         running = builder.select(inside, followed, _constant(float("-inf")))
         for by in (1, 2, 4):
             running = _higher(builder, running, _shifted(builder, running, _constant(float("-inf")), by))
-        so_far = _splat(builder, builder.load(extreme))
+        so_far = builder.load(extreme)
         running = _higher(builder, running, so_far)
         before = _shifted(builder, running, so_far, 1)
         stop = _higher(builder, builder.fmul(before, factor), fixed)
@@ -119,22 +118,194 @@ def first_trailed(typingctx, places, first, last, side, best, levels):
         bits = builder.bitcast(builder.and_(hit, inside), byte)
         builder.cbranch(builder.icmp_unsigned("!=", bits, ir.Constant(byte, 0)), hit_block, turned)
 
+        builder.position_at_end(passed)
+        builder.store(builder.extract_element(builder.load(extreme), ir.Constant(ir.IntType(32), 0)), best_before)
+        builder.branch(done)
+
         builder.position_at_end(turned)
-        builder.store(builder.extract_element(running, ir.Constant(ir.IntType(32), LANES - 1)), extreme)
+        builder.store(_last(builder, running), extreme)
         builder.store(builder.add(t, ir.Constant(_INDEX, LANES)), at)
         builder.branch(top)
 
         builder.position_at_end(hit_block)
         lane = builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 1)), _INDEX)
         builder.store(builder.add(t, lane), found)
-        builder.store(builder.extract_element(before, lane), extreme)
+        builder.store(builder.extract_element(before, lane), best_before)
         builder.branch(done)
 
         builder.position_at_end(done)
-        return context.make_tuple(builder, signature.return_type, [builder.load(found), builder.load(extreme)])
+        return context.make_tuple(builder, signature.return_type, [builder.load(found), builder.load(best_before)])
 
     kinds = (
-        types.UniTuple(types.int64, 3), types.int64, types.int64, types.float64, types.float64,
+        types.UniTuple(_POINTER, 3), types.int64, types.int64, types.float64, types.float64,
         types.UniTuple(types.float64, 3),
     )  # fmt: skip
     return types.Tuple((types.int64, types.float64))(*kinds), generate
+
+
+def _across(builder, lanes, combine):
+    """One number of all lanes."""
+    for by in (4, 2, 1):
+        lanes = combine(builder, lanes, _shuffle(builder, lanes, lanes, [(k + by) % LANES for k in range(LANES)]))
+    return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
+
+
+class _Sums:
+    """Sums of returns, of their squares and of those below a bar's risk-free return, eight lanes each, in memory."""
+
+    def __init__(self, builder, pointer, risk_free):
+        self.builder = builder
+        self.risk_free = _splat(builder, risk_free)
+        self.places = [
+            builder.bitcast(builder.gep(pointer, [ir.Constant(_INDEX, LANES * k)]), _VECTOR.as_pointer())
+            for k in range(3)
+        ]
+        self.sums = [cgutils.alloca_once_value(builder, builder.load(place, align=8)) for place in self.places]
+
+    def add(self, returns, inside):
+        builder, zero = self.builder, _constant(0.0)
+        shortfall = _lower(builder, builder.fsub(returns, self.risk_free), zero)
+        returns, shortfall = (_inside(builder, inside, values, 0.0) for values in (returns, shortfall))
+        total, total_sq, downside_sq = self.sums
+        builder.store(builder.fadd(builder.load(total), returns), total)
+        for values, place in ((returns, total_sq), (shortfall, downside_sq)):
+            square = builder.fmul(values, values, flags=("contract",))
+            builder.store(builder.fadd(builder.load(place), square, flags=("contract",)), place)
+
+    def write(self):
+        for place, total in zip(self.places, self.sums, strict=True):
+            self.builder.store(self.builder.load(total), place, align=8)
+
+
+def _over_bars(builder, first, last, body):
+    """Call `body(t, inside)` for the bars in [first, last), eight a turn; `inside` is None where all lanes are."""
+    lanes = ir.Constant(_INDEX, LANES)
+    whole = builder.add(first, builder.and_(builder.sub(last, first), ir.Constant(_INDEX, -LANES)))
+    with cgutils.for_range_slice(builder, first, whole, lanes, intp=_INDEX) as (t, _):
+        body(t, None)
+    with builder.if_then(builder.icmp_signed("<", whole, last)):
+        rest = builder.trunc(builder.sub(last, whole), ir.IntType(32))
+        numbers = ir.VectorType(ir.IntType(32), LANES)
+        lane_numbers = ir.Constant(numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
+        body(whole, builder.icmp_signed("<", lane_numbers, _splat(builder, rest)))
+
+
+def _inside(builder, inside, values, filler):
+    """The values, those outside replaced."""
+    return values if inside is None else builder.select(inside, values, _constant(filler))
+
+
+class _Range:
+    """The lowest and the highest number met."""
+
+    def __init__(self, builder):
+        self.builder = builder
+        self.low = cgutils.alloca_once_value(builder, _constant(float("inf")))
+        self.high = cgutils.alloca_once_value(builder, _constant(float("-inf")))
+
+    def add(self, values, inside):
+        builder = self.builder
+        low, high = (_inside(builder, inside, values, filler) for filler in (float("inf"), float("-inf")))
+        builder.store(_lower(builder, low, builder.load(self.low)), self.low)
+        builder.store(_higher(builder, high, builder.load(self.high)), self.high)
+
+    def across(self):
+        builder = self.builder
+        return [_across(builder, builder.load(self.low), _lower), _across(builder, builder.load(self.high), _higher)]
+
+
+@intrinsic
+def add_held(typingctx, marks, first, last, account, risk_free, sums):
+    """Add the returns of the bars in [first, last), while cash and shares stand still; the range of equity there.
+
+    marks, sums : pointers to what a share is worth at each close, and of three times eight sums
+    account : cash, signed shares, equity at the close before `first`
+    """
+
+    def generate(context, builder, signature, arguments):
+        marks, first, last, account, risk_free, sums = arguments
+        cash, shares, before = (_splat(builder, x) for x in cgutils.unpack_tuple(builder, account, 3))
+        totals, extremes = _Sums(builder, sums, risk_free), _Range(builder)
+        previous = cgutils.alloca_once_value(builder, before)
+
+        def add(t, inside):
+            equity = builder.fadd(cash, builder.fmul(shares, _load(builder, marks, t)))
+            earlier = _shuffle(builder, builder.load(previous), equity, range(LANES - 1, 2 * LANES - 1))
+            builder.store(equity, previous)
+            totals.add(builder.fsub(builder.fdiv(equity, earlier), _constant(1.0)), inside)
+            extremes.add(equity, inside)
+
+        _over_bars(builder, first, last, add)
+        totals.write()
+        return context.make_tuple(builder, signature.return_type, extremes.across())
+
+    kinds = (_POINTER, types.int64, types.int64, types.UniTuple(types.float64, 3), types.float64, _POINTER)
+    return types.UniTuple(types.float64, 2)(*kinds), generate
+
+
+@intrinsic
+def add_market(typingctx, returns, marks, first, last, risk_free, sums):
+    """Add the market's returns of the bars in [first, last), what a long of full size earns; the range of marks there.
+
+    returns, marks, sums : pointers, to numbers a bar, and to three times eight sums
+    """
+
+    def generate(context, builder, signature, arguments):
+        returns, marks, first, last, risk_free, sums = arguments
+        totals, extremes = _Sums(builder, sums, risk_free), _Range(builder)
+
+        def add(t, inside):
+            totals.add(_load(builder, returns, t), inside)
+            extremes.add(_load(builder, marks, t), inside)
+
+        _over_bars(builder, first, last, add)
+        totals.write()
+        return context.make_tuple(builder, signature.return_type, extremes.across())
+
+    kinds = (_POINTER, _POINTER, types.int64, types.int64, types.float64, _POINTER)
+    return types.UniTuple(types.float64, 2)(*kinds), generate
+
+
+@intrinsic
+def ruined_64(typingctx, marks, first, cash, shares):
+    """The bits of `cash + shares * x <= 0` for the 64 numbers x from `first` on."""
+
+    def generate(context, builder, signature, arguments):
+        marks, first, cash, shares = arguments
+        value = builder.fmul(_splat(builder, shares, BITS), _load(builder, marks, first, BITS))
+        equity = builder.fadd(_splat(builder, cash, BITS), value)
+        none = ir.Constant(equity.type, [ir.Constant(_DOUBLE, 0.0)] * BITS)
+        return builder.bitcast(builder.fcmp_ordered("<=", equity, none), ir.IntType(BITS))
+
+    return types.uint64(_POINTER, types.int64, types.float64, types.float64), generate
+
+
+@intrinsic
+def fall_of(typingctx, marks, first, last, account):
+    """What the largest fall of equity in [first, last) from its highest value so far leaves of that.
+
+    account : cash, signed shares, highest equity before `first`
+    """
+
+    def generate(context, builder, signature, arguments):
+        marks, first, last, account = arguments
+        cash, shares, highest = cgutils.unpack_tuple(builder, account, 3)
+        cash, shares = _splat(builder, cash), _splat(builder, shares)
+        top = cgutils.alloca_once_value(builder, _splat(builder, highest))
+        least = cgutils.alloca_once_value(builder, _constant(1.0))
+
+        def add(t, inside):
+            equity = builder.fadd(cash, builder.fmul(shares, _load(builder, marks, t)))
+            running = _inside(builder, inside, equity, 0.0)
+            for by in (1, 2, 4):
+                running = _higher(builder, running, _shifted(builder, running, _constant(0.0), by))
+            running = _higher(builder, running, builder.load(top))
+            builder.store(_last(builder, running), top)
+            left = _inside(builder, inside, builder.fdiv(equity, running), 1.0)
+            builder.store(_lower(builder, left, builder.load(least)), least)
+
+        _over_bars(builder, first, last, add)
+        return _across(builder, builder.load(least), _lower)
+
+    kinds = (_POINTER, types.int64, types.int64, types.UniTuple(types.float64, 3))
+    return types.float64(*kinds), generate

@@ -6,7 +6,7 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import STAYS
-from mrtoolkit.backtest._kernels.lanes import address_of, at_most_64, first_trailed
+from mrtoolkit.backtest._kernels.lanes import at_most_64, first_trailed, ruined_64
 from mrtoolkit.backtest._kernels.stops import watch_stops
 from mrtoolkit.strategy._kernels.words import BITS, NONE, trailing_zeros
 
@@ -15,15 +15,14 @@ from mrtoolkit.strategy._kernels.words import BITS, NONE, trailing_zeros
 def first_fixed(worst, best, side, stop, target, first, last):
     """The first bar in [first, last) at which a price reaches a stop or a target that do not move, else `last`.
 
-    worst, best : (time,) of a track; stop, target : times `side`
+    worst, best : pointers of a track; stop, target : times `side`
     """
-    worst_place, best_place = address_of(worst), address_of(best)
     for t in range(first, last, BITS):
         hits = NONE
         if stop > -np.inf:
-            hits |= at_most_64(worst_place, t, side, stop)
+            hits |= at_most_64(worst, t, side, stop)
         if target < np.inf:
-            hits |= at_most_64(best_place, t, -side, -target)
+            hits |= at_most_64(best, t, -side, -target)
         if hits != NONE:
             return min(t + trailing_zeros(hits), last)
     return last
@@ -44,7 +43,7 @@ def first_passage(prices, track, side, fill, extreme, limits, first, last):
     if trailing_stop == np.inf:
         t = first_fixed(worst, best, side, stop, target, first, last)
     else:
-        places = (address_of(worst), address_of(best), address_of(followed))
+        places = (worst, best, followed)
         levels = (stop, target, 1.0 - side * trailing_stop)
         t, extreme = first_trailed(places, first, last, side, side * extreme, levels)
         extreme = side * extreme
@@ -55,11 +54,15 @@ def first_passage(prices, track, side, fill, extreme, limits, first, last):
 
 
 @kernel
-def first_ruin(mark, cash, position, first, last):
+def first_ruin(track, cash, position, first, last):
     """The first bar in [first, last) at whose close nothing is left, else `last`."""
-    for t in range(first, last):
-        if cash + position * mark[t] <= 0.0:
-            return t
+    lowest, highest = track.bounds
+    if cash + position * (lowest if position > 0.0 else highest) > 0.0:
+        return last
+    for t in range(first, last, BITS):
+        hits = ruined_64(track.mark, t, cash, position)
+        if hits != NONE:
+            return min(t + trailing_zeros(hits), last)
     return last
 
 

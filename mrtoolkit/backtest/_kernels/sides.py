@@ -2,59 +2,111 @@
 
 from __future__ import annotations
 
-from mrtoolkit._jit import kernel
-from mrtoolkit.strategy._kernels.words import ALL, NONE, next_set
+from typing import NamedTuple
 
-# rows of a trial's bits, (row, word)
-GO_LONG, GO_SHORT, EITHER, LEAVE_LONG, LEAVE_SHORT, NO_LONG, NO_SHORT = range(7)
+import numpy as np
+
+from mrtoolkit._jit import kernel
+from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
+from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
+
+
+class Bits(NamedTuple):
+    """What a trial's rules say together: pointers to words, a bit a bar."""
+
+    go_long: int
+    go_short: int
+    either: int  # one of the two, not both
+    leave_long: int
+    leave_short: int
+    no_long: int  # the entry is not true
+    no_short: int
+
+
 N_ROWS = 7
 
 
 @kernel
+def bits_of(rows):
+    """Pointers to the rows of (row, word)."""
+    place, n = pointer_to(rows), rows.shape[1]
+    return Bits(
+        place, moved(place, n), moved(place, 2 * n), moved(place, 3 * n), moved(place, 4 * n), moved(place, 5 * n),
+        moved(place, 6 * n),
+    )  # fmt: skip
+
+
+@kernel
 def combine_rules(words, inverted, rules, bits):
-    """Write what the four rules of a trial say together, `bits` (row, word), from their rows of `words`."""
+    """Write what the four rules of a trial say together, from their rows of `words`; which sides they let in."""
+    any_long = any_short = NONE
     entry, exit_, short_entry, short_exit = words[rules[0]], words[rules[1]], words[rules[2]], words[rules[3]]
     for k in range(words.shape[1]):
         wants, leaves = entry[k] ^ inverted[0], exit_[k] ^ inverted[1]
         short_wants, short_leaves = short_entry[k] ^ inverted[2], short_exit[k] ^ inverted[3]
         go_long, go_short = wants & ~leaves, short_wants & ~short_leaves
-        bits[GO_LONG, k], bits[GO_SHORT, k], bits[EITHER, k] = go_long, go_short, go_long ^ go_short
-        bits[LEAVE_LONG, k], bits[LEAVE_SHORT, k] = leaves, short_leaves
-        bits[NO_LONG, k], bits[NO_SHORT, k] = wants ^ ALL, short_wants ^ ALL
+        bits.go_long[k], bits.go_short[k], bits.either[k] = go_long, go_short, go_long ^ go_short
+        bits.leave_long[k], bits.leave_short[k] = leaves, short_leaves
+        bits.no_long[k], bits.no_short[k] = wants ^ ALL, short_wants ^ ALL
+        any_long, any_short = any_long | go_long, any_short | go_short
+    return any_long != NONE, any_short != NONE
 
 
 @kernel
-def is_set(bits, t):
-    """Whether the bit of bar t is set in `bits` (word,)."""
-    return (bits[t >> 6] >> (t & 63)) & 1 != 0
+def next_bit(words, start, end):
+    """The first bar in [start, end) whose bit is set, else `end`; two words at once without a branch in between.
+
+    Most searches end within them, and a branch on whether the first one suffices is foreseen in half of the cases.
+    """
+    if start >= end:
+        return end
+    place = start >> 6
+    word, next_ = words[place] & (ALL << np.uint64(start & 63)), words[place + 1]
+    last = (end - 1) >> 6
+    while word | next_ == NONE:
+        place += 2
+        if place > last:
+            return end
+        word, next_ = words[place], words[place + 1]
+    found = (place << 6) + (trailing_zeros(word) if word != NONE else BITS + trailing_zeros(next_))
+    return min(found, end)
+
+
+@kernel
+def is_set(words, t):
+    """Whether the bit of bar t is set."""
+    return (words[t >> 6] >> (t & 63)) & 1 != 0
 
 
 @kernel
 def side_at(bits, t, free):
     """The side that the close of t lets in, 1 or -1, or 0; `free` is from when on a long and a short may be entered."""
     long_from, short_from = free
-    go_long = t >= long_from and is_set(bits[GO_LONG], t)
-    go_short = t >= short_from and is_set(bits[GO_SHORT], t)
+    go_long = t >= long_from and is_set(bits.go_long, t)
+    go_short = t >= short_from and is_set(bits.go_short, t)
     if go_long == go_short:
         return 0.0
     return 1.0 if go_long else -1.0
 
 
 @kernel
-def next_entry(bits, t, free, end):
+def next_entry(bits, two_sided, t, free, end):
     """The first bar in [t, end) that lets a side in, and the side; `end` and 0 where there is none."""
     long_from, short_from = free
+    if not two_sided:
+        t = next_bit(bits.either, max(t, long_from, short_from), end)
+        return t, side_at(bits, min(t, end - 1), free)
     while t < end:
         if t >= long_from and t >= short_from:
-            row, until = EITHER, end
+            row, until = bits.either, end
         elif t >= short_from:
-            row, until = GO_SHORT, min(long_from, end)
+            row, until = bits.go_short, min(long_from, end)
         elif t >= long_from:
-            row, until = GO_LONG, min(short_from, end)
+            row, until = bits.go_long, min(short_from, end)
         else:
             t = min(long_from, short_from)
             continue
-        t = next_set(bits[row], NONE, t, until)
+        t = next_bit(row, t, until)
         if t < until:
             return t, side_at(bits, t, free)
     return end, 0.0
@@ -65,5 +117,5 @@ def hold_back(bits, side, free, t, end):
     """From when on each side may be entered, after a stop or a time limit at t: where its entry is first not true."""
     long_from, short_from = free
     if side > 0.0:
-        return next_set(bits[NO_LONG], NONE, t, end), short_from
-    return long_from, next_set(bits[NO_SHORT], NONE, t, end)
+        return next_bit(bits.no_long, t, end), short_from
+    return long_from, next_bit(bits.no_short, t, end)

@@ -23,6 +23,7 @@ class Track(NamedTuple):
     high: np.ndarray  # higher one of open and high
     lowest: np.ndarray  # low alone: what a short's trailing stop follows
     highest: np.ndarray  # high alone: what a long's trailing stop follows
+    bounds: tuple[float, float]  # the lowest and the highest mark
 
 
 def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, edges: np.ndarray) -> Track:
@@ -46,21 +47,24 @@ def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, ed
     """
     n_bars = prices[0].size
     rows = [np.full(n_bars + 2 * ROOM, filler) for filler in (1.0, 0.0, np.inf, -np.inf, np.inf, -np.inf)]
-    track = Track(*(row[ROOM : ROOM + n_bars] for row in rows))
-    lay_track(*prices, *track)
-    return track
+    columns = [row[ROOM : ROOM + n_bars] for row in rows]
+    mark, market, low, high, lowest, highest = columns
+    bounds = lay_track(*prices, *columns)
+    return Track(mark, market, low, high, lowest, highest, bounds)
 
 
 @kernel
 def lay_track(opens, highs, lows, closes, mark, market, low, high, lowest, highest):
-    """Write the arrays of a track, each (time,), from prices; O(time)."""
-    known = np.nan
+    """Write the arrays of a track, each (time,), from prices, and return its bounds; O(time)."""
+    known, least, most = np.nan, np.inf, -np.inf
     for t in range(closes.size):
         before = known
         known = closes[t] if closes[t] == closes[t] else known
         mark[t] = known
+        least, most = min(least, known), max(most, known)
         market[t] = known / before - 1.0 if before == before else 0.0
         lowest[t] = lows[t] if lows[t] == lows[t] else np.inf
         highest[t] = highs[t] if highs[t] == highs[t] else -np.inf
         low[t] = opens[t] if opens[t] < lowest[t] else lowest[t]
         high[t] = opens[t] if opens[t] > highest[t] else highest[t]
+    return least, most

@@ -1,0 +1,82 @@
+"""Which trades a trial makes: what its rules, its stops and the prices decide, whatever the account holds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mrtoolkit._jit import kernel
+from mrtoolkit.backtest._kernels.columns import BY_EXIT, END, MAX_BARS
+from mrtoolkit.backtest._kernels.fills import execution_price
+from mrtoolkit.backtest._kernels.holding import hold
+from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
+from mrtoolkit.backtest._kernels.sides import next_entry, side_at
+
+
+class Found(NamedTuple):
+    """Pointers to what is known of each trade, one number a trade."""
+
+    entry: int  # bar of the fill
+    exit: int  # bar of the fill; the end of prices where it is still open
+    reason: int
+    size: int  # fraction of equity, negative for a short
+    entry_raw: int
+    exit_raw: int
+
+
+@kernel
+def setting_of(rows, row):
+    """A pointer to one row of (row, time) or (row, 1), and 1 or 0: how much further the next bar's value lies."""
+    return moved(pointer_to(rows), row * rows.shape[1]), 1 if rows.shape[1] > 1 else 0
+
+
+@kernel
+def read_order(settings, t):
+    """What `dense.read` reads at a signal bar, from settings as pointers."""
+    size, stop_loss, take_profit, trailing_stop, max_bars = settings
+    wanted = size[0][t * size[1]]
+    stop, target = stop_loss[0][t * stop_loss[1]], take_profit[0][t * take_profit[1]]
+    trail, longest = trailing_stop[0][t * trailing_stop[1]], max_bars[0][t * max_bars[1]]
+    if not (wanted > 0.0 and stop > 0.0 and target > 0.0 and trail > 0.0 and longest > 0.0):  # NaN too
+        wanted = 0.0
+    return wanted, (stop, target, trail), longest
+
+
+@kernel
+def find_trades(prices, track, bits, two_sided, settings, warm, setup, costs, found):
+    """Write down the trades of one trial as if every order could be paid; their number, and whether it could be done.
+
+    A position before any close is known cannot: nothing here says what it is worth.
+    """
+    start, end, at_close, _, _ = setup
+    lag = 0 if at_close else 1
+    fills = prices.close if at_close else prices.open
+    n, free, t = 0, (start, start), max(start, warm)
+    while True:
+        t, side = next_entry(bits, two_sided, t, free, end)
+        if t + lag >= end:
+            return n, True
+        order = read_order(settings, t)
+        bar = t + lag
+        raw = fills[bar]
+        t += 1
+        if not (order[0] > 0.0 and raw == raw and execution_price(raw, side, costs) > 0.0):
+            continue
+        while side != 0.0:
+            if track.mark[bar] != track.mark[bar]:
+                return n, False
+            t, reason, price, free = hold(prices, track, bits, side, order, bar, raw, free, setup)
+            ordered = reason in (BY_EXIT, MAX_BARS)
+            found.entry[n], found.entry_raw[n], found.size[n] = bar, raw, side * order[0]
+            bar, raw = t + (lag if ordered else 0), price
+            found.exit[n], found.exit_raw[n], found.reason[n] = bar, raw, reason
+            n += 1
+            if reason == END:
+                return n, True
+            side = 0.0
+            if ordered:
+                side = side_at(bits, t, free)
+                if side != 0.0:
+                    order = read_order(settings, t)
+                    if not (order[0] > 0.0 and execution_price(raw, side, costs) > 0.0):
+                        side = 0.0
+                t += 1
