@@ -11,13 +11,13 @@ import xarray as xr
 from mrtoolkit.expressions.nodes import Call, Constant, Node
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.groups import Group, bound_operands, distinct_calls, groups_of, structural_of, warmups
-from mrtoolkit.strategy.operands import Operands, operands_of
+from mrtoolkit.strategy.operands import Operands
+from mrtoolkit.strategy.pieces import Piece, Share, pieces_of
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.signals import Signals
 from mrtoolkit.strategy.span import Span
 from mrtoolkit.strategy.strategy import SETTINGS, Strategy, check_setting
 
-_SPAN_BYTES = 256 * 2**20
 _NEVER = Constant(False)
 
 
@@ -46,13 +46,25 @@ class Plan:
                 yield span.signals(chosen)
 
     def spans(self, points: Points) -> Iterator[Span]:
-        """Yield all points in spans whose features fit into memory together; drop each before the next is made."""
-        for positions, nodes in self._groups(points):
-            group = points.take(positions)
-            for chosen in self._fitting(group, nodes, np.arange(group.n)):
-                span_points = group.take(chosen)
-                operands = Operands(self.bars, self.store, span_points, nodes.values())
-                yield Span(operands=operands, points=span_points, positions=positions[chosen], nodes=nodes)
+        """Yield all points in spans whose features fit into memory together."""
+        for piece in self.pieces(points):
+            yield self.span(piece)
+
+    def pieces(self, points: Points, share: Share | None = None) -> list[Piece]:
+        """Cut all points so that the arrays of each piece fit into its share of memory; computes nothing.
+
+        Parameters
+        ----------
+        points : Points
+        share : function of nodes, optional
+            Bytes that the arrays of points with these nodes may take. Default: half of the store's memory.
+        """
+        return pieces_of(points, self._groups(points), self.bars, self.store, share)
+
+    def span(self, piece: Piece) -> Span:
+        """Find or compute the features of a piece."""
+        operands = Operands(self.bars, self.store, piece.points, piece.nodes.values())
+        return Span(operands=operands, points=piece.points, positions=piece.positions, nodes=piece.nodes)
 
     def check(self, points: Points) -> None:
         """Refuse points that cannot be run; computes nothing.
@@ -79,16 +91,3 @@ class Plan:
     def _groups(self, points: Points) -> Iterator[Group]:
         """Points that share flags, selectors and categories, and the rules and settings that these leave."""
         return groups_of(points, self.nodes, self.structural)
-
-    def _fitting(self, group: Points, nodes: Mapping[str, Node], chosen: np.ndarray) -> Iterator[np.ndarray]:
-        """Cut points until the distinct features of each piece fit into half of the store's memory."""
-        points = group.take(chosen)
-        series = [o for o in {id(o): o for node in nodes.values() for o in operands_of(node)}.values() if o.is_series]
-        series += [nodes[name] for name in SETTINGS if nodes[name].is_series]  # they are copied, side by side
-        n_rows = sum(len(points.rows(node.params)[0]) for node in series)
-        n_values = self.bars.sizes["time"] * self.bars.sizes.get("asset", 1)
-        if points.n == 1 or 8 * n_values * n_rows <= min(_SPAN_BYTES, self.store.memory_limit // 2):
-            yield chosen
-        else:
-            for half in np.array_split(chosen, 2):
-                yield from self._fitting(group, nodes, half)

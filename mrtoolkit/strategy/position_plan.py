@@ -15,13 +15,13 @@ from mrtoolkit.expressions.scalars import scalar_text
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.groups import Group, bound_operands, distinct_calls, groups_of, structural_of, warmups
 from mrtoolkit.strategy.operands import Operands
+from mrtoolkit.strategy.pieces import Piece, Share, pieces_of
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.position_tests import MARGIN, PositionCall
 from mrtoolkit.strategy.positions import Positions
 from mrtoolkit.strategy.strategy import Strategy
 
-_SPAN_BYTES = 256 * 2**20
 _SLICE_VALUES = 2**20  # 8 MiB of targets
 
 
@@ -147,23 +147,33 @@ class PositionPlan:
                 yield span.signals(chosen)
 
     def spans(self, points: Points) -> Iterator[PositionSpan]:
-        """Yield all points in spans whose features fit into memory together; drop each before the next is made.
+        """Yield all points in spans whose features fit into memory together."""
+        for piece in self.pieces(points):
+            yield self.span(piece)
 
-        The function is tested at the first and the last point of each, thoroughly in the first of all.
+    def pieces(self, points: Points, share: Share | None = None) -> list[Piece]:
+        """Cut all points so that the arrays of each piece fit into its share of memory; computes nothing.
+
+        Parameters
+        ----------
+        points : Points
+        share : function of nodes, optional
+            Bytes that the arrays of points with these nodes may take. Default: half of the store's memory.
         """
-        row_bytes = 8 * self.bars.sizes["time"] * self.bars.sizes.get("asset", 1) * len(self.strategy.features)
-        most = max(1, min(_SPAN_BYTES, self.store.memory_limit // 2) // row_bytes)
-        for positions, nodes in self._groups(points):
-            for first in range(0, len(positions), most):
-                chosen = positions[first : first + most]
-                span_points = points.take(chosen)
-                operands = Operands(self.bars, self.store, span_points, nodes.values())
-                span = PositionSpan(
-                    strategy=self.strategy, operands=operands, points=span_points, positions=chosen, nodes=nodes
-                )
-                span.test(thoroughly=not self._tested)
-                self._tested.append(True)
-                yield span
+        return pieces_of(points, self._groups(points), self.bars, self.store, share)
+
+    def span(self, piece: Piece) -> PositionSpan:
+        """Find or compute the features of a piece.
+
+        The function is tested at its first and its last point, thoroughly in the first piece of all.
+        """
+        operands = Operands(self.bars, self.store, piece.points, piece.nodes.values())
+        span = PositionSpan(
+            strategy=self.strategy, operands=operands, points=piece.points, positions=piece.positions, nodes=piece.nodes
+        )
+        span.test(thoroughly=not self._tested)
+        self._tested.append(True)
+        return span
 
     def check(self, points: Points) -> None:
         """Refuse points that cannot be run; computes nothing.

@@ -1,0 +1,133 @@
+"""Points cut into pieces whose arrays fit into memory together, before any of these is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import xarray as xr
+
+from mrtoolkit.expressions.nodes import Call, Input, Node
+from mrtoolkit.expressions.walk import walk
+from mrtoolkit.features.key import indicator_of, without_output
+from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.strategy.groups import Group
+from mrtoolkit.strategy.operands import operands_of
+from mrtoolkit.strategy.points import Points
+from mrtoolkit.strategy.strategy import SETTINGS
+
+_SPAN_BYTES = 256 * 2**20
+"""Of the arrays of a piece, at most: more at once gains nothing."""
+Share = Callable[[Mapping[str, Node]], int]
+"""Bytes that the arrays of points with some nodes may take."""
+_NUMBER_BYTES = 512  # of an operand that is a constant: 64 equal numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Points that share flags and categories, and whose arrays are in memory together.
+
+    Attributes
+    ----------
+    positions : (point,) int64
+        Of the points among all.
+    points : Points
+    nodes : mapping of name to node
+        Rules and settings, or features, their structural parameters bound.
+    kept_bytes : int
+        Of the features, which the store keeps; of indicators inside others too.
+    own_bytes : int
+        Of what is made of the features and of settings, which lives as long as the piece.
+    """
+
+    positions: np.ndarray
+    points: Points
+    nodes: Mapping[str, Node]
+    kept_bytes: int
+    own_bytes: int
+
+    @property
+    def n_bytes(self) -> int:
+        """Of all arrays."""
+        return self.kept_bytes + self.own_bytes
+
+
+class Arrays:
+    """What arrays some expressions need: for each set of parameters, the bytes a distinct row of them.
+
+    Parameters
+    ----------
+    nodes : mapping of name to node
+        Their structural parameters bound.
+    n_values : int
+        Bars times assets.
+    dtype : str
+        Of the store.
+    """
+
+    def __init__(self, nodes: Mapping[str, Node], n_values: int, dtype: str) -> None:
+        self._bytes: dict[tuple[str, ...], list[int]] = {}
+        wide, narrow = 8 * n_values, np.dtype(dtype).itemsize * n_values
+        operands = {id(operand): operand for node in nodes.values() for operand in operands_of(node)}
+        parts = {id(part): part for operand in operands.values() for part in walk(operand) if part.is_series}
+        features = {}
+        for operand in operands.values():
+            if not operand.is_series:
+                self._add(operand, own=_NUMBER_BYTES)
+        for part in parts.values():
+            if isinstance(part, Call):
+                features[without_output(part).key] = part
+            if not isinstance(part, Input | Call) or (isinstance(part, Call) and narrow < wide):
+                self._add(part, own=wide)  # what the store keeps in half of the bytes is widened
+        for call in features.values():
+            self._add(call, kept=narrow * max(1, len(indicator_of(call).outputs)))
+        for name in SETTINGS:
+            if name in nodes and nodes[name].is_series:
+                self._add(nodes[name], own=wide)  # settings are copied, side by side
+
+    def of(self, points: Points) -> tuple[int, int]:
+        """Bytes that some points' arrays take: in the store, and beside it."""
+        kept = own = 0
+        for params, (kept_bytes, own_bytes) in self._bytes.items():
+            n_rows = len(points.rows(params)[0])
+            kept, own = kept + n_rows * kept_bytes, own + n_rows * own_bytes
+        return kept, own
+
+    def _add(self, node: Node, *, kept: int = 0, own: int = 0) -> None:
+        found = self._bytes.setdefault(node.params, [0, 0])
+        found[0] += kept
+        found[1] += own
+
+
+def pieces_of(
+    points: Points, groups: Iterable[Group], bars: xr.Dataset, store: FeatureStore, share: Share | None
+) -> list[Piece]:
+    """Cut groups of points in halves until the arrays of each piece fit into its share, or it is one point.
+
+    Without a share half of the store's memory is.
+    """
+    n_values = bars.sizes["time"] * bars.sizes.get("asset", 1)
+    pieces: list[Piece] = []
+    for positions, nodes in groups:
+        arrays = _arrays_of(tuple(nodes.items()), n_values, store.dtype)
+        most = min(_SPAN_BYTES, store.memory_limit // 2 if share is None else share(nodes))
+        pieces.extend(_halves(points.take(positions), positions, nodes, arrays, most))
+    return pieces
+
+
+@lru_cache(maxsize=256)
+def _arrays_of(nodes: tuple[tuple[str, Node], ...], n_values: int, dtype: str) -> Arrays:
+    return Arrays(dict(nodes), n_values, dtype)
+
+
+def _halves(
+    points: Points, positions: np.ndarray, nodes: Mapping[str, Node], arrays: Arrays, share: int
+) -> Iterator[Piece]:
+    kept, own = arrays.of(points)
+    if points.n == 1 or kept + own <= share:
+        yield Piece(positions=positions, points=points, nodes=nodes, kept_bytes=kept, own_bytes=own)
+        return
+    for half in np.array_split(np.arange(points.n), 2):
+        yield from _halves(points.take(half), positions[half], nodes, arrays, share)
