@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from threading import Lock
@@ -44,6 +45,7 @@ class ByteLRU(Generic[K, T]):
         self._n_bytes = 0
         self._n_evicted = 0
         self._n_hits = 0
+        self._n_lent = 0
         self._lock = Lock()
 
     @property
@@ -92,14 +94,31 @@ class ByteLRU(Generic[K, T]):
         values.flags.writeable = False
         with self._lock:
             self._drop(key)
-            if values.nbytes > self.budget_bytes:
+            if values.nbytes > self._room:
                 self._n_evicted += 1
                 return
             self._n_used += 1
             self._entries[key] = Entry(values, tag, self._n_used)
             self._n_bytes += values.nbytes
-            while self._n_bytes > self.budget_bytes:
+            while self._n_bytes > self._room:
                 self._evict()
+
+    @contextmanager
+    def lend(self, n_bytes: int) -> Iterator[None]:
+        """Hold so many bytes less than the budget for a while, as somebody else holds them; several may at once."""
+        with self._lock:
+            self._n_lent += n_bytes
+            while self._n_bytes > self._room:
+                self._evict()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_lent -= n_bytes
+
+    @property
+    def _room(self) -> int:
+        return max(0, self.budget_bytes - self._n_lent)
 
     def items(self) -> Iterator[tuple[K, Entry[T]]]:
         """Iterate over a snapshot, least recently used first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 from weakref import ref
@@ -30,6 +31,7 @@ from mrtoolkit.features.memory import ByteLRU
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
 from mrtoolkit.features.stock.info import StoreInfo
 from mrtoolkit.features.stock.inventory import store_info
+from mrtoolkit.features.stock.outlook import Outlook, look_out
 from mrtoolkit.features.stock.prune import prune, prune_plan
 from mrtoolkit.features.stock.prune_report import PruneReport
 from mrtoolkit.features.stock.verify import verify
@@ -166,6 +168,14 @@ class FeatureStore:
     def peek(self, bars: xr.Dataset, node: Call) -> np.ndarray | None:
         """Return what the store would give now, (asset, time), without computing or counting; None for nothing."""
         return self._lookup.peek(self._checked(bars), check_call(node))
+
+    def lend(self, n_bytes: int) -> AbstractContextManager[None]:
+        """Hold so many bytes less than `memory_limit` within a `with`, as whoever computes holds them."""
+        return self._memory.lend(n_bytes)
+
+    def outlook(self, bars: xr.Dataset, calls: Sequence[Call]) -> Outlook:
+        """Return what fetching indicators of checked bars would find and compute, computing and counting nothing."""
+        return look_out(self._lookup, bars, calls)
 
     def compute_batch(self, bars: xr.Dataset, nodes: object) -> xr.Dataset:
         """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.
@@ -362,9 +372,7 @@ class FeatureStore:
 
     def info(self) -> StoreInfo:
         """Return what the store holds and did, as a table that prints itself."""
-        return store_info(
-            self._memory, self._disk, self._lookup.costs, self.counters, disk_limit=self._lookup.disk_limit
-        )
+        return store_info(self._memory, self._disk, self._lookup.costs, self.counters, self._lookup.disk_limit)
 
     def __repr__(self) -> str:
         held = f"{format_size(self._memory.n_bytes)} of {format_size(self.memory_limit)} in memory"

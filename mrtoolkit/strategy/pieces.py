@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.expressions.nodes import Call, Input, Node
+from mrtoolkit.expressions.nodes import Call, Constant, Input, Node
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import indicator_of, without_output
 from mrtoolkit.features.store import FeatureStore
@@ -52,6 +52,14 @@ class Piece:
     def n_bytes(self) -> int:
         """Of all arrays."""
         return self.kept_bytes + self.own_bytes
+
+
+def is_plain(nodes: Mapping[str, Node]) -> bool:
+    """Whether positions are long, of the whole account, without stops and limits, at every point."""
+    never = all(nodes[name] is Constant(False) for name in ("short_entry", "short_exit"))
+    size, *limits = (nodes[name] for name in SETTINGS)
+    whole = isinstance(size, Constant) and size.value == 1
+    return never and whole and all(limit is Constant(None) for limit in limits)
 
 
 class Arrays:
