@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.backtest.points import as_request, frame_of
+from mrtoolkit.backtest.points import as_request, coded_point, frame_of
 from mrtoolkit.errors import StrategyError
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.expressions.objective import Objective
@@ -40,10 +40,14 @@ class ObjectiveFunction:
         """
         if not isinstance(params, Mapping):
             raise StrategyError(f"params is a {type(params).__name__}, but one point is a mapping of names to values.")
-        return float(self.batch(frame_of([dict(params)]))[0])
+        takes_codes = getattr(self.backtest, "takes_codes", False)
+        point: Any = coded_point(params) if takes_codes else frame_of([dict(params)])
+        return float(self._values(point, 1)[0])
 
     def batch(self, points: Any) -> np.ndarray:
         """The objective's values at a table or list of points, (point,)."""
         points = as_request(points).frame
-        metrics = self.backtest.evaluate(points).metrics
-        return self.objective.values(metrics, len(points))
+        return self._values(points, len(points))
+
+    def _values(self, points: Any, n_points: int) -> np.ndarray:
+        return self.objective.values(self.backtest.evaluate(points).metrics, n_points)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mrtoolkit.errors import StrategyError
+from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.scalars import Scalar, canonical
 
 MAX_POINTS = 10_000_000
@@ -18,14 +19,20 @@ MAX_POINTS = 10_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedPoints:
-    """Points as a table, and the dimensions that their results have.
+    """Points, and the dimensions that their results have.
 
-    `dims` maps each dimension of a grid to its labels, in order; it is None for scattered points.
+    `points` is a table, or of a grid whole numbers; `dims` maps each dimension of a grid to its labels, in order, and
+    is None for scattered points.
     """
 
-    frame: pd.DataFrame
+    points: pd.DataFrame | CodedPoints
     dims: Mapping[str, tuple[Scalar, ...]] | None
     scalars: Mapping[str, Scalar]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The points as a table."""
+        return table_of(self.points) if isinstance(self.points, CodedPoints) else self.points
 
 
 def as_request(points: Any) -> RequestedPoints:
@@ -37,13 +44,13 @@ def as_request(points: Any) -> RequestedPoints:
         If there are none, or more than `MAX_POINTS`, or a list repeats a value.
     """
     if isinstance(points, pd.DataFrame):
-        return RequestedPoints(frame=points.reset_index(drop=True), dims=None, scalars={})
+        return RequestedPoints(points=points.reset_index(drop=True), dims=None, scalars={})
     if isinstance(points, Mapping):
         return _grid(points)
     if isinstance(points, Iterable) and not isinstance(points, str):
         rows = list(points)
         if rows and all(isinstance(row, Mapping) for row in rows):
-            return RequestedPoints(frame=frame_of(rows), dims=None, scalars={})
+            return RequestedPoints(points=frame_of(rows), dims=None, scalars={})
     raise StrategyError(
         f"points are {type(points).__name__}, but must be a grid such as {{'fast': [5, 10], 'slow': 40}}, a table with "
         "a column a parameter, or a list of points."
@@ -54,6 +61,29 @@ def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Points as a table that keeps None apart from NaN."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names}, index=range(len(rows)))
+
+
+def table_of(points: CodedPoints) -> pd.DataFrame:
+    """Coded points as a table that keeps None apart from NaN."""
+    columns = {name: _column(list(labels))[points.codes[name]] for name, labels in points.labels.items()}
+    return pd.DataFrame(columns, index=range(points.n))
+
+
+def coded_point(params: Mapping[str, Any]) -> CodedPoints:
+    """One point as coded points.
+
+    Raises
+    ------
+    StrategyError
+        If a number is not finite.
+    ExpressionError
+        If a value is no number, text, flag or None.
+    """
+    for name, value in params.items():
+        if isinstance(value, (float, np.floating)) and not math.isfinite(value):
+            raise StrategyError(f"the parameter {name!r} is {value} in a point, but it needs a finite number.")
+    labels = {name: (canonical(value),) for name, value in params.items()}
+    return CodedPoints(n=1, labels=labels, codes=dict.fromkeys(labels, np.zeros(1, dtype=np.int64)))
 
 
 def _grid(points: Mapping[str, Any]) -> RequestedPoints:
@@ -79,16 +109,15 @@ def _grid(points: Mapping[str, Any]) -> RequestedPoints:
             dims[name] = labels
         else:
             scalars[name] = canonical(values)
-    frame: dict[str, Any] = {}
+    codes: dict[str, np.ndarray] = {}
     repeat, tile = n, 1
     for name, labels in dims.items():
         repeat //= len(labels)
-        column = _column(list(labels))
-        frame[name] = np.tile(np.repeat(column, repeat), tile)
+        codes[name] = np.tile(np.repeat(np.arange(len(labels)), repeat), tile)
         tile *= len(labels)
-    for name, value in scalars.items():
-        frame[name] = np.repeat(_column([value]), n)
-    return RequestedPoints(frame=pd.DataFrame(frame, index=range(n)), dims=dims, scalars=scalars)
+    codes |= dict.fromkeys(scalars, np.zeros(n, dtype=np.int64))
+    named = {**dims, **{name: (value,) for name, value in scalars.items()}}
+    return RequestedPoints(points=CodedPoints(n=n, labels=named, codes=codes), dims=dims, scalars=scalars)
 
 
 def _column(values: list[Any]) -> np.ndarray:

@@ -106,21 +106,26 @@ def _names_of(dimensions: Mapping[str, Dimension], group: Sequence[Node]) -> lis
 def _proven_empty(dimensions: Mapping[str, Dimension], group: Sequence[Node]) -> bool:
     names = _names_of(dimensions, group)
     per_dimension = max(2, int(_PROBE ** (1 / len(names))))
-    probes = []
-    for name in names:
-        size = dimensions[name].size
-        probes.append(
-            np.unique(nearest_codes(dimensions[name], np.linspace(0, 1, min(size, per_dimension)), 0, size - 1))
-        )
-    grid = np.meshgrid(*probes, indexing="ij")
-    columns = {name: dimensions[name].decode(codes.ravel()) for name, codes in zip(names, grid, strict=True)}
-    if satisfied(group, columns, grid[0].size).any():
+    if any(_satisfied_on_grid(dimensions, group, names, count) for count in dict.fromkeys((2, per_dimension))):
         return False
     if any(_outside_bounds(dimensions, node) for node in group):
         return True
     if math.prod(dimensions[name].size for name in names) > _EXHAUSTIVE:
         return False  # not proven: the first level will tell
     return not any(mask.any() for mask in _masks(dimensions, group, names))
+
+
+def _satisfied_on_grid(
+    dimensions: Mapping[str, Dimension], group: Sequence[Node], names: Sequence[str], per_dimension: int
+) -> bool:
+    """Say whether any of the combinations of so many labels a dimension, spread evenly, satisfies the group."""
+    probes = []
+    for name in names:
+        size = dimensions[name].size
+        probes.append(nearest_codes(dimensions[name], np.linspace(0, 1, min(size, per_dimension)), 0, size - 1))
+    grid = np.meshgrid(*probes, indexing="ij")
+    columns = {name: dimensions[name].decode(codes.ravel()) for name, codes in zip(names, grid, strict=True)}
+    return bool(satisfied(group, columns, grid[0].size).any())
 
 
 def _masks(dimensions: Mapping[str, Dimension], group: Sequence[Node], names: Sequence[str]) -> list[np.ndarray]:

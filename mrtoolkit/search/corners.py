@@ -64,22 +64,18 @@ def corner_codes(space: Space, levels: Sequence[Level]) -> np.ndarray:
     (point, dimension) int64
         Lattice codes. Labels that no point of those looked at can have under `where` are left out.
     """
-    ends = [_ends(space, name, levels) for name in space]
-    together = np.stack([codes[np.arange(max(map(len, ends))) % len(codes)] for codes in ends], axis=1)
-    rows = [together]
+    ends = [_ends(space, name, levels).tolist() for name in space]
+    rows = [[codes[i % len(codes)] for codes in ends] for i in range(max(map(len, ends)))]
     for others in (0, 0.5, 1):  # where lows do not go with lows
-        rest = np.array([codes[int(others * (len(codes) - 1))] for codes in ends])
-        for j, codes in enumerate(ends):
-            row = np.tile(rest, (len(codes), 1))
-            row[:, j] = codes
-            rows.append(row)
-    candidates = np.concatenate(rows)
+        rest = [codes[int(others * (len(codes) - 1))] for codes in ends]
+        rows += [[*rest[:j], code, *rest[j + 1 :]] for j, codes in enumerate(ends) for code in codes]
+    candidates = np.array(rows, dtype=np.int64)
     chosen, covered = [], set[tuple[int, int]]()
-    for codes in candidates[space.holds(candidates)]:
-        has = set(enumerate(codes.tolist()))
+    for row in candidates[space.holds(candidates)].tolist():
+        has = set(enumerate(row))
         if not has <= covered:
             covered |= has
-            chosen.append(codes)
+            chosen.append(row)
     return np.array(chosen, dtype=np.int64).reshape(-1, len(space))
 
 
@@ -92,9 +88,8 @@ def _ends(space: Space, name: str, levels: Sequence[Level]) -> np.ndarray:
     elif isinstance(dimension, Categorical):
         codes = np.arange(dimension.size)
     else:
-        codes = np.unique(np.clip([0, 1, dimension.size - 1], 0, dimension.size - 1))
-    if isinstance(dimension, Categorical):
-        places = np.linspace(0, len(codes) - 1, min(len(codes), _MAX_CATEGORIES))
-    else:
-        places = np.unique(np.clip([0, 1, len(codes) - 1], 0, len(codes) - 1))  # the second has the step's fraction
+        codes = np.array(sorted({0, min(1, dimension.size - 1), dimension.size - 1}))
+    if not isinstance(dimension, Categorical):
+        return codes[sorted({0, min(1, len(codes) - 1), len(codes) - 1})]  # the second has the step's fraction
+    places = np.linspace(0, len(codes) - 1, min(len(codes), _MAX_CATEGORIES))
     return np.asarray(codes[np.asarray(places, dtype=np.int64)], dtype=np.int64)

@@ -195,6 +195,8 @@ def _fractions(count: int) -> np.ndarray:
 
 def _product(space: Space, axes: Sequence[np.ndarray]) -> np.ndarray:
     """Return the combinations of labels that satisfy the constraints, lower labels first."""
-    grid = np.meshgrid(*axes, indexing="ij")
-    codes = np.stack([axis.ravel() for axis in grid], axis=1).astype(np.int64)
-    return np.asarray(codes[space.satisfies(codes)])
+    grid = np.empty((*map(len, axes), len(axes)), dtype=np.int64)
+    for j, axis in enumerate(axes):
+        grid[..., j] = axis.reshape([-1 if k == j else 1 for k in range(len(axes))])
+    codes = grid.reshape(-1, len(axes))
+    return np.asarray(codes[space.satisfies(codes)]) if space.where else codes

@@ -10,6 +10,7 @@ import numpy as np
 
 _EXACT = 2**53  # whole numbers up to here are exact in a float64
 _TOLERANCE = 1e-9  # of a step: how near to a label a value must lie to be that label
+_FEW = 24  # values that Python is through with sooner than NumPy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,24 @@ class LinearLattice:
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Return the codes of float64 values, -1 for a value that is no label."""
+        if values.size <= _FEW and values.ndim == 1:
+            return self._encode_few(values.tolist())
         with np.errstate(invalid="ignore", over="ignore"):
             exact = (values - self.offset / 10**self.decimals) / self.step
             nearest = np.rint(exact)
             near = np.abs(exact - nearest) <= _TOLERANCE + 1e-15 * np.abs(values) / self.step
         is_label = near & (nearest >= 0) & (nearest < self.size)
         return np.where(is_label, nearest, -1).astype(np.int64)
+
+    def _encode_few(self, values: list[float]) -> np.ndarray:
+        """Return the same codes by the same arithmetic: a third of the time for the labels of a level's grid."""
+        low, step, codes = self.offset / 10**self.decimals, self.step, []
+        for value in values:
+            exact = (value - low) / step
+            nearest = round(exact) if math.isfinite(exact) else -1
+            near = abs(exact - nearest) <= _TOLERANCE + 1e-15 * abs(value) / step
+            codes.append(nearest if near and 0 <= nearest < self.size else -1)
+        return np.array(codes, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -51,9 +51,11 @@ class LevelRun:
         first = len(self.looked)
         self.looked += [Looked(region=r, axes=axes) for r, axes in zip(regions, filling.axes, strict=True)]
         keys = self._space.keys(filling.codes)
+        codes, regions_of = filling.codes, filling.regions + first
         is_new = self._region_of.find(keys) < 0
-        codes, keys = filling.codes[is_new], keys[is_new]
-        self._region_of.put(keys, filling.regions[is_new] + first)
+        if not is_new.all():
+            codes, keys, regions_of = codes[is_new], keys[is_new], regions_of[is_new]
+        self._region_of.put(keys, regions_of)
         new = np.flatnonzero(self._log.find(keys) < 0)
         self.n_reused += len(keys) - len(new)
         if limit is not None and len(new) > limit:

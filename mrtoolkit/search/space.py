@@ -23,6 +23,7 @@ from mrtoolkit.search.dimensions import Integer as Integer
 from mrtoolkit.search.dimensions import Real as Real
 
 _KEY_LIMIT = 2**62  # lattices up to here are numbered by int64, larger ones by Python's integers
+_SHORT = 64  # labels that Python sorts sooner than NumPy
 _KEPT_AXES = 256  # of all levels of a search together; no search has more
 
 
@@ -163,7 +164,8 @@ class Space:
         if kept is None:
             if len(self._axes) == _KEPT_AXES:
                 self._axes.clear()
-            codes = np.unique(self[name].encode(labels))
+            codes = self[name].encode(labels)
+            codes = np.array(sorted(set(codes.tolist()))) if len(codes) < _SHORT else np.unique(codes)
             codes.flags.writeable = False
             kept = self._axes[name, id(labels)] = labels, codes  # what is known by its id must live as long
         return kept[1]

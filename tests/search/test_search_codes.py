@@ -189,3 +189,14 @@ def test_many_numbers_are_rounded_as_their_text_is(values):
     np.testing.assert_array_equal(round_by_text(few), expected[:5])
     counted = np.where(np.isfinite(expected), expected, -np.inf)
     np.testing.assert_array_equal(scores(many, np.ones(60, dtype=bool), "maximize"), counted)
+
+
+@given(
+    st.sampled_from([Real(5, 50, step=0.5), Real(0.1, 2.0, step=0.1), Integer(-7, 60, step=3), Real(0, 1)]),
+    st.lists(st.floats() | st.integers(-10, 70) | st.sampled_from([0.1 + 0.2, 5.5, 1e300, 0.5 + 1e-10, None, "a"])),
+)
+def test_few_values_have_the_codes_that_they_have_among_many(dimension, values):
+    labels = dimension.decode(np.arange(0, dimension.size, 7)).tolist()
+    many = [*values, *labels, *[np.nan] * 30]
+    assert dimension.encode(values).tolist() == dimension.encode(many)[: len(values)].tolist()
+    assert dimension.encode(labels[:20]).tolist() == list(range(0, dimension.size, 7))[:20]
