@@ -164,6 +164,21 @@ def test_a_rebalanced_position_is_the_arithmetic():
     np.testing.assert_allclose(trial.metrics["turnover"] / bars_a_year(bars, trial), traded)
 
 
+def test_an_increase_that_cannot_pay_its_minimum_waits_until_it_can():
+    """From 0.5 to 0.54 of 9,000 lacks less than the 1,000 that a fill costs; once the price has fallen, more."""
+    price = np.array([100.0, 100.0, 100.0, 100.0, 60.0, 60.0])
+    columns = {name: price.copy() for name in ("open", "high", "low", "close")}
+    bars = as_dataset({**columns, "weight": np.array([0.5, 0.54, 0.54, 0.54, 0.54, 0.54])})
+    trial = mrt.Backtest(bars, follow, costs=mrt.Costs(minimum=1_000.0), cash=10_000.0).trial({"scale": 1.0})
+    first = (5_000.0 - 1_000.0) / 100.0
+    cash = 10_000.0 - 4_000.0 - 1_000.0
+    lacks = 0.54 * (cash + first * 60.0) - first * 60.0
+    second = (lacks - 1_000.0) / 60.0
+    after = cash - lacks + (first + second) * 60.0
+    np.testing.assert_allclose(trial.equity, [10_000.0, 9_000.0, 9_000.0, 9_000.0, after, after], rtol=1e-12)
+    np.testing.assert_allclose(trial.trades["shares"], first + second)
+
+
 def bars_a_year(bars, trial):
     return mrt.Backtest(bars, follow).periods_per_year / len(trial.equity)
 
@@ -385,6 +400,8 @@ def test_a_search_over_a_function_is_verified_saved_and_gone_on_with(tmp_path):
     assert seen.best.params == study.best.params
     with pytest.raises(mrt.StudyError, match=r"the position function trend, whose code no file holds; .*backtest="):
         seen.verify(3)
+    assert mrt.report(seen, tmp_path / "seen.html").exists()
+    assert mrt.compare_cost(study) is not None
     loaded = mrt.load_study(path, backtest=backtest)
     assert loaded.verify(3).is_ok
     again = mrt.optimize(backtest, space, trials=60, seed=1, study=path)
