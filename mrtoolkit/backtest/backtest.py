@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mrtoolkit.backtest._kernels.columns import STATISTICS, SUM, SUM_SQ
+from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest.market import Market, block_edges, cost_rates, read_prices
 from mrtoolkit.backtest.metrics import METRICS, UNITS, as_metrics, compute_metrics
 from mrtoolkit.backtest.model import Costs
@@ -85,6 +85,9 @@ class Backtest:
     >>> backtest.run({"fast": [5, 10], "slow": [20, 30, 40]}).sharpe.dims
     ('fast', 'slow')
     """
+
+    takes_codes = True
+    """A search gives it points as whole numbers, which it reads at no cost."""
 
     def __init__(  # noqa: PLR0913
         self,
@@ -259,17 +262,19 @@ class Backtest:
     def evaluate(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate a table of points; over several assets each metric is the mean of those assets that have one."""
         before = self.store.counters.computed
-        blocks = self._runner.block_statistics(self._points(points))
-        return self._evaluation(blocks, computed=self.store.counters.computed - before)
+        return self._evaluation(self._runner, self._points(points), before)
 
     def evaluate_fresh(self, points: pd.DataFrame) -> Evaluation:
         """Evaluate points one by one with the dense engine, each with a store of its own: nothing is shared or read."""
-        blocks = []
+        each = []
         for k in range(len(points)):
             plan = replace(self._plan, store=FeatureStore(dtype=self.store.dtype))
             runner = Runner(plan=plan, market=self._market, engine="dense")
-            blocks.append(runner.block_statistics(self._points(points.iloc[[k]])))
-        return self._evaluation(np.concatenate(blocks), computed=0)
+            each.append(self._evaluation(runner, self._points(points.iloc[[k]])))
+        return Evaluation(
+            metrics={name: np.concatenate([one.metrics[name] for one in each]) for name in self.metrics},
+            blocks={name: np.concatenate([one.blocks[name] for one in each]) for name in ("sum", "sum_sq")},
+        )
 
     def check(self, points: pd.DataFrame) -> None:
         """Refuse points that cannot be run: a value that is no number, out of bounds, or too long for the history."""
@@ -361,11 +366,13 @@ class Backtest:
     def _points(self, frame: pd.DataFrame) -> Points:
         return Points.from_frame(frame, self.params)
 
-    def _evaluation(self, blocks: np.ndarray, *, computed: int) -> Evaluation:
-        numbers = compute_metrics(blocks, self.metrics, self._market)
-        metrics = {name: mean_of_assets(values) for name, values in numbers.items()}
-        sums = {"sum": blocks[..., SUM].mean(axis=1), "sum_sq": blocks[..., SUM_SQ].mean(axis=1)}
-        return Evaluation(metrics=metrics, blocks=sums, features_computed=computed)
+    def _evaluation(self, runner: Runner, points: Points, computed_before: int | None = None) -> Evaluation:
+        metrics, blocks = runner.evaluation(points, self.metrics)
+        return Evaluation(
+            metrics={name: mean_of_assets(values) for name, values in metrics.items()},
+            blocks=blocks,
+            features_computed=0 if computed_before is None else self.store.counters.computed - computed_before,
+        )
 
     def _provenance(self) -> dict[str, Any]:
         return {

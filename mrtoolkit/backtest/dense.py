@@ -38,18 +38,21 @@ class Recording:
 
 def evaluate(market: Market, signals: Signals, *, with_drawdown: bool = True) -> np.ndarray:
     """Block statistics of some trials, (trial, asset, block, statistic); without drawdown its columns are idle."""
-    n_trials, n_assets, n_blocks = len(signals.points), len(market.prices), len(market.edges) - 1
-    stats = np.zeros((n_assets, n_trials, n_blocks, len(STATISTICS)))
-    scratch = _scratch(market.n_bars)
-    measured = (market.risk_free_bar, market.edges, with_drawdown)
-    for asset in range(n_assets):
-        masks = tuple(mask[asset] for mask in signals.masks)
-        settings = tuple(values[asset] for values in signals.settings)
-        run_trials(
-            market.prices[asset], masks, settings, signals.index, signals.warm[asset],
-            market.setup(asset), market.costs, measured, scratch, stats[asset],
-        )  # fmt: skip
-    return stats.swapaxes(0, 1)
+    each = [evaluate_asset(market, signals, k, with_drawdown=with_drawdown) for k in range(len(market.prices))]
+    return np.stack(each, axis=1)
+
+
+def evaluate_asset(market: Market, signals: Signals, asset: int, *, with_drawdown: bool = True) -> np.ndarray:
+    """Block statistics of some trials on one asset, (trial, block, statistic)."""
+    stats = np.zeros((len(signals.points), len(market.edges) - 1, len(STATISTICS)))
+    run_trials(
+        market.prices[asset],
+        tuple(mask[asset] for mask in signals.masks),
+        tuple(values[asset] for values in signals.settings),
+        signals.index, signals.warm[asset], market.setup(asset), market.costs,
+        (market.risk_free_bar, market.edges, with_drawdown), _scratch(market.n_bars), stats,
+    )  # fmt: skip
+    return stats
 
 
 def record(market: Market, signals: Signals, asset: int) -> Recording:

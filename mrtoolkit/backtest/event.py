@@ -7,6 +7,7 @@ meets what the event engine cannot do exactly, says so and runs on the dense eng
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,7 @@ from mrtoolkit.strategy.signals import BitSignals
 from mrtoolkit.strategy.span import Span
 
 _CALL_BARS = 150_000_000  # bars times trials of one kernel call: well under 50 ms
-_SLICE_BARS = 40_000_000  # the same where every trial is a walk from event to event
-_SLICE_BYTES = 64 * 2**20
-_SLICE_POINTS = 1_024  # their bits of a tile stay in the caches, and they share conditions
+_CALL_BARS_FULL = 60_000_000  # the same where all statistics of all blocks are booked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +45,11 @@ class Wanted:
     drawdown: bool = True
 
 
-def slice_length(span: Span) -> int:
-    """How many points of a span are taken at once: so few that 50 ms are enough and that their bits are small."""
-    n_assets, n_bars = span.shape
-    if span.is_plain:
-        return _SLICE_POINTS
-    n_rows = len(span.rules.parts)  # a point, at most
-    by_bytes = _SLICE_BYTES // (n_rows * (n_bars // 8 + 8))
-    return max(1, min(_SLICE_POINTS, _SLICE_BARS // (n_assets * n_bars), by_bytes))
-
-
-def evaluate(market: Market, ground: Ground, span: Span, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
-    """Block statistics of the points at some positions of a span, (trial, asset, block, statistic).
+def evaluate(
+    market: Market, ground: Ground, span: Span, chosen: np.ndarray, wanted: Wanted,
+    take: Callable[[int, np.ndarray, np.ndarray], None],
+) -> None:  # fmt: skip
+    """Run the points at some positions of a span, one asset after the other.
 
     Parameters
     ----------
@@ -65,21 +57,23 @@ def evaluate(market: Market, ground: Ground, span: Span, chosen: np.ndarray, wan
         Its edges are the borders of the blocks.
     ground : Ground
         What the same market's bars give to all trials.
+    take : callable
+        Is given an asset, positions in the span, and their statistics, (trial, block, statistic), in memory that is
+        overwritten afterwards. Of a position it keeps what it was given last.
     """
     signals = span.bits(chosen)
-    n_blocks = len(market.edges) - 1
-    stats = np.zeros((span.shape[0], len(chosen), n_blocks, len(STATISTICS)))
+    stats = room("stats", (len(chosen), len(market.edges) - 1, len(STATISTICS)), np.float64)
     exact = np.zeros((span.shape[0], len(chosen)), dtype=np.uint8)
     for asset in range(span.shape[0]):
-        if span.is_plain and ground.is_plain(asset):
-            _run_long(market, ground, signals, asset, wanted, stats[asset], exact[asset])
-        else:
-            _run_events(market, ground, signals, asset, wanted, stats[asset], exact[asset])
-    again = np.flatnonzero(~exact.astype(bool).all(axis=0))
+        run = _run_long if span.is_plain and ground.is_plain(asset) else _run_events
+        run(market, ground, signals, asset, wanted, stats, exact[asset])
+        take(asset, chosen, stats)
+    again = np.flatnonzero(~exact.all(axis=0))
     if again.size:
-        bar_by_bar = dense.evaluate(market, span.signals(chosen[again]), with_drawdown=wanted.drawdown)
-        stats[:, again] = bar_by_bar.swapaxes(0, 1)
-    return stats.swapaxes(0, 1)
+        signals_again = span.signals(chosen[again])
+        for asset in np.flatnonzero(~exact.all(axis=1)):
+            bar_by_bar = dense.evaluate_asset(market, signals_again, asset, with_drawdown=wanted.drawdown)
+            take(int(asset), chosen[again], bar_by_bar)
 
 
 def _run_long(
@@ -95,12 +89,13 @@ def _run_long(
     carried = np.zeros((n_trials, 2), dtype=np.uint64)
     recipes = LongSignals(
         signals.rows, signals.n_compared, signals.places.of_asset(asset), signals.places.steps,
-        signals.rules, signals.flips, np.maximum(signals.warm[asset], market.start),
+        signals.groups, signals.rules, signals.flips, np.maximum(signals.warm[asset], market.start),
     )  # fmt: skip
     n_tiles = len(place.cells.of_tile) - 1
-    step = max(1, _CALL_BARS // (TILE * n_trials))
+    is_full = wanted.rest or len(market.edges) > 2
+    step = max(1, (_CALL_BARS_FULL if is_full else _CALL_BARS) // (TILE * n_trials))
     calls = [(tile, min(tile + step, n_tiles)) for tile in range(market.start // TILE, n_tiles, step)]
-    if wanted.rest or len(market.edges) > 2:
+    if is_full:
         state = np.zeros((n_trials, len(STATE)))
         state[:, :7] = (1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0)  # as much of anything as at the begin
         begin_blocks(market.edges, market.risk_free_bar, stats)
@@ -109,6 +104,7 @@ def _run_long(
             run_full(recipes, place, falls, wanted.drawdown, market.edges, tiles, bits, fills, carried, state, stats)
         finish_blocks(market.risk_free_bar, carried, state, stats, exact)
     else:
+        stats[:] = 0.0
         sums = np.zeros((n_trials, len(SUMS)))
         sums[:, SUMS.index("growth")] = 1.0
         for tiles in calls:
@@ -129,8 +125,10 @@ def _run_events(
     bits = room("bits", (len(signals.rows), n_words), np.uint64)
     places = signals.places
     fill_rows(
-        signals.rows, signals.n_compared, places.of_asset(asset), places.steps, 0, n_words, 0, market.n_bars, bits
-    )
+        signals.rows, signals.n_compared, places.of_asset(asset), places.steps, signals.groups,
+        0, n_words, 0, market.n_bars, bits,
+    )  # fmt: skip
+    stats[:] = 0.0
     settings = tuple(values[asset] for values in signals.settings)
     measured = (market.risk_free_bar, market.edges, wanted.drawdown, wanted.rest)
     run_events(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -13,19 +13,23 @@ import numpy as np
 
 from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest.budget import Budget, Cut
 from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, compute_metrics
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
+from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.position_plan import PositionPlan, PositionSpan, Targets
 from mrtoolkit.strategy.span import Span
 
-_WORTH_THREADS = 4_000_000  # bars times points: about a millisecond of the event engine
 _T = TypeVar("_T")
 AnySpan: TypeAlias = Span | PositionSpan
+
+Take = Callable[[Span | PositionSpan, int, np.ndarray, np.ndarray], None]
+"""Given a span, an asset, positions in the span, and their statistics, (trial, block, statistic)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,39 +48,61 @@ class Runner:
     market: Market
     engine: str
     _whole: Market = field(init=False)
+    budget: Budget = field(init=False)
+    """Of memory."""
     _ground: Ground = field(init=False)
 
     def __post_init__(self) -> None:
         edges = self.market.edges[[0, -1]]
         object.__setattr__(self, "_whole", replace(self.market, edges=edges))
-        object.__setattr__(self, "_ground", Ground(self.market, self.plan.store.memory_limit // 4))
+        limit = self.plan.store.memory_limit
+        ground = Ground(self.market, limit // 4)
+        runs = "function" if isinstance(self.plan, PositionPlan) else "dense" if self.engine == "dense" else "event"
+        object.__setattr__(self, "_ground", ground)
+        object.__setattr__(self, "budget", Budget(self.market, ground, limit=limit, engine=runs))
 
     def block_statistics(self, points: Points) -> np.ndarray:
         """Block statistics of all points, (point, asset, block, statistic)."""
         market = self.market
         result = np.empty((points.n, len(market.prices), len(market.edges) - 1, len(STATISTICS)))
 
-        def run(span: AnySpan, chosen: np.ndarray) -> None:
-            result[span.positions[chosen]] = self._evaluate(market, span, chosen, Wanted())
+        def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
+            result[span.positions[chosen], asset] = stats
 
-        for work in self._work(points, run):
-            on_all_cores(work)
+        self._run(points, market, Wanted(), take)
         return result
 
     def metrics(self, points: Points, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Metrics of all points, (point, asset), holding the statistics of one slice a core at a time."""
-        result = {name: np.full((points.n, len(self.market.prices)), np.nan) for name in names}
+        result = {name: np.empty((points.n, len(self.market.prices))) for name in names}
         wanted = Wanted(rest=not LEAN_METRICS.issuperset(names), drawdown=not DRAWDOWN_METRICS.isdisjoint(names))
         market = self.market if wanted.rest else self._whole
 
-        def run(span: AnySpan, chosen: np.ndarray) -> None:
-            stats = self._evaluate(market, span, chosen, wanted)
+        def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
             for name, values in compute_metrics(stats, names, market).items():
-                result[name][span.positions[chosen]] = values
+                result[name][span.positions[chosen], asset] = values
 
-        for work in self._work(points, run):
-            on_all_cores(work)
+        self._run(points, market, wanted, take)
         return result
+
+    def evaluation(self, points: Points, names: tuple[str, ...]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Metrics of all points, (point, asset), and of their blocks sum and sum_sq, means over assets, (point, block).
+
+        Holds the statistics of one slice a core at a time, which are ten times as large.
+        """
+        n_assets, n_blocks = len(self.market.prices), len(self.market.edges) - 1
+        metrics = {name: np.empty((points.n, n_assets)) for name in names}
+        sums = {name: np.empty((points.n, n_assets, n_blocks)) for name in ("sum", "sum_sq")}
+
+        def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
+            where = span.positions[chosen]
+            for name, values in compute_metrics(stats, names, self.market).items():
+                metrics[name][where, asset] = values
+            for name, each in sums.items():
+                each[where, asset] = stats[..., STATISTICS.index(name)]
+
+        self._run(points, self.market, Wanted(), take)
+        return metrics, {name: each.mean(axis=1) for name, each in sums.items()}
 
     def record(self, points: Points) -> tuple[np.ndarray, list[dense.Recording]]:
         """Block statistics of one point, (asset, block, statistic), and what it did bar by bar, an asset each."""
@@ -86,23 +112,32 @@ class Runner:
             return evaluate_targets(market, signals)[0], [record_targets(market, signals, asset) for asset in assets]
         return dense.evaluate(market, signals)[0], [dense.record(market, signals, asset) for asset in assets]
 
-    def _evaluate(self, market: Market, span: AnySpan, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
+    def _run(self, points: Points, market: Market, wanted: Wanted, take: Take) -> None:
+        """Run all points, slice by slice on all cores, and give their statistics to `take`, an asset at a time."""
+
+        def run(span: AnySpan, chosen: np.ndarray) -> None:
+            if isinstance(span, PositionSpan) or self.engine == "dense":
+                for asset, stats in enumerate(self._bar_by_bar(market, span, chosen, wanted).swapaxes(0, 1)):
+                    take(span, asset, chosen, stats)
+            else:
+                event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span))
+
+        pieces = self.plan.pieces(points, self.budget.share)
+        cuts = [self.budget.cut(piece, n_threads()) for piece in pieces]  # what does not fit is refused first
+        for piece, cut in zip(pieces, cuts, strict=True):
+            with self.plan.store.lend(cut.lent_bytes):
+                self._run_piece(piece, cut, run)
+
+    def _run_piece(self, piece: Piece, cut: Cut, run: Callable[[AnySpan, np.ndarray], None]) -> None:
+        """Run points whose features fit into memory together; they are dropped before the next piece's are made."""
+        span = self.plan.span(piece)
+        slices = span.slices(cut.slice_points)
+        on_all_cores([partial(run, span, chosen) for chosen in slices], cut.threads)
+
+    def _bar_by_bar(self, market: Market, span: AnySpan, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
         if isinstance(span, PositionSpan):
             return evaluate_targets(market, span.signals(chosen), with_drawdown=wanted.drawdown)
-        if self.engine == "dense":
-            return dense.evaluate(market, span.signals(chosen), with_drawdown=wanted.drawdown)
-        return event.evaluate(market, self._ground, span, chosen, wanted)
-
-    def _work(self, points: Points, run: Callable[[AnySpan, np.ndarray], None]) -> Iterator[list[Callable[[], None]]]:
-        """The slices of each span, as functions that may be called in any order, from any thread."""
-        for span in self.plan.spans(points):
-            if isinstance(span, PositionSpan) or self.engine == "dense":
-                at_most = span.dense_slice
-            else:
-                at_most = event.slice_length(span)
-            n_values = span.points.n * span.shape[0] * span.shape[1]
-            at_least = n_threads() if n_values >= _WORTH_THREADS else 1
-            yield [partial(run, span, chosen) for chosen in span.slices(at_most, at_least)]
+        return dense.evaluate(market, span.signals(chosen), with_drawdown=wanted.drawdown)
 
 
 def n_threads() -> int:
@@ -111,9 +146,8 @@ def n_threads() -> int:
     return max(1, int(wanted)) if wanted.isdigit() else _cores()
 
 
-def on_all_cores(work: Sequence[Callable[[], None]]) -> None:
-    """Call functions side by side: kernels and NumPy hold no GIL."""
-    threads = n_threads()
+def on_all_cores(work: Sequence[Callable[[], None]], threads: int) -> None:
+    """Call functions side by side, so many at once: kernels and NumPy hold no GIL."""
     if len(work) == 1 or threads == 1:
         for each in work:
             each()

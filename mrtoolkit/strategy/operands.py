@@ -94,28 +94,38 @@ class Operands:
 
     @cached_property
     def places(self) -> Places:
-        """Where all rows of all operands lie, one operand after the other."""
-        values = [value for rows, _, _ in self._rows.values() for value in rows]
-        is_array = np.array([isinstance(value, np.ndarray) for value in values])
-        kept = tuple(
-            np.ascontiguousarray(value, dtype=np.float64) if isinstance(value, np.ndarray) else np.full(BITS, value)
-            for value in values
-        )
-        return Places(
-            addresses=np.array([array.ctypes.data for array in kept], dtype=np.uint64),
-            steps=np.where(is_array, np.uint64(8 * BITS), np.uint64(0)),
-            asset_bytes=8 * self.shape[1],
-            kept=kept,
-        )
+        """Where all distinct values of all operands lie."""
+        return self._placed[0]
 
     def place(self, node: Node) -> np.ndarray:
         """The place of an operand at each point, (point,)."""
-        before = 0
-        for key, (rows, _, _) in self._rows.items():
-            if key == id(node):
-                break
-            before += len(rows)
-        return before + self._rows[id(node)][2]
+        return np.asarray(self._placed[1][id(node)][self._rows[id(node)][2]])
+
+    @cached_property
+    def _placed(self) -> tuple[Places, dict[int, np.ndarray]]:
+        """Places, and of each operand the place of each row; a feature that two operands share has one."""
+        kept: list[np.ndarray] = []
+        steps: list[int] = []
+        found: dict[object, int] = {}
+        of_rows: dict[int, np.ndarray] = {}
+        for key, (values, _, _) in self._rows.items():
+            rows = []
+            for value in values:
+                is_array = isinstance(value, np.ndarray)
+                identity: object = id(value) if is_array else ("constant", value)
+                if identity not in found:
+                    found[identity] = len(kept)
+                    kept.append(np.ascontiguousarray(value, dtype=np.float64) if is_array else np.full(BITS, value))
+                    steps.append(8 * BITS if is_array else 0)
+                rows.append(found[identity])
+            of_rows[key] = np.array(rows, dtype=np.int64)
+        places = Places(
+            addresses=np.array([array.__array_interface__["data"][0] for array in kept], dtype=np.uint64),
+            steps=np.array(steps, dtype=np.uint64),
+            asset_bytes=8 * self.shape[1],
+            kept=tuple(kept),
+        )
+        return places, of_rows
 
     def warm(self, node: Node) -> np.ndarray:
         """The first bar at which an operand has had a value, (asset, point)."""

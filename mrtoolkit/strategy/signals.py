@@ -48,6 +48,8 @@ class BitSignals:
         Whether a row looks at bars before its own.
     places : Places
         Where the operands of the comparisons lie; holds their arrays.
+    groups : (operand,) int64
+        Operands that are compared by codes (`_kernels/codes.py`) have a group, the others -1; empty where none has.
     rules : (trial, 4) int64
         The rows of entry, exit, short_entry and short_exit.
     flips : (4,) uint64
@@ -65,6 +67,7 @@ class BitSignals:
     n_compared: int
     has_shifts: bool
     places: Places
+    groups: np.ndarray
     rules: np.ndarray
     flips: np.ndarray
     settings: tuple[np.ndarray, ...]

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Constant, Node
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.strategy._kernels.conditions import AND, CONSTANT, SHIFT
-from mrtoolkit.strategy._kernels.words import ALL, NONE
+from mrtoolkit.strategy._kernels.words import ALL, GREATER, NONE
 from mrtoolkit.strategy.batch import Batch
 from mrtoolkit.strategy.operands import Operands, number_of
+from mrtoolkit.strategy.pieces import is_plain
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.rules import Part, Rules
 from mrtoolkit.strategy.signals import BitSignals, Signals
@@ -23,6 +26,9 @@ from mrtoolkit.strategy.strategy import RULES, SETTINGS
 
 _SLICE_BYTES = 64 * 2**20
 _SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
+
+_ROWS_A_CODE = 12  # comparisons a feature from which codes pay: one costs what eight comparisons save
+_NO_GROUPS = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +72,7 @@ class Span:
     @property
     def is_plain(self) -> bool:
         """Whether positions are long, of the whole account, without stops and limits, at every point."""
-        never = all(self.nodes[name] is Constant(False) for name in ("short_entry", "short_exit"))
-        size, *limits = (self.nodes[name] for name in SETTINGS)
-        whole = isinstance(size, Constant) and size.value == 1
-        return never and whole and all(limit is Constant(None) for limit in limits)
+        return is_plain(self.nodes)
 
     @cached_property
     def rules(self) -> Rules:
@@ -115,6 +118,7 @@ class Span:
             n_compared=int(np.count_nonzero(rows[:, 0] < AND)),
             has_shifts=self.rules.has_shifts,
             places=self.operands.places,
+            groups=_groups(rows, self.operands.places.steps) if not self.rules.has_gaps else _NO_GROUPS,
             rules=rules,
             flips=np.array([ALL if root.flip else NONE for root in self.rules.roots], np.uint64),
             settings=values,
@@ -160,3 +164,19 @@ class Span:
 def _bound(part: Part, points: Points, first: np.ndarray) -> list[Node]:
     (node,) = part.nodes
     return [bind(node, points.values(int(i), node.params)) for i in first]
+
+
+def _groups(rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """The group of each operand that is worth coding: those that are compared with each other, by many rows."""
+    series = (rows[:, 0] == GREATER) & (steps[rows[:, 1] * (rows[:, 0] < AND)] > 0)
+    series &= steps[rows[:, 2] * (rows[:, 0] < AND)] > 0
+    left, right = rows[series, 1], rows[series, 2]
+    coded = np.unique(np.concatenate([left, right]))
+    if len(left) < _ROWS_A_CODE * len(coded) or not len(coded):
+        return _NO_GROUPS
+    n = len(steps)
+    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
+    _, component = connected_components(graph, directed=False)
+    groups = np.full(n, -1, dtype=np.int64)
+    groups[coded] = np.unique(component[coded], return_inverse=True)[1]
+    return groups

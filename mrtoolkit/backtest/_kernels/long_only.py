@@ -40,6 +40,7 @@ class LongSignals(NamedTuple):
     n_compared: int
     places: np.ndarray
     steps: np.ndarray
+    groups: np.ndarray
     rules: np.ndarray
     flips: np.ndarray
     first: np.ndarray
@@ -145,7 +146,8 @@ def tile_bits(signals, market, tile, bits):
     first, last = tile * TILE_WORDS, min((tile + 1) * TILE_WORDS, n_words)
     origin = 0 if bits.shape[1] >= n_words else first
     fill_rows(
-        signals.rows, signals.n_compared, signals.places, signals.steps, first, last, origin, market.mark.size, bits
+        signals.rows, signals.n_compared, signals.places, signals.steps, signals.groups, first, last, origin,
+        market.mark.size, bits,
     )
     if not market.has_tables:
         fill_tile(

@@ -23,7 +23,8 @@ from mrtoolkit.backtest._kernels.columns import (
 )
 
 WINDOW = (
-    "bars", "sum", "sum_sq", "downside_sq", "trades", "wins", "gains", "losses", "held", "turnover", "growth", "drawdown",
+    "bars", "sum", "sum_sq", "downside_sq", "trades", "wins", "gains", "losses", "held", "turnover", "growth",
+    "drawdown",
 )  # fmt: skip
 _SUMS = (BARS, SUM, SUM_SQ, DOWNSIDE_SQ, TRADES, WINS, GAINS, LOSSES, HELD, TURNOVER)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrtoolkit._jit import kernel
+from mrtoolkit.strategy._kernels.codes import AT_ONCE, BARS_AT_ONCE, compare_coded, lay_codes
 from mrtoolkit.strategy._kernels.words import (
     ALL,
     BITS,
@@ -30,9 +31,7 @@ from mrtoolkit.strategy._kernels.words import (
 )
 
 AND, OR, SHIFT, CONSTANT = range(4, 8)
-_WORD_BYTES = np.uint64(8 * BITS)
 _NUMBER_BYTES = np.uint64(8)
-_AT_ONCE = 8  # words: so much of a hundred features stays in the second cache
 
 
 @kernel
@@ -71,16 +70,26 @@ def compare_rest(kind, left, right, step_left, step_right, n):
 
 
 @kernel
-def compare_rows(rows, places, steps, first, last, n_bars, bits):
+def compare_rows(rows, places, steps, groups, first, last, n_bars, bits):
     """Write words [first, last) of comparisons into `bits` (row, word), whose first word is word `first`."""
     whole = min(last, n_bars >> 6)
-    for start in range(first, whole, _AT_ONCE):
-        stop = min(start + _AT_ONCE, whole)
+    n_groups = groups.max() + 1 if groups.size > 0 else 0
+    ranges = np.empty((n_groups, 2, BARS_AT_ONCE))
+    codes = np.empty((places.size if n_groups > 0 else 0, BARS_AT_ONCE), np.uint16)
+    for start in range(first, whole, AT_ONCE):
+        stop = min(start + AT_ONCE, whole)
+        if n_groups > 0:
+            lay_codes(places, groups, start << 6, (stop - start) << 6, ranges, codes)
         for k in range(rows.shape[0]):
             a, b = rows[k, 1], rows[k, 2]
             left = places[a] + np.uint64(start) * steps[a]
             right = places[b] + np.uint64(start) * steps[b]
-            compare_words(rows[k, 0], left, right, steps[a], steps[b], bits[k, start - first : stop - first])
+            out = bits[k, start - first : stop - first]
+            if rows[k, 0] == GREATER and n_groups > 0 and groups[a] >= 0 and groups[a] == groups[b]:
+                codes_a, codes_b = np.uint64(codes[a].ctypes.data), np.uint64(codes[b].ctypes.data)
+                compare_coded(codes_a, codes_b, left, right, out)
+            else:
+                compare_words(rows[k, 0], left, right, steps[a], steps[b], out)
     if whole < last:
         for k in range(rows.shape[0]):
             a, b = rows[k, 1], rows[k, 2]
@@ -124,7 +133,7 @@ def combine_rows(rows, n_compared, first, last, origin, bits):
 
 
 @kernel
-def fill_rows(rows, n_compared, places, steps, first, last, origin, n_bars, bits):
+def fill_rows(rows, n_compared, places, steps, groups, first, last, origin, n_bars, bits):
     """Write words [first, last) of all rows into `bits` (row, word), whose first word is word `origin`.
 
     Parameters
@@ -135,8 +144,10 @@ def fill_rows(rows, n_compared, places, steps, first, last, origin, n_bars, bits
         Addresses of (time,) float64 arrays, or of 64 equal numbers.
     steps : (operand,) uint64
         Bytes from one word's numbers to the next one's: 512, or 0 for a constant.
+    groups : (operand,) int64
+        Operands of one group are compared by codes (`codes.py`), those of group -1 are not; empty for none at all.
     n_bars : int
         Length of the arrays; bits from there on mean nothing.
     """
-    compare_rows(rows[:n_compared], places, steps, first, last, n_bars, bits[:, first - origin :])
+    compare_rows(rows[:n_compared], places, steps, groups, first, last, n_bars, bits[:, first - origin :])
     combine_rows(rows, n_compared, first, last, origin, bits)

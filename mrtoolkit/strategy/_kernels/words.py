@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.extending import intrinsic
 
 from mrtoolkit._jit import kernel
@@ -49,6 +49,22 @@ def load(typingctx, address):
         return builder.load(builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()), align=8)
 
     return types.float64(types.uint64), generate
+
+
+@intrinsic
+def _pointer(typingctx, address):
+    """An address as a pointer to numbers."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
+
+    return types.CPointer(types.float64)(types.uint64), generate
+
+
+@kernel(inline=True)
+def numbers_at(address, n):
+    """The n float64 numbers at an address as an array."""
+    return carray(_pointer(address), (n,))
 
 
 @intrinsic
