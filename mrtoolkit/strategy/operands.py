@@ -141,6 +141,14 @@ def bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> 
     StrategyError
         If a value is no number where one is needed, or an indicator has no value within the history.
     """
+    _, bound = points.keep(
+        ("bound", id(operand), n_bars),  # with the operand, as what is known by its id must live as long
+        lambda: (operand, _bound_rows(operand, points, rows, n_bars)),
+    )
+    return bound
+
+
+def _bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> list[Node]:
     bound = [bind(operand, points.values(int(i), operand.params)) for i in rows]
     for node in bound:
         for call in calls_of(node):

@@ -11,6 +11,7 @@ import xarray as xr
 import mrtoolkit as mrt
 from mrtoolkit import M, P
 from mrtoolkit.expressions.operators import COMPARISON
+from mrtoolkit.strategy.span import Span
 
 BARS = mrt.data.simulate(bars=600, seed=3)
 CROSS = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow), stop_loss=P.stop)
@@ -111,7 +112,7 @@ def test_backtest_from_its_own_text_gives_the_same_numbers():
 def test_evaluator_is_a_plain_function_of_parameters():
     backtest = make()
     point = {"fast": 5, "slow": 30, "stop": None}
-    metrics = backtest.trial(point).metrics
+    metrics = {name: float(values[0]) for name, values in backtest.run([point]).items()}
     assert backtest.evaluator("sharpe")(point) == metrics["sharpe"]
     assert backtest.evaluator("M.sharpe - 0.1 * M.turnover")(point) == backtest.evaluator(M.sharpe - 0.1 * M.turnover)(
         point
@@ -175,8 +176,14 @@ def test_condition_that_rules_share_is_computed_once(monkeypatch):
     monkeypatch.setitem(COMPARISON, ">", lambda a, b, out: (compared.append(1), np.greater(a, b, out=out))[1])
     above = mrt.ema(P.fast) > mrt.ema(P.slow)
     strategy = mrt.Strategy(entry=above & (mrt.rsi(14) < 70), exit=above & (mrt.rsi(14) >= 80))
-    make(strategy=strategy).run({"fast": [5, 10], "slow": [30, 40]})
+    points = {"fast": [5, 10], "slow": [30, 40]}
+    make(strategy=strategy, engine="dense").run(points)
     assert len(compared) == 4
+    rows = []
+    bits = Span.bits
+    monkeypatch.setattr(Span, "bits", lambda span, chosen: (rows.append(bits(span, chosen)), rows[-1])[1])
+    make(strategy=strategy).run(points)
+    assert [signals.n_compared for signals in rows] == [4 + 2]  # the crosses, and both thresholds
 
 
 def test_bars_changed_in_place_leave_a_backtest_as_it_was_made():
