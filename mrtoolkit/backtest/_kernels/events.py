@@ -16,7 +16,7 @@ from mrtoolkit.backtest._kernels.dense import Prices
 from mrtoolkit.backtest._kernels.growth import Growth, grow
 from mrtoolkit.backtest._kernels.pieces import measure_pieces
 from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
-from mrtoolkit.backtest._kernels.search import Found, find_trades, setting_of
+from mrtoolkit.backtest._kernels.search import Found, find_plain_trades, find_trades, is_plain, setting_of
 from mrtoolkit.backtest._kernels.sides import N_ROWS, bits_of, combine_rules
 from mrtoolkit.backtest._kernels.track import Track
 
@@ -32,7 +32,8 @@ def track_of(track):
     """The same track as pointers."""
     return Track(
         pointer_to(track.mark), pointer_to(track.market), pointer_to(track.low), pointer_to(track.high),
-        pointer_to(track.lowest), pointer_to(track.highest), track.bounds,
+        pointer_to(track.lowest), pointer_to(track.highest), track.bounds, track.known,
+        track.whole,
     )  # fmt: skip
 
 
@@ -54,13 +55,23 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
     stats : (trial, block, statistic), zeroed by the caller
     exact : (trial,) uint8, written: 0 where the trial could not be done here (its statistics are then not valid)
     """
+    n_bars = prices.close.size
+    room = (
+        np.empty((N_ROWS, words.shape[1] + 1), np.uint64), np.empty((4, n_bars + 2), np.int64),
+        np.empty((11, n_bars + 2)), np.empty(n_bars + 64, np.int64), np.empty(24),
+    )  # fmt: skip
+    run_within(prices, track, words, inverted, rules, settings, index, warm, setup, costs, measured, stats, exact, room)
+
+
+@kernel
+def run_within(
+    prices, track, words, inverted, rules, settings, index, warm, setup, costs, measured, stats, exact, room
+):
+    """The same within arrays of the caller's, who keeps them alive for the pointers to them."""
     size, stop_loss, take_profit, trailing_stop, max_bars = settings
-    n_bars, n_words = prices.close.size, words.shape[1]
-    rows = np.empty((N_ROWS, n_words + 1), np.uint64)
-    whole, numbers = np.empty((4, n_bars + 2), np.int64), np.empty((11, n_bars + 2))
+    rows, whole, numbers, fills, sums = room
     bits, bars, paths = bits_of(rows), pointers_of(prices), track_of(track)
     found, growth, pieces = columns_of(whole, numbers)
-    sums = np.empty(24)
     for i in range(rules.shape[0]):
         row = index[i]
         sides = combine_rules(words, inverted, rules[i], bits)
@@ -68,7 +79,15 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
             setting_of(size, row[0]), setting_of(stop_loss, row[1]), setting_of(take_profit, row[2]),
             setting_of(trailing_stop, row[3]), setting_of(max_bars, row[4]),
         )  # fmt: skip
-        n_trades, done = find_trades(bars, paths, bits, sides[0] and sides[1], wanted, warm[i], setup, costs, found)
+        n_trades, done = -1, True
+        if sides[0] != sides[1] and track.whole and is_plain(wanted):
+            rule = 0 if sides[0] else 2
+            n_trades = find_plain_trades(
+                bars, paths, words[rules[i, rule]], words[rules[i, rule + 1]], inverted[rule : rule + 2],
+                (wanted[0][0][0], 1.0 if sides[0] else -1.0), warm[i], setup, costs, fills, found,
+            )  # fmt: skip
+        if n_trades < 0:
+            n_trades, done = find_trades(bars, paths, bits, sides[0] and sides[1], wanted, warm[i], setup, costs, found)
         if done:
             done = account_for(paths, found, n_trades, sides, setup, costs, growth, pieces, measured, sums, stats[i])
         exact[i] = done

@@ -2,7 +2,7 @@
 
 Without a minimum cost and without borrowing, a trade multiplies equity by a number that its own prices give: so all
 trades of a trial are worked out side by side, several in one instruction, and only their product goes one by one.
-Measured with 690 trades: 3 us, 13 one after the other.
+Measured with 690 trades: 5 us, 15 one after the other.
 """
 
 from __future__ import annotations
@@ -90,9 +90,10 @@ def grow(found, n_trades, setup, costs, growth, pieces, edges, stats):
         bar, until, after = found.entry[k], found.exit[k], growth.after[k]
         b = block_of(edges, b, bar)
         book_entry(growth.entry_turnover[k], stats, b)
-        n = begin_piece(pieces, n, bar, equity * growth.cash[k], equity * growth.shares[k])
+        cash, shares = equity * growth.cash[k], equity * growth.shares[k]
+        n = begin_piece(pieces, n, bar, cash, shares)
         b = block_of(edges, b, min(until, setup.end - 1))
         book_exit(growth.exit_turnover[k], after - 1.0, stats, b)
-        equity *= after
+        equity = equity * after if found.reason[k] != END else cash + shares * found.exit_raw[k]
         n = begin_piece(pieces, n, until, equity, 0.0)
     return n

@@ -47,7 +47,7 @@ def hold(prices, track, bits, side, order, bar, raw, free, setup):
         t, reason = next_leave(bits, side, since, due, end)
         if watched:
             until = min(t + 1, end)
-            stopped, price, why, extreme = first_passage(prices, track, side, raw, extreme, limits, since, until)
+            stopped, price, why, extreme = first_passage(prices.open, track, side, raw, extreme, limits, since, until)
             if why != STAYS:
                 if waiting:
                     free = hold_back(bits, side, free, stopped, end)

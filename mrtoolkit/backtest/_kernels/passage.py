@@ -29,12 +29,12 @@ def first_fixed(worst, best, side, stop, target, first, last):
 
 
 @kernel
-def first_passage(prices, track, side, fill, extreme, limits, first, last):
+def first_passage(opens, track, side, fill, extreme, limits, first, last):
     """The first bar in [first, last) inside which the position leaves, else `last`; the raw price, why, the extreme.
 
-    `fill`, `extreme` and `limits` are those of `watch_stops`, which names price and reason.
+    `fill`, `extreme` and `limits` are those of `watch_stops`, which names price and reason; a missing high or low, there
+    NaN, may be infinite as well.
     """
-    opens, highs, lows, _ = prices
     stop_loss, take_profit, trailing_stop = limits
     worst, best, followed = (
         (track.low, track.high, track.highest) if side > 0.0 else (track.high, track.low, track.lowest)
@@ -49,7 +49,7 @@ def first_passage(prices, track, side, fill, extreme, limits, first, last):
         extreme = side * extreme
     if t == last:
         return t, np.nan, STAYS, extreme
-    price, why = watch_stops(side, fill, extreme, limits, (opens[t], highs[t], lows[t]))
+    price, why = watch_stops(side, fill, extreme, limits, (opens[t], track.highest[t], track.lowest[t]))
     return t, price, why, extreme
 
 

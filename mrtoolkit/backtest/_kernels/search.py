@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import BY_EXIT, END, MAX_BARS
 from mrtoolkit.backtest._kernels.fills import execution_price
 from mrtoolkit.backtest._kernels.holding import hold
+from mrtoolkit.backtest._kernels.long_only import find_fills
 from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
 from mrtoolkit.backtest._kernels.sides import next_entry, side_at
 
@@ -62,7 +65,7 @@ def find_trades(prices, track, bits, two_sided, settings, warm, setup, costs, fo
         if not (order[0] > 0.0 and raw == raw and execution_price(raw, side, costs) > 0.0):
             continue
         while side != 0.0:
-            if track.mark[bar] != track.mark[bar]:
+            if bar < track.known:
                 return n, False
             t, reason, price, free = hold(prices, track, bits, side, order, bar, raw, free, setup)
             ordered = reason in (BY_EXIT, MAX_BARS)
@@ -80,3 +83,41 @@ def find_trades(prices, track, bits, two_sided, settings, warm, setup, costs, fo
                     if not (order[0] > 0.0 and execution_price(raw, side, costs) > 0.0):
                         side = 0.0
                 t += 1
+
+
+@kernel
+def is_plain(settings):
+    """Whether every order is the same and rules alone close it."""
+    size, stop_loss, take_profit, trailing_stop, max_bars = settings
+    same = size[1] + stop_loss[1] + take_profit[1] + trailing_stop[1] + max_bars[1] == 0
+    limit = min(min(stop_loss[0][0], take_profit[0][0]), min(trailing_stop[0][0], max_bars[0][0]))
+    return same and size[0][0] > 0.0 and limit == np.inf
+
+
+@kernel
+def find_plain_trades(prices, track, entry, exit_, flips, order, warm, setup, costs, fills, found):
+    """The same for one side, plain orders and whole prices, straight from the words of its rules (word,).
+
+    Their number, or -1 where an order would not fill after all. Measured with 690 trades: 5 us, 12 one by one.
+
+    order : size and side
+    fills : (time + 64,) int64, overwritten
+    """
+    start, end, at_close, _, _ = setup
+    raws = prices.close if at_close else prices.open
+    size, side = order
+    carried = np.zeros(2, np.uint64)
+    n_fills = find_fills(entry, exit_, flips, max(start, warm), 0, (end + 63) >> 6, at_close, carried, fills)
+    while n_fills > 0 and fills[n_fills - 1] >= end:
+        n_fills -= 1
+    n, n_unfilled = (n_fills + 1) >> 1, 0
+    if n_fills & 1:
+        fills[n_fills] = end
+    for k in range(n):
+        bar, last = fills[2 * k], fills[2 * k + 1]
+        found.entry[k], found.exit[k], found.reason[k] = bar, last, BY_EXIT
+        found.entry_raw[k], found.exit_raw[k], found.size[k] = raws[bar], raws[min(last, end - 1)], side * size
+        n_unfilled += 0 if execution_price(raws[bar], side, costs) > 0.0 else 1
+    if n_fills & 1:
+        found.reason[n - 1], found.exit_raw[n - 1] = END, track.mark[end - 1]
+    return n if n_unfilled == 0 else -1

@@ -21,9 +21,13 @@ class Track(NamedTuple):
     market: np.ndarray  # mark[t] / mark[t - 1] - 1; 0 where there is none
     low: np.ndarray  # lower one of open and low
     high: np.ndarray  # higher one of open and high
-    lowest: np.ndarray  # low alone: what a short's trailing stop follows
-    highest: np.ndarray  # high alone: what a long's trailing stop follows
+    lowest: (
+        np.ndarray
+    )  # low alone: what a short's trailing stop follows; the same array as `low` where that is the same
+    highest: np.ndarray  # high alone: what a long's trailing stop follows; likewise
     bounds: tuple[float, float]  # the lowest and the highest mark
+    known: int  # the first bar with a mark
+    whole: bool  # no open and no close is missing between the start and the last known close
 
 
 def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, edges: np.ndarray) -> Track:
@@ -43,20 +47,25 @@ def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, ed
     Returns
     -------
     Track
-        Six arrays of the size of a price.
+        Four to six arrays of the size of a price: few arrays stay in a core's cache.
     """
     n_bars = prices[0].size
     rows = [np.full(n_bars + 2 * ROOM, filler) for filler in (1.0, 0.0, np.inf, -np.inf, np.inf, -np.inf)]
     columns = [row[ROOM : ROOM + n_bars] for row in rows]
     mark, market, low, high, lowest, highest = columns
-    bounds = lay_track(*prices, *columns)
-    return Track(mark, market, low, high, lowest, highest, bounds)
+    bounds, same, known = lay_track(*prices, *columns)
+    if same:
+        lowest, highest = low, high
+    return Track(mark, market, low, high, lowest, highest, bounds, known, has_all(prices[0], prices[3], start))
 
 
 @kernel
 def lay_track(opens, highs, lows, closes, mark, market, low, high, lowest, highest):
-    """Write the arrays of a track, each (time,), from prices, and return its bounds; O(time)."""
-    known, least, most = np.nan, np.inf, -np.inf
+    """Write the arrays of a track, each (time,), from prices; O(time).
+
+    Returns its bounds, whether `lowest` and `highest` are `low` and `high`, and the first bar with a mark.
+    """
+    known, least, most, same, n_unknown = np.nan, np.inf, -np.inf, True, 0
     for t in range(closes.size):
         before = known
         known = closes[t] if closes[t] == closes[t] else known
@@ -67,4 +76,18 @@ def lay_track(opens, highs, lows, closes, mark, market, low, high, lowest, highe
         highest[t] = highs[t] if highs[t] == highs[t] else -np.inf
         low[t] = opens[t] if opens[t] < lowest[t] else lowest[t]
         high[t] = opens[t] if opens[t] > highest[t] else highest[t]
-    return least, most
+        same = same and low[t] == lowest[t] and high[t] == highest[t]
+        n_unknown += 0 if known == known else 1
+    return (least, most), same, n_unknown
+
+
+@kernel
+def has_all(opens, closes, start):
+    """Whether no open and no close is missing from bar `start` to the last known close; O(time)."""
+    end = closes.size
+    while end > start and closes[end - 1] != closes[end - 1]:
+        end -= 1
+    for t in range(start, end):
+        if opens[t] != opens[t] or closes[t] != closes[t]:
+            return False
+    return True
