@@ -115,8 +115,8 @@ class Budget:
         self._needs: dict[tuple[Node, ...], Need] = {}
 
     def share(self, nodes: Mapping[str, Node]) -> int:
-        """Bytes that the arrays of points with these nodes may take: half, or what the rest leaves."""
-        return max(0, min(self.limit // 2, self.limit - self.need(nodes).least))
+        """Bytes that the arrays of points with these nodes may take: three quarters, or what the rest leaves."""
+        return max(0, min(self.limit // 4 * 3, self.limit - self.need(nodes).least))
 
     def cut(self, piece: Piece, threads: int) -> Cut:
         """Say with how many threads, of those that there are, and in what slices a piece is run.

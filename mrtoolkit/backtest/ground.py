@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from threading import RLock
 
 import numpy as np
@@ -9,14 +10,15 @@ import numpy as np
 from mrtoolkit._jit import read_only
 from mrtoolkit.backtest._kernels.falls import lay_falls
 from mrtoolkit.backtest._kernels.long_only import LongMarket
-from mrtoolkit.backtest._kernels.tables import TILE, Cells, cut_cells, fill_all, last_knowns
+from mrtoolkit.backtest._kernels.tables import TILE, Cells, cut_cells, fill_all, last_knowns, least
 from mrtoolkit.backtest._kernels.track import Track, build_track
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
+from mrtoolkit.strategy._kernels.first_value import is_whole
 
 LONG_BYTES = 128  # a bar: tables of running sums, and of falls
 TRACK_BYTES = 48  # a bar
-_KEPT_BARS = 1_000_000  # of all assets
+_KEPT_BARS, _KEPT_ASSETS = 1_000_000, 16  # of many assets each is soon made, but memory for all of them is not
 
 
 class Ground:
@@ -31,7 +33,8 @@ class Ground:
 
     def __init__(self, market: Market, most_bytes: int) -> None:
         n_bars = market.n_bars * len(market.prices)
-        self.keeps = n_bars <= _KEPT_BARS and n_bars * (LONG_BYTES + TRACK_BYTES) <= most_bytes
+        few = n_bars <= _KEPT_BARS and len(market.prices) <= _KEPT_ASSETS
+        self.keeps = few and n_bars * (LONG_BYTES + TRACK_BYTES) <= most_bytes
         self._market = market
         self._lock = RLock()  # threads that begin at once would make, and hold, the same twice
         self._marks: dict[int, np.ndarray] = {}
@@ -39,12 +42,13 @@ class Ground:
         self._falls: dict[int, np.ndarray] = {}
         self._tracks: dict[tuple[int, bytes], Track] = {}
         self._plain: dict[int, bool] = {}
+        self._cells: dict[tuple[int, bytes], Cells] = {}
 
     def mark(self, asset: int) -> np.ndarray:
         """The last known close at each bar, (time,)."""
         if asset not in self._marks:
             close = self._market.prices[asset].close
-            self._marks[asset] = read_only(last_knowns(close)) if np.isnan(close).any() else close
+            self._marks[asset] = close if is_whole(close, 0) else read_only(last_knowns(close))
         return self._marks[asset]
 
     def track(self, asset: int, edges: np.ndarray) -> Track:
@@ -63,12 +67,12 @@ class Ground:
         if asset not in self._plain:
             market, end = self._market, self._market.ends[asset]
             raw, costs = self._raw(asset)[market.start : end], market.costs
-            self._plain[asset] = (
+            lowest = least(raw)
+            self._plain[asset] = bool(
                 end > market.start
                 and costs.minimum == 0.0
-                and not np.isnan(raw).any()
-                and not np.isnan(self.mark(asset)[market.start])
-                and raw.min() * (1.0 - costs.slippage) * (1.0 - costs.fee) > costs.spread + 2.0 * costs.per_share
+                and not math.isnan(self.mark(asset)[market.start])
+                and lowest * (1.0 - costs.slippage) * (1.0 - costs.fee) > costs.spread + 2.0 * costs.per_share
             )
         return self._plain[asset]
 
@@ -79,11 +83,11 @@ class Ground:
         key = asset, edges.tobytes()
         with self._lock:
             if self.keeps and key not in self._tables:
-                cells = cut_cells(edges, end)
+                cells = self._cut(edges, end)
                 self._tables[key] = (cells, *fill_all(raw, mark, costs, risk_free, cells))
             kept = self._tables.get(key)
         if kept is None:
-            cells = cut_cells(edges, end)
+            cells = self._cut(edges, end)
             kept = cells, room("tables", (TILE, 8), np.float64), np.empty((len(cells.block), 4))
         cells, tables, totals = kept
         return LongMarket(raw, mark, costs, risk_free, market.at_close, end, cells, self.keeps, tables, totals)
@@ -96,6 +100,12 @@ class Ground:
             if asset not in self._falls:
                 self._falls[asset] = lay_falls(self.mark(asset))
             return self._falls[asset]
+
+    def _cut(self, edges: np.ndarray, end: int) -> Cells:
+        key = end, edges.tobytes()
+        if key not in self._cells:
+            self._cells[key] = cut_cells(edges, end)
+        return self._cells[key]
 
     def _raw(self, asset: int) -> np.ndarray:
         prices = self._market.prices[asset]

@@ -53,10 +53,8 @@ class WindowStatistics:
     risk_free: float
 
     @classmethod
-    def from_blocks(cls, blocks: Array, periods_per_year: float, risk_free: float) -> WindowStatistics:
-        """Put blocks (..., block, statistic) together."""
-        flat = np.ascontiguousarray(blocks).reshape(-1, *blocks.shape[-2:])
-        joined = join_blocks(flat).reshape(*blocks.shape[:-2], len(WINDOW))
+    def from_joined(cls, joined: Array, periods_per_year: float, risk_free: float) -> WindowStatistics:
+        """Name the columns of what `join` gives."""
         column = {name: np.ascontiguousarray(joined[..., k]) for k, name in enumerate(WINDOW)}
         return cls(
             n=column["bars"],
@@ -161,8 +159,19 @@ def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
     return wanted
 
 
+def join(blocks: Array) -> Array:
+    """Put blocks (..., block, statistic) together: what metrics are made of, (..., `len(WINDOW)`)."""
+    flat = np.ascontiguousarray(blocks).reshape(-1, *blocks.shape[-2:])
+    return np.asarray(join_blocks(flat)).reshape(*blocks.shape[:-2], len(WINDOW))
+
+
 def compute_metrics(blocks: Array, names: Iterable[str], market: Market) -> dict[str, Array]:
     """Metrics (...) of block statistics (..., block, statistic)."""
-    window = WindowStatistics.from_blocks(blocks, market.periods_per_year, market.risk_free)
+    return metrics_of_joined(join(blocks), names, market)
+
+
+def metrics_of_joined(joined: Array, names: Iterable[str], market: Market) -> dict[str, Array]:
+    """Metrics (...) of what `join` gives."""
+    window = WindowStatistics.from_joined(joined, market.periods_per_year, market.risk_free)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         return {name: np.asarray(METRICS[name](window), dtype=float) for name in names}

@@ -13,11 +13,12 @@ import numpy as np
 
 from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest._kernels.window import WINDOW
 from mrtoolkit.backtest.budget import Budget, Cut
 from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
-from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, compute_metrics
+from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, join, metrics_of_joined
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
@@ -74,16 +75,17 @@ class Runner:
 
     def metrics(self, points: Points, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Metrics of all points, (point, asset), holding the statistics of one slice a core at a time."""
-        result = {name: np.empty((points.n, len(self.market.prices))) for name in names}
+        n_assets = len(self.market.prices)
         wanted = Wanted(rest=not LEAN_METRICS.issuperset(names), drawdown=not DRAWDOWN_METRICS.isdisjoint(names))
         market = self.market if wanted.rest else self._whole
 
+        joined = np.empty((points.n, n_assets, len(WINDOW)))  # a call an asset and metric would cost more than a trial
+
         def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
-            for name, values in compute_metrics(stats, names, market).items():
-                result[name][span.positions[chosen], asset] = values
+            joined[span.positions[chosen], asset] = join(stats)
 
         self._run(points, market, wanted, take)
-        return result
+        return metrics_of_joined(joined, names, market)
 
     def evaluation(self, points: Points, names: tuple[str, ...]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Metrics of all points, (point, asset), and of their blocks sum and sum_sq, means over assets, (point, block).
@@ -91,17 +93,17 @@ class Runner:
         Holds the statistics of one slice a core at a time, which are ten times as large.
         """
         n_assets, n_blocks = len(self.market.prices), len(self.market.edges) - 1
-        metrics = {name: np.empty((points.n, n_assets)) for name in names}
+        joined = np.empty((points.n, n_assets, len(WINDOW)))
         sums = {name: np.empty((points.n, n_assets, n_blocks)) for name in ("sum", "sum_sq")}
 
         def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
             where = span.positions[chosen]
-            for name, values in compute_metrics(stats, names, self.market).items():
-                metrics[name][where, asset] = values
+            joined[where, asset] = join(stats)
             for name, each in sums.items():
                 each[where, asset] = stats[..., STATISTICS.index(name)]
 
         self._run(points, self.market, Wanted(), take)
+        metrics = metrics_of_joined(joined, names, self.market)
         return metrics, {name: each.mean(axis=1) for name, each in sums.items()}
 
     def record(self, points: Points) -> tuple[np.ndarray, list[dense.Recording]]:

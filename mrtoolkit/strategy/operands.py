@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,11 @@ from mrtoolkit.expressions.nodes import Call, Comparison, Constant, Logic, Node,
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import indicator_of
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy._kernels.first_value import first_value, is_whole
+from mrtoolkit.strategy._kernels.first_value import survey
 from mrtoolkit.strategy._kernels.words import BITS
 from mrtoolkit.strategy.points import Points
+
+_SURVEYS: dict[int, tuple[weakref.ref[np.ndarray], np.ndarray, bool]] = {}
 
 Value = np.ndarray | float
 """A feature (asset, time), or a number that is the same at every bar."""
@@ -65,7 +68,7 @@ class Operands:
         bound = {key: bound_rows(operand, points, rows[key][0], self.shape[1]) for key, operand in operands.items()}
         wanted = {id(node): node for each in bound.values() for node in each if not isinstance(node, Constant)}
         arrays = dict(zip(wanted, store.fetch(bars, list(wanted.values())), strict=True))
-        first = {key: _first_bars(array) for key, array in arrays.items()}
+        first = {key: _survey(array)[0] for key, array in arrays.items()}
         always = np.zeros(self.shape[0], dtype=np.int64)
         self._kept = operands, bound  # what is known by its id must live as long
         self._rows: dict[int, tuple[list[Value], np.ndarray, np.ndarray]] = {}
@@ -86,11 +89,7 @@ class Operands:
     def have_gaps(self, nodes: Iterable[Node]) -> bool:
         """Whether some operand of these conditions misses a value after its first, at some point."""
         operands = {id(operand): operand for node in nodes for operand in operands_of(node) if operand in self}
-        return not all(
-            _is_whole(value, warm[:, row])
-            for values, warm, _ in (self._rows[key] for key in operands)
-            for row, value in enumerate(values)
-        )
+        return not all(_is_whole(value) for key in operands for value in self._rows[key][0])
 
     @cached_property
     def places(self) -> Places:
@@ -191,14 +190,23 @@ def number_of(node: Node) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _is_whole(value: Value, first: np.ndarray) -> bool:
+def _is_whole(value: Value) -> bool:
     if not isinstance(value, np.ndarray):
         return value == value  # None, as a number, is missing at every bar
-    return all(is_whole(row, begin) for row, begin in zip(value, first, strict=True))
+    return _survey(value)[1]
 
 
-def _first_bars(array: np.ndarray) -> np.ndarray:
-    return np.array([first_value(row) for row in array], dtype=np.int64)
+def _survey(array: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The first bar of each asset of a feature, and whether none has a gap after it; kept while the array lives."""
+    known = _SURVEYS.get(id(array))
+    if known is not None and known[0]() is array:
+        return known[1], known[2]
+    first = np.empty(len(array), dtype=np.int64)
+    whole = bool(survey(array, first))
+    if not array.flags.writeable:
+        key = id(array)
+        _SURVEYS[key] = (weakref.ref(array, lambda _: _SURVEYS.pop(key, None)), first, whole)
+    return first, whole
 
 
 def _check_call(call: Call, n_bars: int) -> None:

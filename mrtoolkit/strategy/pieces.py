@@ -18,8 +18,6 @@ from mrtoolkit.strategy.operands import operands_of
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.strategy import SETTINGS
 
-_SPAN_BYTES = 256 * 2**20
-"""Of the arrays of a piece, at most: more at once gains nothing."""
 Share = Callable[[Mapping[str, Node]], int]
 """Bytes that the arrays of points with some nodes may take."""
 _NUMBER_BYTES = 512  # of an operand that is a constant: 64 equal numbers
@@ -120,7 +118,7 @@ def pieces_of(
     pieces: list[Piece] = []
     for positions, nodes in groups:
         arrays = _arrays_of(tuple(nodes.items()), n_values, store.dtype)
-        most = min(_SPAN_BYTES, store.memory_limit // 2 if share is None else share(nodes))
+        most = store.memory_limit // 2 if share is None else share(nodes)
         pieces.extend(_halves(points.take(positions), positions, nodes, arrays, most))
     return pieces
 

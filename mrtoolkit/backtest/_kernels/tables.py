@@ -60,6 +60,16 @@ def last_knowns(close):
 
 
 @kernel
+def least(values):
+    """The least of some numbers, NaN where one is missing or there are none."""
+    low, missing = np.inf, values.size == 0
+    for t in range(values.size):
+        low = values[t] if values[t] < low else low
+        missing |= values[t] != values[t]
+    return np.nan if missing else low
+
+
+@kernel
 def fill_cell(raw, mark, costs, risk_free, first, last, tables, totals):
     """Fill one cell, bars [first, last), of `tables` (bar, 8), which begins at `first`; and its `totals` (4,).
 

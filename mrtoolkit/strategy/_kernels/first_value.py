@@ -29,3 +29,13 @@ def is_whole(x, first):
             return False
         start += _CHUNK
     return True
+
+
+@kernel
+def survey(values, first):
+    """Write where each row of (row, time) begins into `first` (row,); whether all of them are whole from there on."""
+    whole = True
+    for k in range(values.shape[0]):
+        first[k] = first_value(values[k])
+        whole = whole and is_whole(values[k], first[k])
+    return whole
