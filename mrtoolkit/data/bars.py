@@ -9,6 +9,7 @@ import xarray as xr
 
 from mrtoolkit.data.assemble import MISSING, RESERVED, build_bars
 from mrtoolkit.data.checks import PRICES, Axes, check_count, check_gaps, check_prices, check_time
+from mrtoolkit.data.frozen import is_checked, remember_checked
 from mrtoolkit.data.pandas_frames import from_pandas
 from mrtoolkit.data.stamps import as_nanoseconds, check_zone, wall_clock
 from mrtoolkit.data.timeframe import infer_timeframe, parse_timeframe
@@ -48,6 +49,9 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:
     >>> as_bars(sample("AAPL")).sizes["time"]
     3270
     """
+    if missing is None and is_checked(obj):
+        found: xr.Dataset = obj
+        return found
     if not isinstance(obj, xr.Dataset):
         if isinstance(obj, xr.DataArray):
             raise BarsError(
@@ -75,6 +79,7 @@ def as_bars(obj: Any, *, missing: str | None = None) -> xr.Dataset:
             and obj.attrs.get("timezone") == zone
             and all(checked[name] is columns[name] for name in columns)
         ):
+            remember_checked(obj)
             return obj
     return build_bars(time, columns, assets=assets, zone=zone, missing=allowed, attrs=_kept(obj))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
+
+_checked: dict[int, tuple[weakref.ref[xr.Dataset], Held, tuple[Any, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,27 @@ def still_holds(bars: xr.Dataset, held: Held) -> bool:
     except KeyError:
         return False
     return True
+
+
+def remember_checked(bars: xr.Dataset) -> None:
+    """Remember bars that satisfy the contract, if they are frozen: while they are as they are, they still do."""
+    held = held_by(bars)
+    if held is not None:
+        key = id(bars)
+        reference = weakref.ref(bars, lambda _: _checked.pop(key, None))
+        _checked[key] = (reference, held, _said(bars))
+
+
+def is_checked(bars: object) -> bool:
+    """Whether bars are remembered as checked, and neither they nor what they say of themselves changed since."""
+    known = _checked.get(id(bars))
+    if known is None or known[0]() is not bars or not isinstance(bars, xr.Dataset):
+        return False
+    return still_holds(bars, known[1]) and _said(bars) == known[2]
+
+
+def _said(bars: xr.Dataset) -> tuple[Any, ...]:
+    return tuple(bars.attrs.get(name) for name in ("timeframe", "timezone", "missing"))
 
 
 def frozen_copy(values: np.ndarray) -> np.ndarray:
