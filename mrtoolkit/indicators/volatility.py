@@ -8,8 +8,8 @@ import numpy as np
 
 from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.indicators._kernels.changes import true_range
+from mrtoolkit.indicators._kernels.deviations import deviation
 from mrtoolkit.indicators._kernels.smoothing import smooth
-from mrtoolkit.indicators._kernels.windows import deviation
 from mrtoolkit.indicators.composite import Composite
 from mrtoolkit.indicators.parameter import IndicatorParameter
 from mrtoolkit.indicators.registry import register

