@@ -6,7 +6,7 @@ import numpy as np
 
 from mrtoolkit.search.space import Space
 
-_LARGEST_TABLE = 2**22  # points of a lattice: 16 MB, of which only the pages that are written to are taken
+_LARGEST_TABLE = 2**16  # points of a lattice: 256 kB; in a larger one every key would take a fresh page of memory
 
 
 class Places:
@@ -14,7 +14,7 @@ class Places:
 
     def __init__(self, space: Space) -> None:
         self._table = np.zeros(space.size, dtype=np.int32) if space.size <= _LARGEST_TABLE else None
-        self._found: dict[int, int] = {}  # for larger lattices: 0.1 us a key, where the table takes 0.01
+        self._found: dict[int, int] = {}  # for larger lattices: 0.1 us a key, where a small table takes 0.01
 
     def put(self, keys: np.ndarray, numbers: np.ndarray) -> None:
         """Give keys their numbers."""

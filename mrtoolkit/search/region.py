@@ -52,7 +52,7 @@ class Region:
         corners = np.array([lower, upper, middle], dtype=np.int64)
         low, high, named = space.points(corners)
         region = cls(level=level, index=index, bounds={n: (low[n], high[n]) for n in space}, centre=named)
-        if (corners >= 0).all() and (corners < space.sizes).all() and (corners[0] <= corners[1]).all():
+        if all(0 <= a <= b < size for a, b, size in zip(*corners[:2].tolist(), space.sizes, strict=True)):
             corners.flags.writeable = False
             object.__setattr__(region, "_corners", (space, corners))  # they are asked for again, of the same space
         return region

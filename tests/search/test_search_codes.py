@@ -155,7 +155,7 @@ def test_an_axis_is_kept_by_the_labels_themselves():
     assert MIXED.axis("n", (5, 7)).tolist() == [-1, 0]
 
 
-@pytest.mark.parametrize("size", [1_000, 10**6, 10**7, 10**30])
+@pytest.mark.parametrize("size", [1_000, 10**6, 10**30])
 def test_places_are_found_on_small_and_large_lattices(size):
     space = Space(a=Integer(1, size), b=Integer(0, 1))
     places = Places(space)
