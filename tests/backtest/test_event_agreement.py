@@ -24,8 +24,11 @@ from oracles.agreement import (
 )
 from oracles.drawn_cases import bars_drawn, costs_drawn, points_drawn, settings_drawn, words_drawn
 from oracles.long_form import IS_LONG
+from oracles.random_bars import as_dataset, random_prices
 from oracles.random_cases import CASH, Case, random_case
 
+import mrtoolkit as mrt
+from mrtoolkit import P
 from mrtoolkit.backtest.metrics import LEAN_METRICS, compute_metrics
 
 N_CASES = 5_000 if IS_LONG else 60  # of 24 points each
@@ -163,6 +166,38 @@ def test_points_do_not_depend_on_their_batch_or_order(rng):
             np.testing.assert_array_equal(alone[0], together[k], err_msg=case.name)
         twice = statistics_of(event, [rows[3], rows[3], rows[5], rows[3]])
         np.testing.assert_array_equal(twice, together[[3, 3, 5, 3]], err_msg=case.name)
+
+
+NASTY = {
+    "wide": lambda rng, n: rng.normal(size=n) * np.exp(rng.normal(0.0, 100.0, n)),
+    "tied": lambda rng, n: rng.choice([-1.0, -0.0, 0.0, 1.0, 2.0], n),
+    "last bits": lambda rng, n: 1.0 + rng.integers(0, 5, n) * 2.0**-52,
+    "tiny": lambda rng, n: rng.integers(-3, 4, n) * 5e-324,
+    "huge": lambda rng, n: rng.choice([-1.7e308, -1.0, 1.0, 1.7e308], n),
+    "constant": lambda _, n: np.full(n, 7.0),
+    "often zero": lambda rng, n: rng.integers(0, 3, n).astype(float),  # 1 / x is infinite there
+    "steps": lambda rng, n: rng.integers(0, 70_000, n).astype(float),
+}
+
+
+@pytest.mark.parametrize("kind", NASTY)
+@pytest.mark.parametrize("compare", [">", "<=", "crossing"])
+def test_many_comparisons_of_one_kind_agree(rng, kind, compare):
+    """Operands that many rows compare with each other are compared by codes, which only values may decide if equal."""
+    n_bars = 3_000 if IS_LONG else 700
+    columns = random_prices(rng, n_bars, "quiet")
+    bars = as_dataset({**columns, "x": NASTY[kind](rng, n_bars)})
+    x = 1.0 / mrt.input("x") if kind == "often zero" else mrt.input("x")
+    left, right = x.shift(P.a), x.shift(P.b)
+    ways = {">": left > right, "<=": left <= right, "crossing": left.crosses_above(right)}
+    grid = {"a": list(range(1, 21)), "b": list(range(4, 24))}
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    assert_engines_agree(
+        Case(
+            name=f"{kind} {compare}", bars=bars, words={"entry": ways[compare], "exit": left < right}, points=points,
+            costs={"fee": 0.001}, choices={"fill": "close", "blocks": 9},
+        )
+    )  # fmt: skip
 
 
 def everything(case):
