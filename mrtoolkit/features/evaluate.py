@@ -16,7 +16,7 @@ from mrtoolkit.indicators.spec import Indicator
 Value = np.ndarray | float
 """A series (asset, time), or a number that is the same at every bar."""
 
-_SLAB_BYTES = 8 * 2**20
+_SLAB_BYTES = 10 * 2**20
 """Of features that are made at once, beyond which a second kernel call makes more."""
 
 
@@ -34,6 +34,7 @@ def compute_rows(
     n_outputs = max(1, len(spec.outputs))
     whole = (n_outputs, n_assets, n_bars)
     step = max(1, _SLAB_BYTES // (8 * n_outputs * n_bars))
+    step -= step % 8 if step > 8 else 0  # as many as kernels compute side by side
     for start in range(0, len(parameters), step):
         chosen = parameters[start : start + step]
         states = np.empty((n_assets, len(chosen), spec.state_size)) if spec.state_size else None
