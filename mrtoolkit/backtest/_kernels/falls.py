@@ -70,8 +70,8 @@ def fill_falls(mark, falls):
 
 
 @kernel(inline=True)
-def hold(path, shares, mark, falls, origin, first, last):
-    """Go on with shares held at the closes in [first, last), at least one; `falls` begins at bar `origin`."""
+def hold(path, shares, mark, falls, first, last):
+    """Go on with shares held at the closes in [first, last), at least one; `mark` and `falls` are pointers."""
     here, there = first >> _SHIFT, (last - 1) >> _SHIFT
     if here == there:
         high = low = mark[first]
@@ -83,10 +83,10 @@ def hold(path, shares, mark, falls, origin, first, last):
             fallen = price / high
             ratio = fallen if fallen < ratio else ratio
         return meet(path, shares * high, shares * low, ratio)
-    row = falls[first - origin]
-    path = meet(path, shares * row[REST + HIGH], shares * row[REST + LOW], row[REST + RATIO])
+    row = 8 * first + REST
+    path = meet(path, shares * falls[row + HIGH], shares * falls[row + LOW], falls[row + RATIO])
     for chunk in range(here + 1, there):
-        row = falls[(chunk << _SHIFT) - origin]
-        path = meet(path, shares * row[REST + HIGH], shares * row[REST + LOW], row[REST + RATIO])
-    row = falls[last - 1 - origin]
-    return meet(path, shares * row[HIGH], shares * row[LOW], row[RATIO])
+        row = (chunk << _SHIFT) * 8 + REST
+        path = meet(path, shares * falls[row + HIGH], shares * falls[row + LOW], falls[row + RATIO])
+    row = 8 * (last - 1)
+    return meet(path, shares * falls[row + HIGH], shares * falls[row + LOW], falls[row + RATIO])

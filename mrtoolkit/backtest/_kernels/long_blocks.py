@@ -6,6 +6,8 @@ trade is a piece a cell: two look-ups for its sums, a few for its falls (`falls.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mrtoolkit._jit import kernel
@@ -19,6 +21,7 @@ from mrtoolkit.backtest._kernels.columns import (
     LOSSES,
     LOWEST,
     POSITION,
+    STATISTICS,
     SUM,
     SUM_SQ,
     TRADES,
@@ -29,6 +32,7 @@ from mrtoolkit.backtest._kernels.columns import (
 from mrtoolkit.backtest._kernels.falls import Path, fill_falls, hold, meet
 from mrtoolkit.backtest._kernels.long_only import C_HELD, ONE, tile_bits, tile_fills
 from mrtoolkit.backtest._kernels.measure import ROUNDING
+from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
 from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_DOWNSIDE, TOTAL_SQ
 from mrtoolkit.strategy._kernels.words import NONE
 
@@ -39,6 +43,7 @@ STATE = (
 )  # fmt: skip
 S_EQUITY, S_BEGIN, S_HIGHEST, S_LOWEST, S_RATIO, S_SHARES, S_ENTRY, S_BLOCK, S_BARS, S_LOST = range(10)
 S_DOUBT, S_DOUBT_SQ, S_DOUBT_DOWNSIDE = range(10, 13)
+N_STATISTICS = len(STATISTICS)
 _RESOLUTION = 3e-16  # of a table's entry
 _TOLERANCE = 3e-10  # of a block's sums
 _LEAST = 1e-250  # equity that small has lost digits
@@ -75,11 +80,14 @@ def end_block(path, begin, equity, risk_free, stat, state):
 
 @kernel
 def turnovers(entered, left, costs):
-    """Traded value of the fills that open and close a position of the whole account, as fractions of equity there."""
-    opening = (1.0 - costs.per_share * entered[FACTOR]) / (1.0 + costs.fee)
+    """Traded value of the fills that open and close a position of the whole account, as fractions of equity there.
+
+    entered, left : the factors of both
+    """
+    opening = (1.0 - costs.per_share * entered) / (1.0 + costs.fee)
     if costs.spread == 0.0:
         return opening, 1.0 - costs.slippage
-    price = (left[LEFT + FACTOR] + costs.per_share) / (1.0 - costs.fee)
+    price = (left + costs.per_share) / (1.0 - costs.fee)
     return opening, price * (1.0 - costs.slippage) / (price + 0.5 * costs.spread)
 
 
@@ -92,40 +100,25 @@ def book_gain(gain, stat):
     stat[LOSSES] -= gain if gain < -ROUNDING else 0.0
 
 
-@kernel(inline=True)
-def book_whole(fills, k, until, origin, market, falls, with_drawdown, equity, path, stat):
-    """Book the trades that lie in one cell, from fill k on; the next fill, equity and path after them."""
-    tables, mark, costs = market.tables, market.mark, market.costs
-    total = total_sq = downside = turnover = gains = losses = 0.0
-    wins, held, begun = 0, 0, k
-    while k + 1 < fills.size and fills[k + 1] < until:
-        e, x = fills[k], fills[k + 1]
-        k += 2
-        entered, left = tables[e - origin], tables[x - origin]
-        total += entered[TOTAL] + left[LEFT + TOTAL]
-        total_sq += entered[TOTAL_SQ] + left[LEFT + TOTAL_SQ]
-        downside += entered[TOTAL_DOWNSIDE] + left[LEFT + TOTAL_DOWNSIDE]
-        held += x - e
-        shares = equity * entered[FACTOR]
-        gain = entered[FACTOR] * left[LEFT + FACTOR] - 1.0
-        equity = shares * left[LEFT + FACTOR]
-        wins += gain > ROUNDING
-        gains += gain if gain > ROUNDING else 0.0
-        losses -= gain if gain < -ROUNDING else 0.0
-        opening, closing = turnovers(entered, left, costs)
-        turnover += opening + closing
-        if with_drawdown:
-            path = hold(path, shares, mark, falls, origin, e, x) if x > e else path
-            path = meet(path, equity, equity, 1.0)
-    n = (k - begun) >> 1
-    add_sums(stat, total, total_sq, downside)
-    stat[TRADES] += n
-    stat[WINS] += wins
-    stat[GAINS] += gains
-    stat[LOSSES] += losses
-    stat[HELD] += held
-    stat[TURNOVER] += turnover
-    return k, equity, path
+class Reach(NamedTuple):
+    """Pointers that are read by the number of a bar (eight numbers each in `tables` and `falls`) or of a cell."""
+
+    tables: np.ndarray
+    mark: np.ndarray
+    falls: np.ndarray
+    totals: np.ndarray
+    first: np.ndarray
+    block: np.ndarray
+
+
+@kernel
+def reach_of(market, falls, tile):
+    """Where one tile's numbers lie."""
+    back = 0 if market.has_tables else -8 * TILE * tile
+    return Reach(
+        moved(pointer_to(market.tables), back), pointer_to(market.mark), moved(pointer_to(falls), back),
+        pointer_to(market.totals), pointer_to(market.cells.first), pointer_to(market.cells.block),
+    )  # fmt: skip
 
 
 @kernel(inline=True)
@@ -137,85 +130,121 @@ def add_sums(stat, total, total_sq, downside):
 
 
 @kernel(inline=True)
-def book_cell(fills, k, held, cell, origin, market, falls, with_drawdown, trade, path, stat):
+def book_whole(fills, k, n, until, reach, costs, with_drawdown, equity, path, stat):
+    """Book the trades that lie in one cell, from fill k on; the next fill, equity and path after them."""
+    tables = reach.tables
+    total = total_sq = downside = turnover = gains = losses = 0.0
+    wins, held, begun = 0, 0, k
+    while k + 1 < n and fills[k + 1] < until:
+        e, x = fills[k], fills[k + 1]
+        k += 2
+        entered, left = 8 * e, 8 * x + LEFT
+        total += tables[entered + TOTAL] + tables[left + TOTAL]
+        total_sq += tables[entered + TOTAL_SQ] + tables[left + TOTAL_SQ]
+        downside += tables[entered + TOTAL_DOWNSIDE] + tables[left + TOTAL_DOWNSIDE]
+        held += x - e
+        paid, got = tables[entered + FACTOR], tables[left + FACTOR]
+        shares = equity * paid
+        gain = paid * got - 1.0
+        equity = shares * got
+        wins += gain > ROUNDING
+        gains += gain if gain > ROUNDING else 0.0
+        losses -= gain if gain < -ROUNDING else 0.0
+        opening, closing = turnovers(paid, got, costs)
+        turnover += opening + closing
+        if with_drawdown:
+            path = hold(path, shares, reach.mark, reach.falls, e, x) if x > e else path
+            path = meet(path, equity, equity, 1.0)
+    n_trades = (k - begun) >> 1
+    add_sums(stat, total, total_sq, downside)
+    stat[TRADES] += n_trades
+    stat[WINS] += wins
+    stat[GAINS] += gains
+    stat[LOSSES] += losses
+    stat[HELD] += held
+    stat[TURNOVER] += turnover
+    return k, equity, path
+
+
+@kernel(inline=True)
+def book_cell(fills, k, n, held, cell, reach, costs, with_drawdown, trade, path, stat):
     """Book what lies in one cell, from fill k on; the next fill, whether a position is held at its end, trade and path.
 
     trade : equity, shares, equity at the entry
     """
-    tables, mark, costs, totals = market.tables, market.mark, market.costs, market.totals[cell]
-    bar, until = market.cells.first[cell], market.cells.first[cell + 1]
+    tables, totals = reach.tables, moved(reach.totals, 4 * cell)
+    bar, until = reach.first[cell], reach.first[cell + 1]
     equity, shares, entry_equity = trade
     if held:
-        ends = k < fills.size and fills[k] < until
+        ends = k < n and fills[k] < until
         x = fills[k] if ends else until
         if ends:
-            left = tables[x - origin]
-            add_sums(stat, left[LEFT + TOTAL], left[LEFT + TOTAL_SQ], left[LEFT + TOTAL_DOWNSIDE])
-            equity = shares * left[LEFT + FACTOR]
-            stat[TURNOVER] += turnovers(left, left, costs)[1]
+            left = 8 * x + LEFT
+            add_sums(stat, tables[left + TOTAL], tables[left + TOTAL_SQ], tables[left + TOTAL_DOWNSIDE])
+            equity = shares * tables[left + FACTOR]
+            stat[TURNOVER] += turnovers(0.0, tables[left + FACTOR], costs)[1]
             book_gain(equity / entry_equity - 1.0, stat)
             k += 1
         else:
             add_sums(stat, totals[TOTAL], totals[TOTAL_SQ], totals[TOTAL_DOWNSIDE])
-            equity = shares * mark[until - 1]
+            equity = shares * reach.mark[until - 1]
         stat[HELD] += x - bar
         if with_drawdown:
-            path = hold(path, shares, mark, falls, origin, bar, x) if x > bar else path
+            path = hold(path, shares, reach.mark, reach.falls, bar, x) if x > bar else path
             path = meet(path, equity, equity, 1.0) if ends else path
         if not ends:
             return k, True, (equity, shares, entry_equity), path
-    k, equity, path = book_whole(fills, k, until, origin, market, falls, with_drawdown, equity, path, stat)
-    goes_on = k < fills.size and fills[k] < until
+    k, equity, path = book_whole(fills, k, n, until, reach, costs, with_drawdown, equity, path, stat)
+    goes_on = k < n and fills[k] < until
     if goes_on:
         e = fills[k]
         k += 1
-        entered = tables[e - origin]
-        entry_equity, shares = equity, equity * entered[FACTOR]
+        entered = 8 * e
+        entry_equity, shares = equity, equity * tables[entered + FACTOR]
         add_sums(
-            stat, entered[TOTAL] + totals[TOTAL], entered[TOTAL_SQ] + totals[TOTAL_SQ],
-            entered[TOTAL_DOWNSIDE] + totals[TOTAL_DOWNSIDE],
+            stat, tables[entered + TOTAL] + totals[TOTAL], tables[entered + TOTAL_SQ] + totals[TOTAL_SQ],
+            tables[entered + TOTAL_DOWNSIDE] + totals[TOTAL_DOWNSIDE],
         )  # fmt: skip
-        stat[TURNOVER] += turnovers(entered, entered, costs)[0]
+        stat[TURNOVER] += turnovers(tables[entered + FACTOR], 1.0, costs)[0]
         stat[HELD] += until - e
-        equity = shares * mark[until - 1]
+        equity = shares * reach.mark[until - 1]
         if with_drawdown:
-            path = hold(path, shares, mark, falls, origin, e, until)
+            path = hold(path, shares, reach.mark, reach.falls, e, until)
     return k, goes_on, (equity, shares, entry_equity), path
 
 
-@kernel(inline=True)
-def book_tile(fills, held, tile, market, falls, with_drawdown, edges, state, stats):
+@kernel
+def book_tile(fills, n, held, cells, reach, costs, risk_free, with_drawdown, edges, state, stats):
     """Book one tile's pieces of a trial; return whether a position is held at the tile's end.
 
-    fills : bars in turn of entries and exits, the first of which is an exit where one is `held`
-    market : `LongMarket`
-    state : (state,), carried from tile to tile
-    stats : (block, statistic), begun by `begin_blocks`
+    fills : pointer to n bars in turn of entries and exits, the first of which is an exit where one is `held`
+    cells : first and last cell of the tile
+    edges, state, stats : pointers to (block + 1,), (state,), (block, statistic), the last begun by `begin_blocks`
     """
-    cells = market.cells
-    origin = 0 if market.has_tables else tile * TILE
     trade = state[S_EQUITY], state[S_SHARES], state[S_ENTRY]
     begin, block = state[S_BEGIN], np.int64(state[S_BLOCK])
     path = Path(state[S_HIGHEST], state[S_LOWEST], state[S_RATIO])
-    k = 0
-    for cell in range(cells.of_tile[tile], cells.of_tile[tile + 1]):
-        until = cells.first[cell + 1]
-        if not held and (k == fills.size or fills[k] >= until):
+    stat, k = moved(stats, N_STATISTICS * block), 0
+    for cell in range(cells[0], cells[1]):
+        until = reach.first[cell + 1]
+        if not held and (k == n or fills[k] >= until):
             continue
-        if cells.block[cell] != block:
-            end_block(path, begin, trade[0], market.risk_free, stats[block], state)
-            block, begin, path = cells.block[cell], trade[0], Path(trade[0], trade[0], 1.0)
-            stats[block, DOWNSIDE_SQ] = 0.0  # a block in which something happens counts its quiet bars at its end
-        before, bars, trades = k, stats[block, HELD], stats[block, TRADES]
+        if reach.block[cell] != block:
+            end_block(path, begin, trade[0], risk_free, stat, state)
+            block, begin, path = reach.block[cell], trade[0], Path(trade[0], trade[0], 1.0)
+            stat = moved(stats, N_STATISTICS * block)
+            stat[DOWNSIDE_SQ] = 0.0  # a block in which something happens counts its quiet bars at its end
+        before, bars = k, stat[HELD] + stat[TRADES]
         k, held, trade, path = book_cell(
-            fills, k, held, cell, origin, market, falls, with_drawdown, trade, path, stats[block]
+            fills, k, n, held, cell, reach, costs, with_drawdown, trade, path, stat
         )
-        state[S_DOUBT] += (k - before + 1) * market.totals[cell, REACH]
-        state[S_DOUBT_SQ] += (k - before + 1) * market.totals[cell, TOTAL_SQ]
-        state[S_DOUBT_DOWNSIDE] += (k - before + 1) * market.totals[cell, TOTAL_DOWNSIDE]
-        state[S_BARS] += stats[block, HELD] - bars + stats[block, TRADES] - trades  # and the bar of each exit
+        totals = moved(reach.totals, 4 * cell)
+        state[S_DOUBT] += (k - before + 1) * totals[REACH]
+        state[S_DOUBT_SQ] += (k - before + 1) * totals[TOTAL_SQ]
+        state[S_DOUBT_DOWNSIDE] += (k - before + 1) * totals[TOTAL_DOWNSIDE]
+        state[S_BARS] += stat[HELD] + stat[TRADES] - bars  # and the bar of each exit
         if held and until == edges[block + 1]:
-            stats[block, POSITION] = 1.0
+            stat[POSITION] = 1.0
     state[S_EQUITY], state[S_SHARES], state[S_ENTRY], state[S_BEGIN], state[S_BLOCK] = *trade, begin, block
     state[S_HIGHEST], state[S_LOWEST], state[S_RATIO] = path
     return held
@@ -245,8 +274,15 @@ def run_full(signals, market, falls, with_drawdown, edges, tiles, bits, fills, c
         rows = tile_bits(signals, market, tile, bits)
         if with_drawdown and not market.has_tables:
             fill_falls(market.mark[tile * TILE : (tile + 1) * TILE], falls)
+        reach, of_tile = reach_of(market, falls, tile), market.cells.of_tile
+        cells, n_blocks = (of_tile[tile], of_tile[tile + 1]), stats.shape[1]
+        bars, borders = pointer_to(fills), pointer_to(edges)
         for k in range(signals.rules.shape[0]):
             is_held = carried[k, C_HELD] != NONE
             n = tile_fills(signals, market, k, tile, rows, carried, fills)
-            held = book_tile(fills[:n], is_held, tile, market, falls, with_drawdown, edges, state[k], stats[k])
+            own = moved(pointer_to(state), state.shape[1] * k)
+            booked = moved(pointer_to(stats), N_STATISTICS * n_blocks * k)
+            held = book_tile(
+                bars, n, is_held, cells, reach, market.costs, market.risk_free, with_drawdown, borders, own, booked
+            )
             carried[k, C_HELD] = ONE if held else NONE
