@@ -11,6 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest.forecast import BatchPlan
+from mrtoolkit.backtest.forecasting import plan_batch
 from mrtoolkit.backtest.market import Market, block_edges, cost_rates, read_prices
 from mrtoolkit.backtest.metrics import METRICS, UNITS, as_metrics, compute_metrics
 from mrtoolkit.backtest.model import Costs
@@ -23,7 +25,7 @@ from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.calendar import bars_per_year
 from mrtoolkit.data.fingerprint import fingerprint, snapshot
 from mrtoolkit.errors import StrategyError
-from mrtoolkit.evaluation import Evaluation
+from mrtoolkit.evaluation import CodedPoints, Evaluation
 from mrtoolkit.expressions.inputs import close
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.expressions.objective import Objective
@@ -227,6 +229,20 @@ class Backtest:
             attrs=self._provenance(),
         )
 
+    def plan(self, points: Any) -> BatchPlan:
+        """Say what running points, or all of a `Space`, will compute, its peak of memory, and how long it should take.
+
+        Runs none of them: counts are exact up to 200,000 points of a space and from a sample beyond, memory is reckoned
+        from them. Time is from what the store has measured of its features, and from a few of the points run over the
+        last few thousand bars: some hundredths of a second, once the kernels are compiled.
+
+        Raises
+        ------
+        StrategyError
+            If one trial alone takes more memory than the store's limit.
+        """
+        return plan_batch(self, self._runner, points)
+
     def trial(self, params: Mapping[str, Any]) -> Trial:
         """Run one point and return all of it: metrics, trades, equity, returns, position.
 
@@ -259,7 +275,7 @@ class Backtest:
         """
         return ObjectiveFunction(backtest=self, objective=Objective.of(objective, self.metrics))
 
-    def evaluate(self, points: pd.DataFrame) -> Evaluation:
+    def evaluate(self, points: pd.DataFrame | CodedPoints) -> Evaluation:
         """Evaluate a table of points; over several assets each metric is the mean of those assets that have one."""
         before = self.store.counters.computed
         return self._evaluation(self._runner, self._points(points), before)
@@ -363,7 +379,7 @@ class Backtest:
         assets = f" of {self.bars.sizes['asset']} assets" if "asset" in self.bars.dims else ""
         return f"Backtest({n:,} {frame} bars{assets}, {self.strategy!r}, {self.costs!r}, fill={self.fill!r})"
 
-    def _points(self, frame: pd.DataFrame) -> Points:
+    def _points(self, frame: pd.DataFrame | CodedPoints) -> Points:
         return Points.from_frame(frame, self.params)
 
     def _evaluation(self, runner: Runner, points: Points, computed_before: int | None = None) -> Evaluation:

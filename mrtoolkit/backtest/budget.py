@@ -8,7 +8,7 @@ number a point and metric, comes on top, as nobody can hold less of it. A limit 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADE
@@ -16,10 +16,12 @@ from mrtoolkit.backtest._kernels.tables import TILE
 from mrtoolkit.backtest.ground import LONG_BYTES, TRACK_BYTES, Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.errors import StrategyError
-from mrtoolkit.expressions.nodes import Constant, Node, Shift
+from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.sizes import format_size
+from mrtoolkit.strategy._kernels.conditions import CONSTANT, SHIFT
 from mrtoolkit.strategy.pieces import Piece, is_plain
+from mrtoolkit.strategy.rules import Part, Rules
 from mrtoolkit.strategy.strategy import RULES
 
 _SLICE_BYTES = 48 * 2**20  # of a thread: more at once gains nothing
@@ -31,6 +33,7 @@ _LEAST_LIMIT = 16 * 2**20
 _WORTH_THREADS = 4_000_000  # bars times points: about a millisecond of the event engine
 _WORTH_A_SLICE = 16  # points: of fewer a slice, less threads with more of them are quicker
 _BARS_A_TRADE = 50  # fewer bars than most trades take
+_EVENT_BYTES = 120  # of a trade, where trials go from event to event
 _POINT_BYTES = 1_024  # of what a trial carries, its metrics, and the numbers of its rows
 
 
@@ -114,6 +117,11 @@ class Budget:
         self._market, self._ground, self._engine = market, ground, engine
         self._needs: dict[tuple[Node, ...], Need] = {}
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the market's tables that are kept now."""
+        return self._ground.held_bytes
+
     def share(self, nodes: Mapping[str, Node]) -> int:
         """Bytes that the arrays of points with these nodes may take: three quarters, or what the rest leaves."""
         return max(0, min(self.limit // 4 * 3, self.limit - self.need(nodes).least))
@@ -133,7 +141,7 @@ class Budget:
         if piece.points.n * self._market.n_bars * len(self._market.prices) < _WORTH_THREADS:
             threads = 1
         each = need.thread + min(_WORTH_A_SLICE, piece.points.n) * need.most_a_point
-        threads = max(1, min(threads, left // each))
+        threads = max(1, min(threads, left // each, piece.points.n))
         room = min(left // threads - need.thread, _SLICE_BYTES)
         points = max(1, min(room // need.most_a_point, need.most_points, -(-piece.points.n // threads)))
         worked_in = threads * (need.thread + points * need.most_a_point)
@@ -150,37 +158,36 @@ class Budget:
     def _need(self, nodes: Mapping[str, Node]) -> Need:
         if self._engine == "function":
             return self._of_function()
-        conditions = list(_conditions(nodes))
+        parts = parts_of(nodes, has_gaps=True)
         if self._engine == "dense":
-            return self._of_dense(len(conditions))
+            return self._of_dense(sum(part.is_condition for name in RULES for part in walk(nodes[name])))
         plain = is_plain(nodes) and all(map(self._ground.is_plain, range(len(self._market.prices))))
-        return self._of_long(conditions) if plain else self._of_events(conditions)
+        return self._of_long(parts) if plain else self._of_events(parts)
 
-    def _of_long(self, conditions: list[Node]) -> Need:
+    def _of_long(self, parts: list[Part]) -> Need:
         n_bars, n_blocks = self._market.n_bars, len(self._market.edges) - 1
         kept = n_bars * len(self._market.prices) * LONG_BYTES if self._ground.keeps else 0
-        whole = any(isinstance(node, Shift) for node in conditions)
+        whole = any(part.kind == SHIFT for part in parts)
         return Need(
             kind="long",
             kept=kept,
             thread=8 * (TILE + 64) + (0 if kept else TILE * LONG_BYTES),
             point=_POINT_BYTES + 8 * n_blocks * len(STATISTICS),
             row=8 * (n_bars // 64 + 1) if whole else TILE // 8,
-            rows=len(conditions) + 1,
+            rows=len(parts) + 1,
             most_points=_LONG_POINTS,
         )
 
-    def _of_events(self, conditions: list[Node]) -> Need:
+    def _of_events(self, parts: list[Part]) -> Need:
         n_bars, n_blocks = self._market.n_bars, len(self._market.edges) - 1
         kept = n_bars * len(self._market.prices) * TRACK_BYTES if self._ground.keeps else 0
-        a_trade = 8 * (len(TRADE) + 6)
         return Need(
             kind="events",
             kept=kept,
-            thread=n_bars * 9 + n_bars // _BARS_A_TRADE * a_trade + (0 if kept else n_bars * TRACK_BYTES),
+            thread=n_bars + n_bars // _BARS_A_TRADE * _EVENT_BYTES + (0 if kept else n_bars * TRACK_BYTES),
             point=_POINT_BYTES + 8 * n_blocks * len(STATISTICS),
             row=8 * (n_bars // 64 + 1),
-            rows=len(conditions) + 1,
+            rows=len(parts) + 1,
             most_points=_EVENT_BARS // n_bars,
         )
 
@@ -218,7 +225,10 @@ class Budget:
         )
 
 
-def _conditions(nodes: Mapping[str, Node]) -> Iterable[Node]:
-    """The distinct conditions of the rules, those inside others too."""
-    parts = {id(part): part for name in RULES for part in walk(nodes[name]) if part.is_condition}
-    return [part for part in parts.values() if not isinstance(part, Constant)]
+def parts_of(nodes: Mapping[str, Node], *, has_gaps: bool = False) -> list[Part]:
+    """The distinct conditions of rules, those inside others too; of a position function there are none.
+
+    With gaps in the features a comparison and its negation are two.
+    """
+    rules = [nodes[name] for name in RULES if name in nodes]
+    return [part for part in Rules(rules, has_gaps=has_gaps).parts if part.kind != CONSTANT]

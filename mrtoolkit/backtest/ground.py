@@ -44,6 +44,13 @@ class Ground:
         self._plain: dict[int, bool] = {}
         self._cells: dict[tuple[int, bytes], Cells] = {}
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are kept now."""
+        tables = (array for _, *arrays in self._tables.values() for array in arrays)
+        tracks = (array for track in self._tracks.values() for array in track if isinstance(array, np.ndarray))
+        return sum(array.nbytes for array in (*tables, *tracks, *self._falls.values()))
+
     def mark(self, asset: int) -> np.ndarray:
         """The last known close at each bar, (time,)."""
         if asset not in self._marks:

@@ -173,9 +173,9 @@ class FeatureStore:
         """Hold so many bytes less than `memory_limit` within a `with`, as whoever computes holds them."""
         return self._memory.lend(n_bytes)
 
-    def outlook(self, bars: xr.Dataset, calls: Sequence[Call]) -> Outlook:
-        """Return what fetching indicators of checked bars would find and compute, computing and counting nothing."""
-        return look_out(self._lookup, bars, calls)
+    def outlook(self, bars: xr.Dataset, calls: Sequence[Call], *, anew: bool = False) -> Outlook:
+        """Return what fetching indicators would find and compute (`anew`: all of them), computing nothing."""
+        return look_out(self._lookup, bars, calls, anew=anew)
 
     def compute_batch(self, bars: xr.Dataset, nodes: object) -> xr.Dataset:
         """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.

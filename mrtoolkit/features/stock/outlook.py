@@ -49,21 +49,24 @@ class Outlook:
     unknown: tuple[Call, ...]
 
 
-def look_out(lookup: Lookup, bars: xr.Dataset, calls: Sequence[Call]) -> Outlook:
-    """Take stock of distinct indicators with their values, those inside others among them."""
+def look_out(lookup: Lookup, bars: xr.Dataset, calls: Sequence[Call], *, anew: bool = False) -> Outlook:
+    """Take stock of distinct indicators with their values, those inside others among them.
+
+    With `anew` as if none of them were there.
+    """
     axes = lookup.axes_of(bars)
     n_values = math.prod(axes.shape)
     in_memory = on_disk = missing_bytes = disk_bytes = 0
     missing, unknown = [], []
     read_seconds = compute_seconds = 0.0
     for call in calls:
-        if lookup.memory.peek(feature_key(axes.fingerprint, call)) is not None:
+        if not anew and lookup.memory.peek(feature_key(axes.fingerprint, call)) is not None:
             in_memory += 1
             continue
         n_all = n_values * max(1, len(indicator_of(call).outputs))
         n_bytes = np.dtype(lookup.dtype).itemsize * n_all
         missing_bytes += n_bytes
-        if lookup.is_stored(call, axes):
+        if not anew and lookup.is_stored(call, axes):
             on_disk += 1
             read_seconds += 1e-9 * n_all * lookup.costs.read_ns_per_value(n_all)
             continue

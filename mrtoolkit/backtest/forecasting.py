@@ -1,0 +1,217 @@
+"""Making the plan of a batch: counting what its points have in common, and trying a few of them on a few bars."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest.budget import Cut, parts_of
+from mrtoolkit.backtest.forecast import BatchPlan
+from mrtoolkit.backtest.metrics import METRICS
+from mrtoolkit.backtest.points import as_request
+from mrtoolkit.backtest.running import Runner, n_threads
+from mrtoolkit.errors import MrtoolkitError, StrategyError
+from mrtoolkit.evaluation import CodedPoints
+from mrtoolkit.expressions.nodes import Call
+from mrtoolkit.features.stock.outlook import Outlook
+from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.strategy.pieces import Piece
+from mrtoolkit.strategy.points import Points
+
+if TYPE_CHECKING:
+    from mrtoolkit.backtest.backtest import Backtest
+
+_ENUMERATED = 200_000  # points of a lattice
+_SAMPLED = 4_096
+_MADE_BYTES = 8 * 2**20  # of features that are made at once
+_SLACK_BYTES = 2 * 2**20  # of Python's objects and what threads begin with
+_TRIED_SECONDS = 0.01
+_TRIED_VALUES = 3_000_000  # bars times points times assets: under what is worth threads
+_TRIED_BARS = 16_384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The points that a plan is for: all of them, or some of `n` of a space that is too large to be gone through."""
+
+    points: CodedPoints
+    n: int
+
+
+def points_of_space(space: Any) -> Asked:
+    """Return a space's lattice where it is small, else a sample of it.
+
+    Raises
+    ------
+    StrategyError
+        If its constraints leave so little that a sample finds nothing.
+    """
+    if space.size <= _ENUMERATED:
+        codes = np.indices(space.sizes).reshape(len(space.sizes), -1).T
+        points = space.coded(codes[space.satisfies(codes)])
+        return Asked(points=points, n=points.n)
+    drawn = np.random.default_rng(0).integers(0, space.sizes, (_SAMPLED, len(space.sizes)))
+    codes = drawn[space.satisfies(drawn)]
+    if not len(codes):
+        raise StrategyError(
+            f"the constraints of the space leave none of {_SAMPLED:,} points drawn from it, so nothing can be said "
+            "of them all; plan a table of points instead."
+        )
+    return Asked(points=space.coded(codes), n=max(len(codes), int(space.count()[0])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What a few trials over a few bars took.
+
+    Attributes
+    ----------
+    trial_seconds : float
+        Of one trial over the whole history on one thread.
+    backtest : Backtest
+        Which was run; its store knows what its features cost.
+    longer : float
+        By how much the whole history is longer.
+    """
+
+    trial_seconds: float
+    backtest: Backtest
+    longer: float
+
+    def seconds_of(self, calls: Sequence[Call]) -> float:
+        """Seconds that computing features takes over the whole history, of those that were tried."""
+        known = self.backtest.store.outlook(self.backtest.bars, calls, anew=True)
+        return known.compute_seconds * self.longer
+
+
+def plan_batch(backtest: Backtest, runner: Runner, points: Any) -> BatchPlan:
+    """Return the plan of points, or of a space."""
+    asked = points_of_space(points) if hasattr(points, "dimensions") else None
+    made = Points.from_frame(as_request(points).points if asked is None else asked.points, backtest.params)
+    return forecast(runner, made, made.n if asked is None else asked.n, try_out(backtest, made))
+
+
+def forecast(runner: Runner, points: Points, n: int, tried: Tried | None) -> BatchPlan:
+    """Count what the points need and return it as a plan.
+
+    Parameters
+    ----------
+    runner : Runner
+    points : Points
+        All, or a sample.
+    n : int
+        How many there are in all.
+    tried : Tried or None
+    """
+    plan, market, budget = runner.plan, runner.market, runner.budget
+    pieces = plan.pieces(points, budget.share)
+    cuts = [budget.cut(piece, n_threads()) for piece in pieces]
+    outlook = plan.store.outlook(plan.bars, plan.calls(points))
+    groups = plan.pieces(points, lambda _: 2**62)
+    conditions = sum(len(g.points.rows(part.params)[0]) for g in groups for part in parts_of(g.nodes))
+    more = n / points.n
+    slices = sum(-(-piece.points.n // cut.slice_points) for piece, cut in zip(pieces, cuts, strict=True))
+    n_assets, n_blocks = len(market.prices), len(market.edges) - 1
+    threads = max(cut.threads for cut in cuts)
+    seconds = (math.nan, math.nan) if tried is None else (tried.trial_seconds, tried.seconds_of(outlook.unknown))
+    kinds = tuple(dict.fromkeys(cut.need.kind for cut in cuts))
+    return BatchPlan(
+        n_trials=n,
+        n_bars=market.n_bars,
+        n_assets=n_assets,
+        engine="dense" if {"dense", "function"}.intersection(kinds) else "event",
+        kinds=kinds,
+        features=outlook.in_memory + outlook.on_disk + len(outlook.missing),
+        to_compute=len(outlook.missing),
+        in_memory=outlook.in_memory,
+        on_disk=outlook.on_disk,
+        conditions=conditions,
+        spans=math.ceil(len(pieces) * more),
+        slices=math.ceil(slices * more),
+        threads=threads,
+        memory_limit=budget.limit,
+        feature_bytes=_feature_bytes(outlook, pieces, cuts, plan.store.memory_limit),
+        work_bytes=_work_bytes(runner, pieces, cuts),
+        result_bytes=8 * n * (n_assets * len(METRICS) + 4 * len(points.labels)),
+        block_bytes=8 * n * n_assets * n_blocks * len(STATISTICS),
+        disk_bytes=outlook.disk_bytes,
+        feature_seconds=outlook.read_seconds + outlook.compute_seconds + (seconds[1] if outlook.unknown else 0.0),
+        trial_seconds=seconds[0] * n / min(threads, max(1, slices)),
+        is_sample=n > points.n,
+    )
+
+
+def _feature_bytes(outlook: Outlook, pieces: Sequence[Piece], cuts: Sequence[Cut], limit: int) -> int:
+    """How much more the store will hold, and what is made before it makes room."""
+    held, new = outlook.held_bytes, outlook.missing_bytes
+    room = limit - max(cut.lent_bytes for cut in cuts)
+    if held + new <= room:
+        return new
+    together = min(new, max(piece.kept_bytes for piece in pieces))
+    return max(room - held, together) + min(new, _MADE_BYTES)
+
+
+def _work_bytes(runner: Runner, pieces: Sequence[Piece], cuts: Sequence[Cut]) -> int:
+    """What the largest piece works in, and what is kept of the market from now on."""
+    largest = 0
+    for piece, cut in zip(pieces, cuts, strict=True):
+        need, n = cut.need, cut.slice_points
+        at_work = min(cut.threads, -(-piece.points.n // n))
+        rows = sum(min(n, len(piece.points.rows(part.params)[0])) for part in parts_of(piece.nodes))
+        rows = n if need.kind == "function" else rows + 1
+        largest = max(largest, piece.own_bytes + at_work * (need.thread + n * need.point + rows * need.row))
+    kept = max(cut.need.kept for cut in cuts)
+    return max(0, kept - runner.budget.held_bytes) + largest + _SLACK_BYTES
+
+
+def try_out(backtest: Backtest, points: Points) -> Tried | None:
+    """Run some of the points over the last bars, features and all, and then again until it can be timed.
+
+    None where they cannot be run there.
+    """
+    n_bars, n_assets = backtest.bars.sizes["time"], backtest.bars.sizes.get("asset", 1)
+    few = min(n_bars, max(1_000, min(_TRIED_BARS, _TRIED_VALUES // (8 * n_assets))))
+    with contextlib.suppress(MrtoolkitError):
+        shorter = _of_last(backtest, few)
+        n, least = min(points.n, 8), math.inf
+        while True:
+            chosen = points.take(np.unique(np.linspace(0, points.n - 1, n).astype(np.int64)))
+            shorter.evaluate(_coded(chosen))  # makes the features, and what is to be compiled
+            seconds = _seconds_of(shorter, chosen)
+            least = min(least, _seconds_of(shorter, chosen.take(np.arange(1))))  # of which most is not the trial's
+            more = min(4 * n, points.n, _TRIED_VALUES // (few * n_assets))
+            if seconds > _TRIED_SECONDS or more <= n:
+                each = (seconds - least) / (chosen.n - 1) if chosen.n > 1 and seconds > least else seconds / chosen.n
+                return Tried(trial_seconds=each * n_bars / few, backtest=shorter, longer=n_bars / few)
+            n = more
+    return None
+
+
+def _seconds_of(backtest: Backtest, points: Points) -> float:
+    """Seconds of one evaluation, the better of two."""
+    taken = []
+    for _ in range(2):
+        start = time.perf_counter()
+        backtest.evaluate(_coded(points))
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _coded(points: Points) -> CodedPoints:
+    return CodedPoints(n=points.n, labels=points.labels, codes=points.codes)
+
+
+def _of_last(backtest: Backtest, n_bars: int) -> Backtest:
+    """The same backtest over the last bars alone, with a store of its own."""
+    return type(backtest)(
+        backtest.bars.isel(time=slice(-n_bars, None)), backtest.strategy, costs=backtest.costs, fill=backtest.fill,
+        store=FeatureStore(dtype=backtest.store.dtype), engine=backtest.engine, blocks=backtest.n_blocks,
+        periods_per_year=backtest.periods_per_year, risk_free=backtest.risk_free, cash=backtest.cash,
+    )  # fmt: skip
