@@ -279,7 +279,7 @@ def run_full(signals, market, falls, with_drawdown, edges, tiles, bits, fills, c
         bars, borders = pointer_to(fills), pointer_to(edges)
         for k in range(signals.rules.shape[0]):
             is_held = carried[k, C_HELD] != NONE
-            n = tile_fills(signals, market, k, tile, rows, carried, fills)
+            n = tile_fills(signals, market, k, tile, rows, carried, bars)
             own = moved(pointer_to(state), state.shape[1] * k)
             booked = moved(pointer_to(stats), N_STATISTICS * n_blocks * k)
             held = book_tile(

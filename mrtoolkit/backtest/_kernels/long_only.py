@@ -17,6 +17,7 @@ from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import BARS, GROWTH, HIGHEST, LOWEST, SUM, SUM_SQ, TRADES, WINS
 from mrtoolkit.backtest._kernels.fills import CostRates
 from mrtoolkit.backtest._kernels.measure import ROUNDING
+from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
 from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_SQ, Cells, fill_tile
 from mrtoolkit.strategy._kernels.conditions import fill_rows
 from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
@@ -62,18 +63,19 @@ class LongMarket(NamedTuple):
 
 
 @kernel
-def find_fills(entry, exit_, flips, first, first_word, last_word, at_close, carried, fills):
-    """Write the bars, among words [first_word, last_word), at which a position is entered or left; return how many.
+def find_fills(entry, exit_, flips, first, words, at_close, carried, fills):
+    """Write the bars, among some words, at which a position is entered or left; return how many.
 
     A position goes on from `entry & ~exit` until `exit`: the carry of an addition runs up a word's bits as long as
-    nothing resets it. `carried` (2,) goes from tile to tile; `first` is the first bar whose entry counts.
+    nothing resets it. All but numbers are pointers; `entry` and `exit_` begin at the first of the `words` (first and
+    last), `carried` (2,) goes from tile to tile; `first` is the first bar whose entry counts.
     """
-    decided, held = carried
+    decided, held = carried[C_DECIDED], carried[C_HELD]
+    flip_entry, flip_exit = flips[0], flips[1]
     n = 0
-    for w in range(first_word, last_word):
-        k = w - first_word
-        reset = exit_[k] ^ flips[1]
-        wanted = (entry[k] ^ flips[0]) & ~reset
+    for w in range(words[0], words[1]):
+        reset = exit_[w - words[0]] ^ flip_exit
+        wanted = (entry[w - words[0]] ^ flip_entry) & ~reset
         bar = w << 6
         if bar < first:
             wanted = wanted & (ALL << np.uint64(first - bar)) if first - bar < BITS else NONE
@@ -92,42 +94,42 @@ def find_fills(entry, exit_, flips, first, first_word, last_word, at_close, carr
 
 
 @kernel
-def add_trades(fills, is_held, tables, origin, totals, sums):
+def add_trades(fills, n, is_held, tables, totals, sums):
     """Add one tile's trades to a trial's sums; return whether a position is held at the tile's end.
 
-    fills : bars in turn of entries and exits, the first of which is an exit where `is_held`
-    tables : (bar, 8) from bar `origin` on
+    fills : n bars in turn of entries and exits, the first of which is an exit where `is_held`
+    tables : eight numbers a bar
+    totals, sums : of the tile, (4,), and of the trial, (8,); all of these are pointers
     """
-    n, k = fills.size, 0
+    k, wins = 0, 0
     total, total_sq, growth = sums[C_SUM], sums[C_SUM_SQ], sums[C_GROWTH]
-    wins = 0
     if is_held:
         if n == 0:
             sums[C_SUM] += totals[TOTAL]
             sums[C_SUM_SQ] += totals[TOTAL_SQ]
             return True
-        row = tables[fills[0] - origin]
-        gain = sums[C_ENTERED] * row[LEFT + FACTOR]
-        total += row[LEFT + TOTAL]
-        total_sq += row[LEFT + TOTAL_SQ]
+        left = 8 * fills[0] + LEFT
+        gain = sums[C_ENTERED] * tables[left + FACTOR]
+        total += tables[left + TOTAL]
+        total_sq += tables[left + TOTAL_SQ]
         growth *= gain
         wins += gain - 1.0 > ROUNDING
         sums[C_TRADES] += 1.0
         k = 1
     n_trades = (n - k) >> 1
     for i in range(n_trades):
-        entered, left = tables[fills[k + 2 * i] - origin], tables[fills[k + 2 * i + 1] - origin]
-        gain = entered[FACTOR] * left[LEFT + FACTOR]
-        total += entered[TOTAL] + left[LEFT + TOTAL]
-        total_sq += entered[TOTAL_SQ] + left[LEFT + TOTAL_SQ]
+        entered, left = 8 * fills[k + 2 * i], 8 * fills[k + 2 * i + 1] + LEFT
+        gain = tables[entered + FACTOR] * tables[left + FACTOR]
+        total += tables[entered + TOTAL] + tables[left + TOTAL]
+        total_sq += tables[entered + TOTAL_SQ] + tables[left + TOTAL_SQ]
         growth *= gain
         wins += gain - 1.0 > ROUNDING
     goes_on = k + 2 * n_trades < n
     if goes_on:
-        row = tables[fills[n - 1] - origin]
-        total += row[TOTAL] + totals[TOTAL]
-        total_sq += row[TOTAL_SQ] + totals[TOTAL_SQ]
-        sums[C_ENTERED] = row[FACTOR]
+        entered = 8 * fills[n - 1]
+        total += tables[entered + TOTAL] + totals[TOTAL]
+        total_sq += tables[entered + TOTAL_SQ] + totals[TOTAL_SQ]
+        sums[C_ENTERED] = tables[entered + FACTOR]
     sums[C_SUM], sums[C_SUM_SQ], sums[C_GROWTH] = total, total_sq, growth
     sums[C_TRADES] += n_trades
     sums[C_WINS] += wins
@@ -159,12 +161,13 @@ def tile_bits(signals, market, tile, bits):
 
 @kernel
 def tile_fills(signals, market, trial, tile, rows, carried, fills):
-    """Write the bars of one trial's fills within a tile, and return how many."""
-    first_word = tile * TILE_WORDS
-    entry, exit_ = rows[signals.rules[trial, 0]], rows[signals.rules[trial, 1]]
+    """Write the bars of one trial's fills within a tile through a pointer, and return how many."""
+    first_word, width = tile * TILE_WORDS, rows.strides[0] >> 3
+    words, rules = pointer_to(rows), pointer_to(signals.rules)
+    entry, exit_ = moved(words, width * rules[4 * trial]), moved(words, width * rules[4 * trial + 1])
     n = find_fills(
-        entry, exit_, signals.flips, signals.first[trial], first_word, first_word + rows.shape[1], market.at_close,
-        carried[trial], fills,
+        entry, exit_, pointer_to(signals.flips), signals.first[trial], (first_word, first_word + rows.shape[1]),
+        market.at_close, moved(pointer_to(carried), 2 * trial), fills,
     )  # fmt: skip
     while n > 0 and fills[n - 1] >= market.end:  # no bar is left to fill at
         n -= 1
@@ -186,11 +189,13 @@ def run_lean(signals, market, tiles, bits, fills, carried, sums):
     for tile in range(tiles[0], tiles[1]):
         rows = tile_bits(signals, market, tile, bits)
         cell = min(market.cells.of_tile[tile], market.totals.shape[0] - 1)
-        origin = 0 if market.has_tables else tile * TILE
+        back = 0 if market.has_tables else -8 * TILE * tile
+        tables, totals = moved(pointer_to(market.tables), back), moved(pointer_to(market.totals), 4 * cell)
+        bars = pointer_to(fills)
         for k in range(signals.rules.shape[0]):
             is_held = carried[k, C_HELD] != NONE
-            n = tile_fills(signals, market, k, tile, rows, carried, fills)
-            goes_on = add_trades(fills[:n], is_held, market.tables, origin, market.totals[cell], sums[k])
+            n = tile_fills(signals, market, k, tile, rows, carried, bars)
+            goes_on = add_trades(bars, n, is_held, tables, totals, moved(pointer_to(sums), sums.shape[1] * k))
             carried[k, C_HELD] = ONE if goes_on else NONE
 
 
