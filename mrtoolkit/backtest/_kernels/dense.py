@@ -155,10 +155,10 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, trades):
                 extreme = best_since(direction, extreme, highs[t], lows[t])
 
         # the close: carry and value
+        price = mark if mark == mark else fill  # of a position held before any close is known
         if position != 0.0:
-            mark = mark if mark == mark else fill
-            cash += costs.borrow * position * mark if position < 0.0 else costs.financing * min(cash, 0.0)
-            now = cash + position * mark
+            cash += costs.borrow * position * price if position < 0.0 else costs.financing * min(cash, 0.0)
+            now = cash + position * price
         else:
             now = cash
 
@@ -184,7 +184,7 @@ def simulate(prices, signals, settings, warm, setup, costs, equity, trades):
 
         if now <= 0.0:  # ruin ends the trial
             if position != 0.0:
-                end_trade(trades[n_trades], 0.0, t, mark, 0.0, RUIN)
+                end_trade(trades[n_trades], 0.0, t, price, 0.0, RUIN)
                 n_trades += 1
             equity[t:] = 0.0
             return n_trades
