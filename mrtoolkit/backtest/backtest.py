@@ -187,7 +187,7 @@ class Backtest:
         """
         names = as_metrics(metrics)
         request = as_request(points)
-        values = self._runner.metrics(self._points(request.frame), names)
+        values = self._runner.metrics(self._points(request.points), names)
         assets = {"asset": self.bars["asset"].values} if "asset" in self.bars.dims else {}
         if request.dims is None:
             dims: tuple[str, ...] = ("trial",)

@@ -71,9 +71,9 @@ def evaluate(
     again = np.flatnonzero(~exact.all(axis=0))
     if again.size:
         signals_again = span.signals(chosen[again])
-        for asset in np.flatnonzero(~exact.all(axis=1)):
+        for asset in np.flatnonzero(~exact.all(axis=1)).tolist():
             bar_by_bar = dense.evaluate_asset(market, signals_again, asset, with_drawdown=wanted.drawdown)
-            take(int(asset), chosen[again], bar_by_bar)
+            take(asset, chosen[again], bar_by_bar)
 
 
 def _run_long(

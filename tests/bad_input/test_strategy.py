@@ -68,7 +68,7 @@ def test_cost_without_meaning_is_refused(words, message):
     ("words", "message"),
     [
         (dict(fill="nextopen"), "fill is 'nextopen', but it is one of next_open, close (did you mean 'next_open'?)"),
-        (dict(engine="fast"), "engine is 'fast', but it is one of auto, dense"),
+        (dict(engine="fast"), "engine is 'fast', but it is one of auto, event, dense"),
         (dict(costs=0.001), "costs is a float, but must be a Costs; write costs=mrt.Costs(fee=0.001)"),
         (dict(store="features.zarr"), "store is a str, but must be a FeatureStore"),
         (dict(periods_per_year=0), "periods_per_year is 0, but it is bars a year"),

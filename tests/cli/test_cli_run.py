@@ -193,7 +193,7 @@ def test_ctrl_c_ends_with_130_and_saves_what_was_finished(folder):
     study = mrt.load_study(folder / "results" / "study.zarr.zip")
     assert len(study.trials["trial"]) > 0
     counted = study.trials["value"].where(study.trials["feasible"])
-    assert study.best.value == float(counted.max())
+    assert study.best.value == pytest.approx(float(counted.max()), rel=1e-9)  # ties go to the lower labels
 
 
 def test_a_report_is_written_of_a_saved_study(folder):

@@ -245,7 +245,8 @@ def book_tile(fills, n, held, cells, reach, costs, risk_free, with_drawdown, edg
         state[S_BARS] += stat[HELD] + stat[TRADES] - bars  # and the bar of each exit
         if held and until == edges[block + 1]:
             stat[POSITION] = 1.0
-    state[S_EQUITY], state[S_SHARES], state[S_ENTRY], state[S_BEGIN], state[S_BLOCK] = *trade, begin, block
+    state[S_EQUITY], state[S_SHARES], state[S_ENTRY] = trade
+    state[S_BEGIN], state[S_BLOCK] = begin, block
     state[S_HIGHEST], state[S_LOWEST], state[S_RATIO] = path
     return held
 
