@@ -48,11 +48,18 @@ def book_entry(turnover, stats, b):
 
 
 @kernel
-def book_exit(turnover, gain, stats, b):
+def book_win(gain, stats, b):
     """Add a trade to block b of (block, statistic). Without branches: which trades win cannot be foreseen."""
     at = b * N_STATISTICS
-    stats[at + TURNOVER] += turnover
     stats[at + TRADES] += 1.0
     stats[at + WINS] += 1.0 if gain > ROUNDING else 0.0
+
+
+@kernel
+def book_exit(turnover, gain, stats, b):
+    """The same with what it won or lost, and its turnover."""
+    book_win(gain, stats, b)
+    at = b * N_STATISTICS
+    stats[at + TURNOVER] += turnover
     stats[at + GAINS] += gain if gain > ROUNDING else 0.0
     stats[at + LOSSES] -= gain if gain < -ROUNDING else 0.0

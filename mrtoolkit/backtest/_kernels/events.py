@@ -31,7 +31,7 @@ def pointers_of(prices):
 def track_of(track):
     """The same track as pointers."""
     return Track(
-        pointer_to(track.mark), pointer_to(track.market), pointer_to(track.low), pointer_to(track.high),
+        pointer_to(track.mark), pointer_to(track.low), pointer_to(track.high),
         pointer_to(track.lowest), pointer_to(track.highest), track.bounds, track.known,
         track.whole,
     )  # fmt: skip
@@ -80,14 +80,15 @@ def run_within(
             setting_of(trailing_stop, row[3]), setting_of(max_bars, row[4]),
         )  # fmt: skip
         n_trades, done = -1, True
-        if sides[0] != sides[1] and track.whole and is_plain(wanted):
+        only = 0.0 if sides[0] and sides[1] else (1.0 if sides[0] else -1.0)
+        if only != 0.0 and track.whole and is_plain(wanted):
             rule = 0 if sides[0] else 2
             n_trades = find_plain_trades(
                 bars, paths, words[rules[i, rule]], words[rules[i, rule + 1]], inverted[rule : rule + 2],
-                (wanted[0][0][0], 1.0 if sides[0] else -1.0), warm[i], setup, costs, fills, found,
+                (wanted[0][0][0], only), warm[i], setup, costs, fills, found,
             )  # fmt: skip
         if n_trades < 0:
-            n_trades, done = find_trades(bars, paths, bits, sides[0] and sides[1], wanted, warm[i], setup, costs, found)
+            n_trades, done = find_trades(bars, paths, bits, only, wanted, warm[i], setup, costs, found)
         if done:
             done = account_for(paths, found, n_trades, sides, setup, costs, growth, pieces, measured, sums, stats[i])
         exact[i] = done
@@ -108,11 +109,10 @@ def account_for(track, found, n_trades, sides, setup, costs, growth, pieces, mea
     edges, totals = pointer_to(measured[1]), pointer_to(sums)
     n_pieces = 0
     if costs.minimum == 0.0 and (costs.borrow == 0.0 or not sides[1]):
-        n_pieces = grow(found, n_trades, setup, costs, growth, pieces, edges, pointer_to(stats))
-        if n_pieces > 0:
-            if measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats):
-                return True
-            stats[:] = 0.0
+        n_pieces = grow(found, n_trades, setup, costs, growth, pieces, edges, measured[3], pointer_to(stats))
+        if n_pieces > 0 and measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats):
+            return True
+        stats[:] = 0.0
     n_pieces, done = settle(track, found, n_trades, setup, costs, pieces, edges, pointer_to(stats))
     if done:
         measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.booking import begin_piece, block_of, book_entry, book_exit
+from mrtoolkit.backtest._kernels.booking import begin_piece, block_of, book_entry, book_exit, book_win
 from mrtoolkit.backtest._kernels.columns import END
 from mrtoolkit.backtest._kernels.fills import execution_price
 
 CLOSE = 1e-5  # equity that is a smaller part of its cash is a difference of large numbers: it needs the exact formulas
 SMALL = 1e-3  # a smaller trade's gain has too few digits to tell whether it wins
+LEAST = 1e-250  # equity that small loses digits
 FULL = 1e-12  # cash that is a smaller part of equity is rounding
 
 
@@ -73,12 +74,13 @@ def work_out_turnover(found, n, costs, growth):
 
 
 @kernel
-def grow(found, n_trades, setup, costs, growth, pieces, edges, stats):
+def grow(found, n_trades, setup, costs, growth, pieces, edges, with_rest, stats):
     """Lay the pieces of some trades and book these; the number of pieces, 0 where `account.settle` is needed."""
     work_out_entries(found, n_trades, costs, growth)
     n_close = work_out_exits(found, n_trades, costs, growth)
-    work_out_turnover(found, n_trades, costs, growth)
-    equity, last = setup.cash, n_trades - 1
+    if with_rest:
+        work_out_turnover(found, n_trades, costs, growth)
+    equity, least, last = setup.cash, setup.cash, n_trades - 1
     if n_trades > 0 and found.reason[last] == END:  # valued, not sold
         growth.after[last] = growth.cash[last] + growth.shares[last] * found.exit_raw[last]
         growth.exit_turnover[last] = 0.0
@@ -88,12 +90,17 @@ def grow(found, n_trades, setup, costs, growth, pieces, edges, stats):
     b, n = 0, begin_piece(pieces, 0, setup.start, equity, 0.0)
     for k in range(n_trades):
         bar, until, after = found.entry[k], found.exit[k], growth.after[k]
-        b = block_of(edges, b, bar)
-        book_entry(growth.entry_turnover[k], stats, b)
+        if with_rest:
+            b = block_of(edges, b, bar)
+            book_entry(growth.entry_turnover[k], stats, b)
         cash, shares = equity * growth.cash[k], equity * growth.shares[k]
         n = begin_piece(pieces, n, bar, cash, shares)
         b = block_of(edges, b, min(until, setup.end - 1))
-        book_exit(growth.exit_turnover[k], after - 1.0, stats, b)
+        if with_rest:
+            book_exit(growth.exit_turnover[k], after - 1.0, stats, b)
+        else:
+            book_win(after - 1.0, stats, b)
         equity = equity * after if found.reason[k] != END else cash + shares * found.exit_raw[k]
         n = begin_piece(pieces, n, until, equity, 0.0)
-    return n
+        least = min(least, equity)
+    return n if least > LEAST else 0

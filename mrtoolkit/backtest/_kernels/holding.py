@@ -39,24 +39,24 @@ def hold(prices, track, bits, side, order, bar, raw, free, setup):
     """
     _, end, at_close, waiting, _ = setup
     _, limits, longest = order
-    lag = 0 if at_close else 1
+    lag, fills = (0, prices.close) if at_close else (1, prices.open)
     watched = min(limits[0], limits[1], limits[2]) < np.inf
     due = bar - lag + int(np.ceil(longest)) if longest < end else end
     since, extreme = bar + 1 - lag, raw
     while True:
         t, reason = next_leave(bits, side, since, due, end)
+        price = fills[min(t + lag, end - 1)]  # asked for early: it may come from far off
         if watched:
             until = min(t + 1, end)
-            stopped, price, why, extreme = first_passage(prices.open, track, side, raw, extreme, limits, since, until)
+            stopped, level, why, extreme = first_passage(prices.open, track, side, raw, extreme, limits, since, until)
             if why != STAYS:
                 if waiting:
                     free = hold_back(bits, side, free, stopped, end)
-                return stopped, why, price, free
+                return stopped, why, level, free
         if reason == MAX_BARS and waiting:
             free = hold_back(bits, side, free, t, end)
         if t + lag >= end:
             return end, END, track.mark[end - 1], free
-        price = prices.close[t] if at_close else prices.open[t + 1]
         if price == price:
             return t, reason, price, free
         since = t + 1  # a fill without a price lapses, and the position goes on

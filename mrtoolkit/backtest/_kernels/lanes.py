@@ -244,29 +244,6 @@ def add_held(typingctx, marks, first, last, account, risk_free, sums):
 
 
 @intrinsic
-def add_market(typingctx, returns, marks, first, last, risk_free, sums):
-    """Add the market's returns of the bars in [first, last), what a long of full size earns; the range of marks there.
-
-    returns, marks, sums : pointers, to numbers a bar, and to three times eight sums
-    """
-
-    def generate(context, builder, signature, arguments):
-        returns, marks, first, last, risk_free, sums = arguments
-        totals, extremes = _Sums(builder, sums, risk_free), _Range(builder)
-
-        def add(t, inside):
-            totals.add(_load(builder, returns, t), inside)
-            extremes.add(_load(builder, marks, t), inside)
-
-        _over_bars(builder, first, last, add)
-        totals.write()
-        return context.make_tuple(builder, signature.return_type, extremes.across())
-
-    kinds = (_POINTER, _POINTER, types.int64, types.int64, types.float64, _POINTER)
-    return types.UniTuple(types.float64, 2)(*kinds), generate
-
-
-@intrinsic
 def ruined_64(typingctx, marks, first, cash, shares):
     """The bits of `cash + shares * x <= 0` for the 64 numbers x from `first` on."""
 

@@ -32,8 +32,8 @@ def first_fixed(worst, best, side, stop, target, first, last):
 def first_passage(opens, track, side, fill, extreme, limits, first, last):
     """The first bar in [first, last) inside which the position leaves, else `last`; the raw price, why, the extreme.
 
-    `fill`, `extreme` and `limits` are those of `watch_stops`, which names price and reason; a missing high or low, there
-    NaN, may be infinite as well.
+    `fill`, `extreme` and `limits` are those of `watch_stops`, which names price and reason. A high or a low that is
+    missing, there NaN, may be as infinite as a track has it: it is never reached.
     """
     stop_loss, take_profit, trailing_stop = limits
     worst, best, followed = (

@@ -15,8 +15,8 @@ from mrtoolkit.backtest._kernels.columns import (
     SUM_SQ,
     WORST,
 )
-from mrtoolkit.backtest._kernels.growth import CLOSE, FULL
-from mrtoolkit.backtest._kernels.lanes import LANES, add_held, add_market, fall_of
+from mrtoolkit.backtest._kernels.growth import CLOSE
+from mrtoolkit.backtest._kernels.lanes import LANES, add_held, fall_of
 
 
 @kernel
@@ -56,17 +56,9 @@ def add_piece(track, piece, span, now, measured, sums, totals, fall):
     first, last = span
     cash, shares = piece
     risk_free, _, with_drawdown, _ = measured
-    if abs(cash) <= FULL * now:
-        mark = track.mark[first]
-        totals = add_return(totals, (cash + shares * mark) / now - 1.0, risk_free)
-        low, high = add_market(track.market, track.mark, first + 1, last, risk_free, sums)
-        low, high = cash + shares * min(mark, low), cash + shares * max(mark, high)
-        if with_drawdown:
-            fall = go_through(fall, low, high, track.mark, piece, span)
-    else:
-        low, high = add_held(track.mark, first, last, (cash, shares, now), risk_free, sums)
-        if with_drawdown:
-            fall = go_through(fall, low, high, track.mark, piece, span)
+    low, high = add_held(track.mark, first, last, (cash, shares, now), risk_free, sums)
+    if with_drawdown:
+        fall = go_through(fall, low, high, track.mark, piece, span)
     return cash + shares * track.mark[last - 1], low > CLOSE * abs(cash), totals, fall
 
 

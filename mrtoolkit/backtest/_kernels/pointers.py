@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, errors
 from numba.extending import intrinsic
 
 
 @intrinsic
 def pointer_to(typingctx, array):
-    """The address of the first number of an array."""
+    """The address of the first number of an array, which must be contiguous."""
+    if array.layout != "C":
+        raise errors.TypingError("a pointer knows no strides; give it a contiguous array")
 
     def generate(context, builder, signature, arguments):
         return context.make_array(signature.args[0])(context, builder, arguments[0]).data

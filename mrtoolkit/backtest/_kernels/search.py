@@ -45,20 +45,30 @@ def read_order(settings, t):
 
 
 @kernel
-def find_trades(prices, track, bits, two_sided, settings, warm, setup, costs, found):
+def is_same(settings):
+    """Whether an order reads the same at every bar."""
+    size, stop_loss, take_profit, trailing_stop, max_bars = settings
+    return size[1] + stop_loss[1] + take_profit[1] + trailing_stop[1] + max_bars[1] == 0
+
+
+@kernel
+def find_trades(prices, track, bits, only, settings, warm, setup, costs, found):
     """Write down the trades of one trial as if every order could be paid; their number, and whether it could be done.
 
+    `only` is the side that is ever let in, 0 where both are.
     A position before any close is known cannot: nothing here says what it is worth.
     """
     start, end, at_close, _, _ = setup
     lag = 0 if at_close else 1
     fills = prices.close if at_close else prices.open
     n, free, t = 0, (start, start), max(start, warm)
+    same, order = is_same(settings), read_order(settings, 0)
     while True:
-        t, side = next_entry(bits, two_sided, t, free, end)
+        t, side = next_entry(bits, only, t, free, end)
         if t + lag >= end:
             return n, True
-        order = read_order(settings, t)
+        if not same:
+            order = read_order(settings, t)
         bar = t + lag
         raw = fills[bar]
         t += 1
@@ -77,9 +87,11 @@ def find_trades(prices, track, bits, two_sided, settings, warm, setup, costs, fo
                 return n, True
             side = 0.0
             if ordered:
-                side = side_at(bits, t, free)
+                if only == 0.0 or reason == MAX_BARS:
+                    side = side_at(bits, t, free)
                 if side != 0.0:
-                    order = read_order(settings, t)
+                    if not same:
+                        order = read_order(settings, t)
                     if not (order[0] > 0.0 and execution_price(raw, side, costs) > 0.0):
                         side = 0.0
                 t += 1
@@ -88,10 +100,8 @@ def find_trades(prices, track, bits, two_sided, settings, warm, setup, costs, fo
 @kernel
 def is_plain(settings):
     """Whether every order is the same and rules alone close it."""
-    size, stop_loss, take_profit, trailing_stop, max_bars = settings
-    same = size[1] + stop_loss[1] + take_profit[1] + trailing_stop[1] + max_bars[1] == 0
-    limit = min(min(stop_loss[0][0], take_profit[0][0]), min(trailing_stop[0][0], max_bars[0][0]))
-    return same and size[0][0] > 0.0 and limit == np.inf
+    size, limits, longest = read_order(settings, 0)
+    return is_same(settings) and size > 0.0 and min(limits[0], limits[1], limits[2], longest) == np.inf
 
 
 @kernel

@@ -90,12 +90,14 @@ def side_at(bits, t, free):
 
 
 @kernel
-def next_entry(bits, two_sided, t, free, end):
-    """The first bar in [t, end) that lets a side in, and the side; `end` and 0 where there is none."""
+def next_entry(bits, only, t, free, end):
+    """The first bar in [t, end) that lets a side in, and the side; `end` where there is none.
+
+    only : the side that is ever let in, 1 or -1; 0 where both are
+    """
     long_from, short_from = free
-    if not two_sided:
-        t = next_bit(bits.either, max(t, long_from, short_from), end)
-        return t, side_at(bits, min(t, end - 1), free)
+    if only != 0.0:
+        return next_bit(bits.either, max(t, long_from, short_from), end), only
     while t < end:
         if t >= long_from and t >= short_from:
             row, until = bits.either, end

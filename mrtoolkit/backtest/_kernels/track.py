@@ -18,12 +18,9 @@ class Track(NamedTuple):
     """
 
     mark: np.ndarray  # the last known close; NaN before the first
-    market: np.ndarray  # mark[t] / mark[t - 1] - 1; 0 where there is none
     low: np.ndarray  # lower one of open and low
     high: np.ndarray  # higher one of open and high
-    lowest: (
-        np.ndarray
-    )  # low alone: what a short's trailing stop follows; the same array as `low` where that is the same
+    lowest: np.ndarray  # low alone, what a short's trailing stop follows; `low` itself where that is the same
     highest: np.ndarray  # high alone: what a long's trailing stop follows; likewise
     bounds: tuple[float, float]  # the lowest and the highest mark
     known: int  # the first bar with a mark
@@ -47,31 +44,29 @@ def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, ed
     Returns
     -------
     Track
-        Four to six arrays of the size of a price: few arrays stay in a core's cache.
+        Three to five arrays of the size of a price: few arrays stay in a core's cache.
     """
     n_bars = prices[0].size
-    rows = [np.full(n_bars + 2 * ROOM, filler) for filler in (1.0, 0.0, np.inf, -np.inf, np.inf, -np.inf)]
+    rows = [np.full(n_bars + 2 * ROOM, filler) for filler in (1.0, np.inf, -np.inf, np.inf, -np.inf)]
     columns = [row[ROOM : ROOM + n_bars] for row in rows]
-    mark, market, low, high, lowest, highest = columns
+    mark, low, high, lowest, highest = columns
     bounds, same, known = lay_track(*prices, *columns)
     if same:
         lowest, highest = low, high
-    return Track(mark, market, low, high, lowest, highest, bounds, known, has_all(prices[0], prices[3], start))
+    return Track(mark, low, high, lowest, highest, bounds, known, has_all(prices[0], prices[3], start))
 
 
 @kernel
-def lay_track(opens, highs, lows, closes, mark, market, low, high, lowest, highest):
+def lay_track(opens, highs, lows, closes, mark, low, high, lowest, highest):
     """Write the arrays of a track, each (time,), from prices; O(time).
 
     Returns its bounds, whether `lowest` and `highest` are `low` and `high`, and the first bar with a mark.
     """
     known, least, most, same, n_unknown = np.nan, np.inf, -np.inf, True, 0
     for t in range(closes.size):
-        before = known
         known = closes[t] if closes[t] == closes[t] else known
         mark[t] = known
         least, most = min(least, known), max(most, known)
-        market[t] = known / before - 1.0 if before == before else 0.0
         lowest[t] = lows[t] if lows[t] == lows[t] else np.inf
         highest[t] = highs[t] if highs[t] == highs[t] else -np.inf
         low[t] = opens[t] if opens[t] < lowest[t] else lowest[t]
@@ -87,7 +82,7 @@ def has_all(opens, closes, start):
     end = closes.size
     while end > start and closes[end - 1] != closes[end - 1]:
         end -= 1
+    n_missing = 0
     for t in range(start, end):
-        if opens[t] != opens[t] or closes[t] != closes[t]:
-            return False
-    return True
+        n_missing += opens[t] != opens[t] or closes[t] != closes[t]
+    return n_missing == 0
