@@ -117,7 +117,12 @@ def find_plain_trades(prices, track, entry, exit_, flips, order, warm, setup, co
     raws = prices.close if at_close else prices.open
     size, side = order
     carried = np.zeros(2, np.uint64)
-    n_fills = find_fills(entry, exit_, flips, max(start, warm), 0, (end + 63) >> 6, at_close, carried, fills)
+    n_fills = find_fills(
+        pointer_to(entry), pointer_to(exit_), pointer_to(flips), max(start, warm), (0, (end + 63) >> 6), at_close,
+        pointer_to(carried), pointer_to(fills),
+    )  # fmt: skip
+    if carried.size != 2:  # never: keeps the array until here
+        return -1
     while n_fills > 0 and fills[n_fills - 1] >= end:
         n_fills -= 1
     n, n_unfilled = (n_fills + 1) >> 1, 0
