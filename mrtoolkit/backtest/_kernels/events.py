@@ -58,7 +58,7 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
     n_bars = prices.close.size
     room = (
         np.empty((N_ROWS, words.shape[1] + 1), np.uint64), np.empty((4, n_bars + 2), np.int64),
-        np.empty((11, n_bars + 2)), np.empty(n_bars + 64, np.int64), np.empty(24),
+        np.empty((11, n_bars + 2)), np.empty(n_bars + 64, np.int64), np.empty(2, np.uint64), np.empty(24),
     )  # fmt: skip
     run_within(prices, track, words, inverted, rules, settings, index, warm, setup, costs, measured, stats, exact, room)
 
@@ -69,7 +69,7 @@ def run_within(
 ):
     """The same within arrays of the caller's, who keeps them alive for the pointers to them."""
     size, stop_loss, take_profit, trailing_stop, max_bars = settings
-    rows, whole, numbers, fills, sums = room
+    rows, whole, numbers, fills, carried, sums = room
     bits, bars, paths = bits_of(rows), pointers_of(prices), track_of(track)
     found, growth, pieces = columns_of(whole, numbers)
     for i in range(rules.shape[0]):
@@ -83,10 +83,12 @@ def run_within(
         only = 0.0 if sides[0] and sides[1] else (1.0 if sides[0] else -1.0)
         if only != 0.0 and track.whole and is_plain(wanted):
             rule = 0 if sides[0] else 2
-            n_trades = find_plain_trades(
-                bars, paths, words[rules[i, rule]], words[rules[i, rule + 1]], inverted[rule : rule + 2],
-                (wanted[0][0][0], only), warm[i], setup, costs, fills, found,
+            plain = (
+                moved(pointer_to(words), rules[i, rule] * words.shape[1]),
+                moved(pointer_to(words), rules[i, rule + 1] * words.shape[1]), moved(pointer_to(inverted), rule),
             )  # fmt: skip
+            order, places = (wanted[0][0][0], only), (pointer_to(carried), pointer_to(fills))
+            n_trades = find_plain_trades(bars, paths, plain, order, warm[i], setup, costs, places, found)
         if n_trades < 0:
             n_trades, done = find_trades(bars, paths, bits, only, wanted, warm[i], setup, costs, found)
         if done:

@@ -13,6 +13,7 @@ from mrtoolkit.backtest._kernels.holding import hold
 from mrtoolkit.backtest._kernels.long_only import find_fills
 from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
 from mrtoolkit.backtest._kernels.sides import next_entry, side_at
+from mrtoolkit.strategy._kernels.words import NONE
 
 
 class Found(NamedTuple):
@@ -105,31 +106,29 @@ def is_plain(settings):
 
 
 @kernel
-def find_plain_trades(prices, track, entry, exit_, flips, order, warm, setup, costs, fills, found):
-    """The same for one side, plain orders and whole prices, straight from the words of its rules (word,).
+def find_plain_trades(prices, track, rules, order, warm, setup, costs, fills, found):
+    """The same for one side, plain orders and whole prices, straight from the words of its rules.
 
     Their number, or -1 where an order would not fill after all. Measured with 690 trades: 5 us, 12 one by one.
 
+    rules : pointers to the words of entry and exit, and to what flips them
     order : size and side
-    fills : (time + 64,) int64, overwritten
+    fills : pointers to (2,) uint64 and to (time + 64,) int64, overwritten
     """
     start, end, at_close, _, _ = setup
     raws = prices.close if at_close else prices.open
     size, side = order
-    carried = np.zeros(2, np.uint64)
-    n_fills = find_fills(
-        pointer_to(entry), pointer_to(exit_), pointer_to(flips), max(start, warm), (0, (end + 63) >> 6), at_close,
-        pointer_to(carried), pointer_to(fills),
-    )  # fmt: skip
-    if carried.size != 2:  # never: keeps the array until here
-        return -1
-    while n_fills > 0 and fills[n_fills - 1] >= end:
+    carried, bars = fills
+    carried[0] = carried[1] = NONE
+    entry, exit_, flips = rules
+    n_fills = find_fills(entry, exit_, flips, max(start, warm), (0, (end + 63) >> 6), at_close, carried, bars)
+    while n_fills > 0 and bars[n_fills - 1] >= end:
         n_fills -= 1
     n, n_unfilled = (n_fills + 1) >> 1, 0
     if n_fills & 1:
-        fills[n_fills] = end
+        bars[n_fills] = end
     for k in range(n):
-        bar, last = fills[2 * k], fills[2 * k + 1]
+        bar, last = bars[2 * k], bars[2 * k + 1]
         found.entry[k], found.exit[k], found.reason[k] = bar, last, BY_EXIT
         found.entry_raw[k], found.exit_raw[k], found.size[k] = raws[bar], raws[min(last, end - 1)], side * size
         n_unfilled += 0 if execution_price(raws[bar], side, costs) > 0.0 else 1
