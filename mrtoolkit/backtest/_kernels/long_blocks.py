@@ -272,7 +272,7 @@ def run_full(signals, market, falls, with_drawdown, edges, tiles, bits, fills, c
     room for those of one tile, as the market's tables are.
     """
     for tile in range(tiles[0], tiles[1]):
-        rows = tile_bits(signals, market, tile, bits)
+        here = tile_bits(signals, market, tile, bits)
         if with_drawdown and not market.has_tables:
             fill_falls(market.mark[tile * TILE : (tile + 1) * TILE], falls)
         reach, of_tile = reach_of(market, falls, tile), market.cells.of_tile
@@ -280,7 +280,7 @@ def run_full(signals, market, falls, with_drawdown, edges, tiles, bits, fills, c
         bars, borders = pointer_to(fills), pointer_to(edges)
         for k in range(signals.rules.shape[0]):
             is_held = carried[k, C_HELD] != NONE
-            n = tile_fills(signals, market, k, tile, rows, carried, bars)
+            n = tile_fills(signals, market, k, tile, here, bits, carried, bars)
             own = moved(pointer_to(state), state.shape[1] * k)
             booked = moved(pointer_to(stats), N_STATISTICS * n_blocks * k)
             held = book_tile(

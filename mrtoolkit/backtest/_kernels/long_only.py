@@ -140,7 +140,7 @@ def add_trades(fills, n, is_held, tables, totals, sums):
 
 @kernel
 def tile_bits(signals, market, tile, bits):
-    """Make one tile's bits, and its tables where there is room for one tile alone; return its words within `bits`.
+    """Make one tile's bits, and its tables where there is room for one tile alone; its first and last word in `bits`.
 
     bits : (row, word), room for one tile's words, or for all where a row looks at bars before its own
     """
@@ -156,17 +156,21 @@ def tile_bits(signals, market, tile, bits):
             market.raw, market.mark, market.costs, market.risk_free, market.cells, tile, tile * TILE,
             market.tables, market.totals,
         )  # fmt: skip
-    return bits[:, first - origin : last - origin]
+    return first - origin, last - origin
 
 
 @kernel
-def tile_fills(signals, market, trial, tile, rows, carried, fills):
-    """Write the bars of one trial's fills within a tile through a pointer, and return how many."""
-    first_word, width = tile * TILE_WORDS, rows.strides[0] >> 3
-    words, rules = pointer_to(rows), pointer_to(signals.rules)
-    entry, exit_ = moved(words, width * rules[4 * trial]), moved(words, width * rules[4 * trial + 1])
+def tile_fills(signals, market, trial, tile, here, bits, carried, fills):
+    """Write the bars of one trial's fills within a tile through a pointer, and return how many.
+
+    here : the tile's first and last word in `bits`
+    """
+    first_word = tile * TILE_WORDS
+    words, rules = moved(pointer_to(bits), here[0]), pointer_to(signals.rules)
+    entry = moved(words, bits.shape[1] * rules[4 * trial])
+    exit_ = moved(words, bits.shape[1] * rules[4 * trial + 1])
     n = find_fills(
-        entry, exit_, pointer_to(signals.flips), signals.first[trial], (first_word, first_word + rows.shape[1]),
+        entry, exit_, pointer_to(signals.flips), signals.first[trial], (first_word, first_word + here[1] - here[0]),
         market.at_close, moved(pointer_to(carried), 2 * trial), fills,
     )  # fmt: skip
     while n > 0 and fills[n - 1] >= market.end:  # no bar is left to fill at
@@ -187,14 +191,14 @@ def run_lean(signals, market, tiles, bits, fills, carried, sums):
     carried, sums : (trial, 2) uint64, (trial, 8) float64
     """
     for tile in range(tiles[0], tiles[1]):
-        rows = tile_bits(signals, market, tile, bits)
+        here = tile_bits(signals, market, tile, bits)
         cell = min(market.cells.of_tile[tile], market.totals.shape[0] - 1)
         back = 0 if market.has_tables else -8 * TILE * tile
         tables, totals = moved(pointer_to(market.tables), back), moved(pointer_to(market.totals), 4 * cell)
         bars = pointer_to(fills)
         for k in range(signals.rules.shape[0]):
             is_held = carried[k, C_HELD] != NONE
-            n = tile_fills(signals, market, k, tile, rows, carried, bars)
+            n = tile_fills(signals, market, k, tile, here, bits, carried, bars)
             goes_on = add_trades(bars, n, is_held, tables, totals, moved(pointer_to(sums), sums.shape[1] * k))
             carried[k, C_HELD] = ONE if goes_on else NONE
 
