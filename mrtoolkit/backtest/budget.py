@@ -29,6 +29,7 @@ _LONG_POINTS = 8_192  # of a slice: as many as share codes of features
 _EVENT_BARS = 40_000_000  # of a slice, bars times points: under 50 ms, so that pause, progress and Ctrl-C do not wait
 _DENSE_BARS = 12_000_000
 _FUNCTION_BARS = 2**20
+_MADE_BYTES = 10 * 2**20  # of features of one asset that one call of a kernel makes
 _LEAST_LIMIT = 16 * 2**20
 _WORTH_THREADS = 4_000_000  # bars times points: about a millisecond of the event engine
 _WORTH_A_SLICE = 16  # points: of fewer a slice, less threads with more of them are quicker
@@ -88,13 +89,16 @@ class Cut:
     threads : int
     slice_points : int
         Points that a thread takes at once, at most.
+    made_bytes : int
+        Of features that are made at once, before the store holds them.
     lent_bytes : int
-        What is worked in, which the store holds less meanwhile.
+        What is held beside the store, which holds so much less meanwhile.
     """
 
     need: Need
     threads: int
     slice_points: int
+    made_bytes: int
     lent_bytes: int
 
 
@@ -134,19 +138,20 @@ class Budget:
         StrategyError
             If it is one point and does not fit.
         """
-        need = self.need(piece.nodes)
+        need, n_bars, n_assets = self.need(piece.nodes), self._market.n_bars, len(self._market.prices)
         left = self.limit - need.kept - piece.n_bytes
         if left < need.thread + need.most_a_point:
             raise StrategyError(self._too_large(piece, need))
-        if piece.points.n * self._market.n_bars * len(self._market.prices) < _WORTH_THREADS:
+        if piece.points.n * n_bars * n_assets < _WORTH_THREADS:
             threads = 1
         each = need.thread + min(_WORTH_A_SLICE, piece.points.n) * need.most_a_point
         threads = max(1, min(threads, left // each, piece.points.n))
         room = min(left // threads - need.thread, _SLICE_BYTES)
         points = max(1, min(room // need.most_a_point, need.most_points, -(-piece.points.n // threads)))
         worked_in = threads * (need.thread + points * need.most_a_point)
-        lent = min(need.kept + piece.own_bytes + worked_in, max(0, self._given - piece.kept_bytes))
-        return Cut(need=need, threads=threads, slice_points=points, lent_bytes=lent)
+        made = min(piece.kept_bytes, max(_MADE_BYTES, 8 * n_bars) * n_assets)
+        lent = min(need.kept + piece.own_bytes + made + worked_in, max(0, self._given - piece.kept_bytes))
+        return Cut(need=need, threads=threads, slice_points=points, made_bytes=made, lent_bytes=lent)
 
     def need(self, nodes: Mapping[str, Node]) -> Need:
         """What points with these nodes need."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +20,12 @@ from mrtoolkit.backtest.running import Runner, n_threads
 from mrtoolkit.errors import MrtoolkitError, StrategyError
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.nodes import Call
+from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.stock.outlook import Outlook
 from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.strategy.operands import calls_of
 from mrtoolkit.strategy.pieces import Piece
+from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 
 if TYPE_CHECKING:
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
 
 _ENUMERATED = 200_000  # points of a lattice
 _SAMPLED = 4_096
-_MADE_BYTES = 8 * 2**20  # of features that are made at once
 _SLACK_BYTES = 2 * 2**20  # of Python's objects and what threads begin with
 _TRIED_SECONDS = 0.01
 _TRIED_VALUES = 3_000_000  # bars times points times assets: under what is worth threads
@@ -39,10 +41,28 @@ _TRIED_BARS = 16_384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The points that a plan is for: all of them, or some of `n` of a space that is too large to be gone through."""
+    """The points that a plan is for: all of them, or some of `n` of a space that is too large to be gone through.
 
-    points: CodedPoints
+    Attributes
+    ----------
+    points : CodedPoints or DataFrame
+    n : int
+        How many there are in all.
+    sizes : mapping of name to int
+        Labels a parameter of a space.
+    """
+
+    points: Any
     n: int
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def grown(self, calls: Sequence[Call], sampled: int) -> float:
+        """How many times more features all points have than the sampled ones, where the sets of labels are free."""
+        if not self.sizes:
+            return 1.0
+        rows = {part.key: part for call in calls for part in walk(call) if isinstance(part, Call)}
+        n = sum(min(self.n, math.prod(self.sizes[name] for name in call.params)) for call in rows.values())
+        return max(1.0, n / max(1, sampled))
 
 
 def points_of_space(space: Any) -> Asked:
@@ -64,7 +84,8 @@ def points_of_space(space: Any) -> Asked:
             f"the constraints of the space leave none of {_SAMPLED:,} points drawn from it, so nothing can be said "
             "of them all; plan a table of points instead."
         )
-    return Asked(points=space.coded(codes), n=max(len(codes), int(space.count()[0])))
+    n = max(len(codes), int(space.count()[0]))
+    return Asked(points=space.coded(codes), n=n, sizes=dict(zip(space.params, space.sizes, strict=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +96,8 @@ class Tried:
     ----------
     trial_seconds : float
         Of one trial over the whole history on one thread.
+    call_seconds : float
+        Of running a piece, however few its trials.
     backtest : Backtest
         Which was run; its store knows what its features cost.
     longer : float
@@ -82,6 +105,7 @@ class Tried:
     """
 
     trial_seconds: float
+    call_seconds: float
     backtest: Backtest
     longer: float
 
@@ -93,34 +117,38 @@ class Tried:
 
 def plan_batch(backtest: Backtest, runner: Runner, points: Any) -> BatchPlan:
     """Return the plan of points, or of a space."""
-    asked = points_of_space(points) if hasattr(points, "dimensions") else None
-    made = Points.from_frame(as_request(points).points if asked is None else asked.points, backtest.params)
-    return forecast(runner, made, made.n if asked is None else asked.n, try_out(backtest, made))
+    if hasattr(points, "dimensions"):
+        asked = points_of_space(points)
+    else:
+        given = as_request(points).points
+        asked = Asked(points=given, n=len(given))
+    made = Points.from_frame(asked.points, backtest.params)
+    if not made.n:
+        raise StrategyError("there are no points, so there is nothing to plan; give at least one.")
+    return forecast(runner, made, asked, try_out(backtest, made))
 
 
-def forecast(runner: Runner, points: Points, n: int, tried: Tried | None) -> BatchPlan:
-    """Count what the points need and return it as a plan.
-
-    Parameters
-    ----------
-    runner : Runner
-    points : Points
-        All, or a sample.
-    n : int
-        How many there are in all.
-    tried : Tried or None
-    """
+def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) -> BatchPlan:
+    """Count what the points need and return it as a plan; `points` are what was asked for, or a sample of it."""
+    n = asked.n
     plan, market, budget = runner.plan, runner.market, runner.budget
     pieces = plan.pieces(points, budget.share)
     cuts = [budget.cut(piece, n_threads()) for piece in pieces]
-    outlook = plan.store.outlook(plan.bars, plan.calls(points))
+    calls = plan.calls(points)
+    outlook = plan.store.outlook(plan.bars, calls)
+    nodes = plan.nodes if isinstance(plan, Plan) else plan.strategy.features
+    grown = asked.grown([call for node in nodes.values() for call in calls_of(node)], len(calls))
     groups = plan.pieces(points, lambda _: 2**62)
     conditions = sum(len(g.points.rows(part.params)[0]) for g in groups for part in parts_of(g.nodes))
     more = n / points.n
     slices = sum(-(-piece.points.n // cut.slice_points) for piece, cut in zip(pieces, cuts, strict=True))
     n_assets, n_blocks = len(market.prices), len(market.edges) - 1
     threads = max(cut.threads for cut in cuts)
-    seconds = (math.nan, math.nan) if tried is None else (tried.trial_seconds, tried.seconds_of(outlook.unknown))
+    feature_bytes, times = _feature_bytes(outlook, grown, pieces, cuts, plan.store.memory_limit)
+    feature_seconds = outlook.compute_seconds + (tried.seconds_of(outlook.unknown) if tried else math.nan)
+    trial_seconds = (
+        n * tried.trial_seconds / min(threads, slices) + len(pieces) * tried.call_seconds if tried else math.nan
+    )
     kinds = tuple(dict.fromkeys(cut.need.kind for cut in cuts))
     return BatchPlan(
         n_trials=n,
@@ -128,34 +156,37 @@ def forecast(runner: Runner, points: Points, n: int, tried: Tried | None) -> Bat
         n_assets=n_assets,
         engine="dense" if {"dense", "function"}.intersection(kinds) else "event",
         kinds=kinds,
-        features=outlook.in_memory + outlook.on_disk + len(outlook.missing),
-        to_compute=len(outlook.missing),
-        in_memory=outlook.in_memory,
-        on_disk=outlook.on_disk,
-        conditions=conditions,
+        features=round(grown * len(calls)),
+        to_compute=round(grown * len(outlook.missing)),
+        in_memory=round(grown * outlook.in_memory),
+        on_disk=round(grown * outlook.on_disk),
+        conditions=math.ceil(conditions * more),
         spans=math.ceil(len(pieces) * more),
         slices=math.ceil(slices * more),
         threads=threads,
         memory_limit=budget.limit,
-        feature_bytes=_feature_bytes(outlook, pieces, cuts, plan.store.memory_limit),
+        feature_bytes=feature_bytes,
         work_bytes=_work_bytes(runner, pieces, cuts),
         result_bytes=8 * n * (n_assets * len(METRICS) + 4 * len(points.labels)),
         block_bytes=8 * n * n_assets * n_blocks * len(STATISTICS),
-        disk_bytes=outlook.disk_bytes,
-        feature_seconds=outlook.read_seconds + outlook.compute_seconds + (seconds[1] if outlook.unknown else 0.0),
-        trial_seconds=seconds[0] * n / min(threads, max(1, slices)),
+        disk_bytes=round(grown * outlook.disk_bytes),
+        feature_seconds=grown * (outlook.read_seconds + times * feature_seconds),
+        trial_seconds=trial_seconds,
         is_sample=n > points.n,
     )
 
 
-def _feature_bytes(outlook: Outlook, pieces: Sequence[Piece], cuts: Sequence[Cut], limit: int) -> int:
-    """How much more the store will hold, and what is made before it makes room."""
-    held, new = outlook.held_bytes, outlook.missing_bytes
+def _feature_bytes(
+    outlook: Outlook, grown: float, pieces: Sequence[Piece], cuts: Sequence[Cut], limit: int
+) -> tuple[int, float]:
+    """How much more the store will hold with what is made at once, and how often a feature is made."""
+    held, new = outlook.held_bytes, round(grown * outlook.missing_bytes)
     room = limit - max(cut.lent_bytes for cut in cuts)
     if held + new <= room:
-        return new
+        return new, 1.0
     together = min(new, max(piece.kept_bytes for piece in pieces))
-    return max(room - held, together) + min(new, _MADE_BYTES)
+    made = min(new, max(cut.made_bytes for cut in cuts))
+    return max(room - held, together) + made, max(1.0, sum(piece.kept_bytes for piece in pieces) / max(1, new))
 
 
 def _work_bytes(runner: Runner, pieces: Sequence[Piece], cuts: Sequence[Cut]) -> int:
@@ -164,7 +195,8 @@ def _work_bytes(runner: Runner, pieces: Sequence[Piece], cuts: Sequence[Cut]) ->
     for piece, cut in zip(pieces, cuts, strict=True):
         need, n = cut.need, cut.slice_points
         at_work = min(cut.threads, -(-piece.points.n // n))
-        rows = sum(min(n, len(piece.points.rows(part.params)[0])) for part in parts_of(piece.nodes))
+        first = piece.points.take(np.arange(n))
+        rows = sum(len(first.rows(part.params)[0]) for part in parts_of(piece.nodes))
         rows = n if need.kind == "function" else rows + 1
         largest = max(largest, piece.own_bytes + at_work * (need.thread + n * need.point + rows * need.row))
     kept = max(cut.need.kept for cut in cuts)
@@ -189,7 +221,9 @@ def try_out(backtest: Backtest, points: Points) -> Tried | None:
             more = min(4 * n, points.n, _TRIED_VALUES // (few * n_assets))
             if seconds > _TRIED_SECONDS or more <= n:
                 each = (seconds - least) / (chosen.n - 1) if chosen.n > 1 and seconds > least else seconds / chosen.n
-                return Tried(trial_seconds=each * n_bars / few, backtest=shorter, longer=n_bars / few)
+                return Tried(
+                    trial_seconds=each * n_bars / few, call_seconds=least, backtest=shorter, longer=n_bars / few
+                )
             n = more
     return None
 

@@ -1,0 +1,54 @@
+"""What a batch adds to the memory of a process, beside what its plan said: `python plan_child.py <shape>`, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from figures import PeakMemory
+
+import mrtoolkit as mrt
+from mrtoolkit import P
+
+CROSS = dict(entry=mrt.ema(P.fast) > mrt.ema(P.slow), exit=mrt.ema(P.fast) < mrt.ema(P.slow))
+STOPS = CROSS | dict(stop_loss=P.k * mrt.atr(14) / mrt.close, size=P.s * 0.01 * mrt.close / mrt.atr(20))
+SHORTS = CROSS | dict(short_entry=mrt.ema(P.fast) < mrt.ema(P.slow))
+FEW = {"fast": list(range(5, 15)), "slow": list(range(30, 80, 5))}
+SHAPES = {
+    "grid": dict(n=50_000, rules=CROSS, points={"fast": list(range(5, 25)), "slow": list(range(30, 130, 5))}),
+    "stops": dict(n=50_000, rules=STOPS, points=FEW | {"k": [1.0, 2.0, 3.0], "s": [0.5, 1.0]}),
+    "assets": dict(n=10_000, assets=50, rules=CROSS, points=FEW),
+    "million": dict(
+        n=1_000_000, rules=CROSS, points={"fast": list(range(5, 13)), "slow": list(range(30, 54, 2))}, memory="64 MiB"
+    ),
+    "shorts": dict(
+        n=1_000_000, rules=SHORTS, points={"fast": list(range(5, 9)), "slow": list(range(30, 54, 4))}, memory="128 MiB"
+    ),
+}
+
+
+def measure(name: str, engine: str) -> dict[str, float]:
+    """MiB that were planned and that were added; what is compiled and loaded is warmed up before, on few bars."""
+    shape = SHAPES[name]
+    assets = shape.get("assets")
+    freq = "1h" if shape["n"] < 200_000 else "1min"
+
+    def backtest(n: int, n_assets: int | None, memory: str) -> mrt.Backtest:
+        bars = mrt.data.simulate(bars=n, freq=freq, seed=0, **({} if n_assets is None else {"assets": n_assets}))
+        store = mrt.FeatureStore(memory=memory)
+        return mrt.Backtest(bars, mrt.Strategy(**shape["rules"]), store=store, engine=engine)
+
+    backtest(3_000, assets and 2, "64 MiB").run(shape["points"])
+    whole = backtest(shape["n"], assets, shape.get("memory", "256 MiB"))
+    plan = whole.plan(shape["points"])
+    peak = PeakMemory()
+    whole.run(shape["points"])
+    limit = plan.memory_limit / 2**20
+    return {"planned": plan.peak_bytes / 2**20, "added": peak.added_mib(), "limit": limit, "spans": plan.spans}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], sys.argv[2])))

@@ -1,0 +1,142 @@
+"""The plan of a batch: what it says, that it computes nothing, and that the batch is held to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mrtoolkit as mrt
+from mrtoolkit import P
+from mrtoolkit.errors import StrategyError
+
+CHILD = Path(__file__).parent / "plan_child.py"
+CROSS = mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow))
+SHORTS = mrt.Strategy(
+    entry=mrt.ema(P.fast) > mrt.ema(P.slow),
+    short_entry=mrt.ema(P.fast) < mrt.ema(P.slow),
+    stop_loss=P.k * mrt.atr(14) / mrt.close,
+)
+POINTS = {"fast": [3, 5, 8, 10], "slow": [20, 30, 40]}
+LONG = os.environ.get("MRTOOLKIT_LONG", "") not in ("", "0")
+
+
+def backtest(strategy: mrt.Strategy = CROSS, n: int = 2_000, memory: str = "64 MiB", **settings) -> mrt.Backtest:
+    bars = mrt.data.simulate(bars=n, freq="1h", seed=0)
+    return mrt.Backtest(bars, strategy, store=mrt.FeatureStore(memory=memory), **settings)
+
+
+def test_plan_counts_what_points_have_in_common():
+    plan = backtest().plan(POINTS)
+    assert (plan.n_trials, plan.features, plan.to_compute, plan.conditions) == (12, 7, 7, 12)
+    assert (plan.spans, plan.engine, plan.kinds) == (1, "event", ("long",))
+    assert plan.feature_bytes == 7 * 2_000 * 8
+    assert plan.peak_bytes == plan.feature_bytes + plan.work_bytes + plan.result_bytes
+
+
+def test_plan_computes_and_keeps_nothing():
+    test = backtest()
+    test.plan(POINTS)
+    assert test.store.counters.computed == 0
+    assert repr(test.store).startswith("feature store in memory: 0 features")
+
+
+def test_plan_knows_what_memory_and_disk_hold(tmp_path):
+    bars = mrt.data.simulate(bars=2_000, freq="1h", seed=0)
+    first = mrt.Backtest(bars, CROSS, store=mrt.FeatureStore(tmp_path / "features.zarr"))
+    assert first.plan(POINTS).disk_bytes == 7 * 2_000 * 8
+    first.run({"fast": [3, 5], "slow": 20})
+    plan = first.plan(POINTS)
+    assert (plan.in_memory, plan.on_disk, plan.to_compute) == (3, 0, 4)
+    first.persist()
+    plan = mrt.Backtest(bars, CROSS, store=mrt.FeatureStore(tmp_path / "features.zarr")).plan(POINTS)
+    assert (plan.in_memory, plan.on_disk, plan.to_compute) == (0, 3, 4)
+
+
+def test_inner_features_are_counted_too():
+    rule = mrt.Strategy(entry=mrt.ema(P.n, of=mrt.rsi(P.m)) > 50)
+    plan = backtest(rule).plan({"n": [3, 5], "m": [7, 14, 21]})
+    assert plan.features == 6 + 3
+
+
+@pytest.mark.parametrize(("strategy", "kind"), [(CROSS, "long"), (SHORTS, "events")])
+def test_plan_says_how_trials_are_run(strategy, kind):
+    points = POINTS if strategy is CROSS else POINTS | {"k": [1.0, 2.0]}
+    assert backtest(strategy).plan(points).kinds == (kind,)
+    assert backtest(strategy, engine="dense").plan(points).kinds == ("dense",)
+
+
+def test_small_space_is_counted_and_large_one_sampled():
+    small = mrt.Space(fast=mrt.Integer(5, 20), slow=mrt.Integer(15, 40), where=P.fast < P.slow)
+    plan = backtest().plan(small)
+    assert plan.n_trials == sum(fast < slow for fast in range(5, 21) for slow in range(15, 41))
+    assert (plan.features, plan.is_sample) == (36, False)
+    large = mrt.Space(fast=mrt.Real(5, 50, step=0.01), slow=mrt.Real(60, 200, step=0.01))
+    plan = backtest().plan(large)
+    assert plan.is_sample
+    assert plan.n_trials == large.size
+    assert plan.features == sum(large.sizes)
+
+
+def test_plan_prints_itself():
+    plan = backtest().plan(POINTS)
+    lines = repr(plan).splitlines()
+    assert lines[0] == "plan of 12 trials over 2,000 bars"
+    assert [line.split("  ")[0] for line in lines[2:6]] == ["features", "conditions", "cut into", "peak memory"]
+    assert max(map(len, lines)) <= 100
+    html = plan._repr_html_()
+    assert "<table" in html
+    assert "7 to compute" in html
+
+
+@pytest.mark.parametrize("engine", ["event", "dense"])
+@pytest.mark.parametrize(("strategy", "more"), [(CROSS, {}), (SHORTS, {"k": [1.0, 2.0]})])
+def test_cut_batch_equals_uncut_one_to_the_bit(engine, strategy, more):
+    points = {"fast": list(range(3, 15)), "slow": list(range(20, 50, 2))} | more
+    roomy = backtest(strategy, n=60_000, memory="512 MiB", engine=engine)
+    tight = backtest(strategy, n=60_000, memory="16 MiB", engine=engine)
+    assert roomy.plan(points).spans == 1
+    assert tight.plan(points).spans > 1
+    assert tight.run(points, metrics=["sharpe", "max_drawdown", "trades"]).identical(
+        roomy.run(points, metrics=["sharpe", "max_drawdown", "trades"])
+    )
+
+
+def test_one_trial_that_does_not_fit_is_refused_before_anything_is_computed():
+    test = backtest(SHORTS, n=400_000, memory="16 MiB")
+    points = {"fast": 5, "slow": 20, "k": 1.0}
+    for ask in (test.run, test.plan):
+        with pytest.raises(StrategyError, match=r"one trial alone needs .* features .* the store may hold 16\.0 MiB"):
+            ask(points)
+    assert test.store.counters.computed == 0
+
+
+def test_memory_is_lent_only_while_a_batch_runs():
+    store = mrt.FeatureStore(memory="8 MiB")
+    bars = mrt.data.simulate(bars=1_000, freq="1h", seed=0)
+    with store.lend(8 * 2**20):
+        store.array(bars, mrt.ema(5))
+        assert store.counters.evicted == 1
+    store.array(bars, mrt.ema(5))
+    store.array(bars, mrt.ema(5))
+    assert store.counters.memory_hits == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux says the peak of a process's memory")
+@pytest.mark.parametrize(
+    ("shape", "engine"),
+    [("grid", "event"), ("million", "event")]
+    + [(shape, "event") for shape in ("stops", "assets", "shorts") if LONG]
+    + [(shape, "dense") for shape in ("grid", "assets", "million") if LONG],
+)
+def test_peak_of_memory_is_foretold_within_a_quarter_and_held_under_the_limit(shape, engine):
+    command = [sys.executable, str(CHILD), shape, engine]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHILD.parents[2])
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["planned"] == pytest.approx(found["added"], rel=0.25)
+    assert found["added"] <= found["limit"] + 4  # MiB of Python and of what is returned
