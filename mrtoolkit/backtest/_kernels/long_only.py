@@ -85,10 +85,15 @@ def find_fills(entry, exit_, flips, first, words, at_close, carried, fills):
         holds = position if at_close else (position << ONE) | decided
         changes = holds ^ ((holds << ONE) | held)
         decided, held = position >> _TOP, holds >> _TOP
-        while changes != NONE:
-            fills[n] = bar + trailing_zeros(changes)
+        # most words hold two changes or fewer: two are written whether there are any or not, as nobody can foresee it
+        later = changes & (changes - ONE)
+        fills[n], fills[n + 1] = bar + trailing_zeros(changes), bar + trailing_zeros(later)
+        n += 2 if later != NONE else np.int64(changes != NONE)
+        later &= later - ONE
+        while later != NONE:
+            fills[n] = bar + trailing_zeros(later)
             n += 1
-            changes &= changes - ONE
+            later &= later - ONE
     carried[C_DECIDED], carried[C_HELD] = decided, held
     return n
 

@@ -11,36 +11,46 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.strategy._kernels.words import BITS, NONE, greater_64, numbers_at
+from mrtoolkit.strategy._kernels.words import BITS, greater_64, numbers_at
 
 STEPS = 65535.0
-AT_ONCE = 16  # words: the codes of a hundred features stay in the second cache
+AT_ONCE = 8  # words: the codes of a hundred features stay in the second cache
 BARS_AT_ONCE = AT_ONCE * BITS
-_CODE_BYTES = np.uint64(2)
 _WORD_BYTES = np.uint64(8 * BITS)
 
 
-def _compare_codes(predicate: str):
-    """An intrinsic: the bits of 64 comparisons of the codes at two addresses."""
+@intrinsic
+def compare_codes(typingctx, left, right, out, words):
+    """Write the bits of `left > right` for so many words of codes; return whether some codes are equal.
 
-    @intrinsic
-    def compare(typingctx, left, right):
-        def generate(context, builder, signature, arguments):
-            vector = ir.VectorType(ir.IntType(16), BITS)
-            values = [
-                builder.load(builder.inttoptr(address, vector.as_pointer()), align=2) for address in arguments
-            ]
-            return builder.bitcast(builder.icmp_unsigned(predicate, *values), ir.IntType(BITS))
+    All but `words` are addresses. Equality is gathered as the least difference of bits, as one number for all words:
+    to ask for it word by word would double the work.
+    """
 
-        return types.uint64(types.uint64, types.uint64), generate
+    def generate(context, builder, signature, arguments):
+        left, right, out, words = arguments
+        codes, word = ir.VectorType(ir.IntType(16), BITS), ir.IntType(BITS)
+        nothing = ir.Constant(codes, [ir.Constant(ir.IntType(16), 0)] * BITS)
+        least = cgutils.alloca_once_value(builder, ir.Constant(codes, [ir.Constant(ir.IntType(16), 0xFFFF)] * BITS))
+        with cgutils.for_range(builder, words) as loop:
+            step = builder.mul(loop.index, ir.Constant(word, 2 * BITS))
+            a, b = (
+                builder.load(builder.inttoptr(builder.add(at, step), codes.as_pointer()), align=2)
+                for at in (left, right)
+            )
+            bits = builder.bitcast(builder.icmp_unsigned(">", a, b), word)
+            place = builder.add(out, builder.mul(loop.index, ir.Constant(word, 8)))
+            builder.store(bits, builder.inttoptr(place, word.as_pointer()), align=8)
+            apart, so_far = builder.xor(a, b), builder.load(least)
+            builder.store(builder.select(builder.icmp_unsigned("<", apart, so_far), apart, so_far), least)
+        equal = builder.bitcast(builder.icmp_unsigned("==", builder.load(least), nothing), word)
+        return builder.icmp_unsigned("!=", equal, ir.Constant(word, 0))
 
-    return compare
-
-
-greater_codes, equal_codes = _compare_codes(">"), _compare_codes("==")
+    return types.boolean(types.uint64, types.uint64, types.uint64, types.int64), generate
 
 
 @kernel
@@ -88,13 +98,8 @@ def lay_codes(places, groups, start, n, ranges, codes):
 @kernel
 def compare_coded(a, b, left, right, out):
     """Whether operand a is greater, 64 bars a word: `a` and `b` are where its codes lie, the others values."""
-    for w in range(out.size):
-        bits = greater_codes(a, b)
-        equal = equal_codes(a, b)
-        if equal != NONE:
-            bits |= equal & greater_64(left, right)
-        out[w] = bits
-        a += _CODE_BYTES * np.uint64(BITS)
-        b += _CODE_BYTES * np.uint64(BITS)
-        left += _WORD_BYTES
-        right += _WORD_BYTES
+    if compare_codes(a, b, np.uint64(out.ctypes.data), out.size):
+        for w in range(out.size):
+            out[w] = greater_64(left, right)
+            left += _WORD_BYTES
+            right += _WORD_BYTES

@@ -69,10 +69,10 @@ def numbers_at(address, n):
 
 @intrinsic
 def trailing_zeros(typingctx, word):
-    """Number of the lowest set bit of a word, which must not be zero."""
+    """Number of the lowest set bit of a word, 64 where there is none."""
 
     def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
 
