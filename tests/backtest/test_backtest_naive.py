@@ -24,7 +24,7 @@ import mrtoolkit as mrt
 
 CASH = 10_000.0
 SIGNALS = ("a", "b", "c", "d")
-MANY = settings(max_examples=4_000 if IS_LONG else 100, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=4_000 if IS_LONG else 60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def assert_agrees(bars, words, points, costs, choices, start=0):

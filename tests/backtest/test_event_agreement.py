@@ -29,25 +29,26 @@ from oracles.random_cases import CASH, Case, random_case
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit.backtest._kernels.tables import TILE
 from mrtoolkit.backtest.metrics import LEAN_METRICS, compute_metrics
 
-N_CASES = 5_000 if IS_LONG else 60  # of 24 points each
+N_CASES = 5_000 if IS_LONG else 48  # of 24 points each
 N_LONG_HISTORIES = 60 if IS_LONG else 3
 N_NAIVE = 1_500 if IS_LONG else 25
-SOME = settings(max_examples=1_000 if IS_LONG else 30, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=1_000 if IS_LONG else 20, deadline=None, suppress_health_check=list(HealthCheck))
 GROUPS = 4
-WORDS, TILE = 64, 8_192
 BORDERS = (63, 64, 65, 127, 128, 129, 192, TILE - 1, TILE, TILE + 1)
 
 
-def assert_engines_agree(case):
+def assert_engines_agree(case, dtype="float64"):
     """All statistics of all blocks and all metrics, of every point, of both engines; a failure names the case.
 
     Metrics are asked for together and, where fewer statistics are enough for some, those alone: another way through the
     engine.
     """
     try:
-        event, dense, rows = case.backtest(EVENT), case.backtest("dense"), case.rows()
+        event, dense = (case.backtest(engine, store=mrt.FeatureStore(dtype=dtype)) for engine in (EVENT, "dense"))
+        rows = case.rows()
         found, wanted = statistics_of(event, rows), statistics_of(dense, rows)
         gearing = gearing_of(dense, rows)
         assert_same_statistics(found, wanted, gearing)
@@ -112,12 +113,17 @@ def assert_agrees_with_naive(case):
         assert_same_metrics({name: float(run[name][k]) for name in event.metrics}, expected)
 
 
+def test_features_of_half_the_size_agree():
+    for seed in range(7 * 10**6, 7 * 10**6 + (400 if IS_LONG else 8)):
+        assert_engines_agree(random_case(seed), dtype="float32")
+
+
 @SOME
 @given(bars_drawn(8, 200), words_drawn(expressions=True), points_drawn, costs_drawn, settings_drawn)
 def test_drawn_backtests_agree(bars, words, points, costs, choices):
     case = Case(name="drawn", bars=bars, words=words, points=points, costs=costs, choices=choices)
     assert_engines_agree(case)
-    if bars.sizes["time"] <= 60 and words["max_bars"] is not None:
+    if bars.sizes["time"] <= 60:
         assert_agrees_with_naive(case)
 
 
@@ -184,7 +190,7 @@ NASTY = {
 @pytest.mark.parametrize("compare", [">", "<=", "crossing"])
 def test_many_comparisons_of_one_kind_agree(rng, kind, compare):
     """Operands that many rows compare with each other are compared by codes, which only values may decide if equal."""
-    n_bars = 3_000 if IS_LONG else 700
+    n_bars = 3_000 if IS_LONG else 300
     columns = random_prices(rng, n_bars, "quiet")
     bars = as_dataset({**columns, "x": NASTY[kind](rng, n_bars)})
     x = 1.0 / mrt.input("x") if kind == "often zero" else mrt.input("x")

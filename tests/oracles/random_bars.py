@@ -18,6 +18,7 @@ def random_prices(rng: np.random.Generator, n_bars: int, kind: str = "quiet") ->
     if kind in ("jumps", "rises", "still"):
         return _HARD[kind](rng, random_prices(rng, n_bars, "quiet"))
     step = {"quiet": 0.02, "wild": 0.4, "grid": 0.0, "flat": 0.01, "holes": 0.05}[kind]
+    step *= min(1.0, (1_000.0 / n_bars) ** 0.5)  # prices of a long history must not leave the range of numbers
     if kind == "grid":  # touches and ties: stops of 5 and 10 percent from 100 meet whole prices exactly
         close = rng.integers(9, 12, n_bars) * 10.0
         open_ = rng.integers(9, 12, n_bars) * 10.0
