@@ -118,6 +118,9 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the study in --out while it grows, and go on from one that is there.")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what all of the space would take: features, memory, time; and end.")
+    ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print every table and key that the file may have, and end.")
     ] = False,
@@ -134,7 +137,7 @@ def run(
         return
     if config is None:
         raise typer.BadParameter("name a file, or see --example and --schema", param_hint="CONFIG.toml")
-    _run(context, "run", config=config, out=out, resume=resume, open_report=open_report)
+    _run(context, "run", config=config, out=out, resume=resume, plan=plan, open_report=open_report)
 
 
 @app.command(epilog=EXIT_CODES)

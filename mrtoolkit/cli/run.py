@@ -17,11 +17,17 @@ from mrtoolkit.errors import StudyError
 GROWING = "study.zarr"  # a folder, written to while the search runs
 
 
-def command(*, config: Path, out: Path, resume: bool, open_report: bool) -> None:
-    """Search what a file describes, print what was found, write study and report; end with 1 where no trial counts."""
+def command(*, config: Path, out: Path, resume: bool, plan: bool, open_report: bool) -> None:
+    """Search what a file describes, print what was found, write study and report; end with 1 where no trial counts.
+
+    With `plan` say what all of the space would take, and end.
+    """
     tables = read_config(config)
     backtest = build_backtest(config, tables)
     space = build_space(config, tables["space"])
+    if plan:
+        say(repr(backtest.plan(space)))
+        return
     options = build_search(config, tables)
     if resume:
         options["study"] = out / GROWING

@@ -88,6 +88,14 @@ def test_a_study_that_is_there_is_gone_on_with(folder):
         assert mrt.load_study(folder / "results" / "study.zarr.zip").trials.equals(whole)
 
 
+def test_a_plan_says_what_the_space_would_take_and_runs_nothing(folder):
+    done = run("--plan")
+    assert done.exit_code == 0
+    assert re.match(r"plan of \d+ trials over 400 bars\n", done.stdout)
+    assert re.search(r"^features +16 ", done.stdout, re.MULTILINE)
+    assert not (folder / "results").exists()
+
+
 def test_a_search_without_time_for_one_trial_says_so(folder):
     text = CONFIG.replace("trials = 40", "trials = 40\nseconds = 0.000001")
     (folder / "my.toml").write_text(text, encoding="utf-8")
