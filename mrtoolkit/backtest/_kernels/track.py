@@ -37,9 +37,9 @@ def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, ed
     start : int
         First measured bar.
     risk_free : float
-        Return of one bar.
+        Return of one bar; not needed since returns are worked out where they are summed.
     edges : (block + 1,) int64
-        Borders of the blocks.
+        Borders of the blocks; likewise.
 
     Returns
     -------
