@@ -62,6 +62,31 @@ class LongMarket(NamedTuple):
     totals: np.ndarray  # (cell, 4)
 
 
+@kernel(inline=True)
+def write_changes(changes, bar, fills, n):
+    """Write the bars of a word's changes through a pointer, from place n on, and return the next place.
+
+    Most words hold two changes or fewer: two are written whether there are any or not, as nobody can foresee it.
+    """
+    later = changes & (changes - ONE)
+    fills[n], fills[n + 1] = bar + trailing_zeros(changes), bar + trailing_zeros(later)
+    n += 2 if later != NONE else np.int64(changes != NONE)
+    later &= later - ONE
+    while later != NONE:
+        fills[n] = bar + trailing_zeros(later)
+        n += 1
+        later &= later - ONE
+    return n
+
+
+@kernel(inline=True)
+def from_first(wanted, bar, first):
+    """A word that begins at `bar`, without the bits of bars before `first`."""
+    if bar < first:
+        return wanted & (ALL << np.uint64(first - bar)) if first - bar < BITS else NONE
+    return wanted
+
+
 @kernel
 def find_fills(entry, exit_, flips, first, words, at_close, carried, fills):
     """Write the bars, among some words, at which a position is entered or left; return how many.
@@ -75,25 +100,31 @@ def find_fills(entry, exit_, flips, first, words, at_close, carried, fills):
     n = 0
     for w in range(words[0], words[1]):
         reset = exit_[w - words[0]] ^ flip_exit
-        wanted = (entry[w - words[0]] ^ flip_entry) & ~reset
         bar = w << 6
-        if bar < first:
-            wanted = wanted & (ALL << np.uint64(first - bar)) if first - bar < BITS else NONE
+        wanted = from_first((entry[w - words[0]] ^ flip_entry) & ~reset, bar, first)
         stays = ~reset
         flood = wanted | (decided & stays & ONE)
         position = (((stays + flood) ^ stays) | flood) & stays
         holds = position if at_close else (position << ONE) | decided
         changes = holds ^ ((holds << ONE) | held)
         decided, held = position >> _TOP, holds >> _TOP
-        # most words hold two changes or fewer: two are written whether there are any or not, as nobody can foresee it
-        later = changes & (changes - ONE)
-        fills[n], fills[n + 1] = bar + trailing_zeros(changes), bar + trailing_zeros(later)
-        n += 2 if later != NONE else np.int64(changes != NONE)
-        later &= later - ONE
-        while later != NONE:
-            fills[n] = bar + trailing_zeros(later)
-            n += 1
-            later &= later - ONE
+        n = write_changes(changes, bar, fills, n)
+    carried[C_DECIDED], carried[C_HELD] = decided, held
+    return n
+
+
+@kernel
+def find_state_fills(entry, flip, first, words, at_close, carried, fills):
+    """The same where the exit is `~entry`: the position is the entry, and no word waits for the one before."""
+    decided, held = carried[C_DECIDED], carried[C_HELD]
+    n = 0
+    for w in range(words[0], words[1]):
+        bar = w << 6
+        position = from_first(entry[w - words[0]] ^ flip, bar, first)
+        holds = position if at_close else (position << ONE) | decided
+        changes = holds ^ ((holds << ONE) | held)
+        decided, held = position >> _TOP, holds >> _TOP
+        n = write_changes(changes, bar, fills, n)
     carried[C_DECIDED], carried[C_HELD] = decided, held
     return n
 
@@ -171,13 +202,15 @@ def tile_fills(signals, market, trial, tile, here, bits, carried, fills):
     here : the tile's first and last word in `bits`
     """
     first_word = tile * TILE_WORDS
-    words, rules = moved(pointer_to(bits), here[0]), pointer_to(signals.rules)
-    entry = moved(words, bits.shape[1] * rules[4 * trial])
-    exit_ = moved(words, bits.shape[1] * rules[4 * trial + 1])
-    n = find_fills(
-        entry, exit_, pointer_to(signals.flips), signals.first[trial], (first_word, first_word + here[1] - here[0]),
-        market.at_close, moved(pointer_to(carried), 2 * trial), fills,
-    )  # fmt: skip
+    span = first_word, first_word + here[1] - here[0]
+    words, rules, flips = moved(pointer_to(bits), here[0]), pointer_to(signals.rules), pointer_to(signals.flips)
+    entry_row, exit_row = rules[4 * trial], rules[4 * trial + 1]
+    entry, exit_ = moved(words, bits.shape[1] * entry_row), moved(words, bits.shape[1] * exit_row)
+    first, own = signals.first[trial], moved(pointer_to(carried), 2 * trial)
+    if entry_row == exit_row and flips[0] != flips[1]:
+        n = find_state_fills(entry, flips[0], first, span, market.at_close, own, fills)
+    else:
+        n = find_fills(entry, exit_, flips, first, span, market.at_close, own, fills)
     while n > 0 and fills[n - 1] >= market.end:  # no bar is left to fill at
         n -= 1
     return n
