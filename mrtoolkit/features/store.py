@@ -62,7 +62,8 @@ class FeatureStore:
         What a finished search or `compute_batch` writes to disk: all that it used, what is at least twice as fast to
         read as to compute, or nothing. `cache_to_disk` writes what it is given in any case.
     dtype : "float64" or "float32"
-        Of the values kept. "float32" halves memory and disk, and rounds each feature to 7 digits.
+        Of the values kept. "float32" halves them and rounds features, not results, to 7 digits. A third of 4,950 EMA
+        crosses then filled at another bar (Sharpe ratios 0.001 apart), and half of 1,600 breakouts of highs (0.008).
 
     Raises
     ------
