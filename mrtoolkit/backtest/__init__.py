@@ -1,4 +1,4 @@
-"""From points to metrics: the trading model, the engines, and what they measure."""
+"""From points to metrics: the trading model, its two engines (from event to event, bar by bar), what they measure."""
 
 from mrtoolkit.backtest.backtest import Backtest as Backtest
 from mrtoolkit.backtest.metrics import METRICS as METRICS

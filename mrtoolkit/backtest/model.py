@@ -63,6 +63,10 @@ sets to 0. As a plain loop: `tests/oracles/naive_targets.py`.
 **Corners.** A position held before any close is known is valued at the raw price of its last fill. A side that
 `max_bars` closes waits from that decision on, even if the fill then lapses. Operands that parameters switch off do not
 count for `warm`. A block that begins after a ruin has growth, highest and lowest of 1 and worst of 0.
+
+**Engines.** The dense engine does this bar by bar, as it is written. The event engine finds the bars at which something
+happens and does the same there; between them it knows what holding gives. Their counts are equal, their sums differ by
+the order of additions alone, less than 1e-9 of their scale. A trial whose digits that could cost runs bar by bar.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rules, sizes and stops as one value, and the plan that computes each of their nodes once."""
+"""Rules, sizes and stops as one value, or a function in their place; the plan that computes each node once."""
 
 from mrtoolkit.strategy.plan import Plan as Plan
 from mrtoolkit.strategy.points import Points as Points
