@@ -69,11 +69,11 @@ def evaluate(
         run(market, ground, signals, asset, wanted, stats, exact[asset])
         take(asset, chosen, stats)
     again = np.flatnonzero(~exact.all(axis=0))
-    if again.size:
-        signals_again = span.signals(chosen[again])
-        for asset in np.flatnonzero(~exact.all(axis=1)).tolist():
+    for part in np.array_split(again, -(-again.size // span.dense_slice)) if again.size else ():
+        signals_again = span.signals(chosen[part])
+        for asset in np.flatnonzero(~exact[:, part].all(axis=1)).tolist():
             bar_by_bar = dense.evaluate_asset(market, signals_again, asset, with_drawdown=wanted.drawdown)
-            take(asset, chosen[again], bar_by_bar)
+            take(asset, chosen[part], bar_by_bar)
 
 
 def _run_long(

@@ -66,7 +66,8 @@ def compare_rest(kind, left, right, step_left, step_right, n):
     for k in range(n):
         numbers[0, k] = load(left + (np.uint64(k) * _NUMBER_BYTES if step_left != NONE else NONE))
         numbers[1, k] = load(right + (np.uint64(k) * _NUMBER_BYTES if step_right != NONE else NONE))
-    return compare(kind, np.uint64(numbers[0].ctypes.data), np.uint64(numbers[1].ctypes.data))
+    bits = compare(kind, np.uint64(numbers[0].ctypes.data), np.uint64(numbers[1].ctypes.data))
+    return bits if numbers.size > 0 else NONE  # numba frees an array after its last use by name
 
 
 @kernel
