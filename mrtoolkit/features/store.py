@@ -31,7 +31,7 @@ from mrtoolkit.features.memory import ByteLRU
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
 from mrtoolkit.features.stock.info import StoreInfo
 from mrtoolkit.features.stock.inventory import store_info
-from mrtoolkit.features.stock.outlook import Outlook, look_out
+from mrtoolkit.features.outlook import Outlook, look_out
 from mrtoolkit.features.stock.prune import prune, prune_plan
 from mrtoolkit.features.stock.prune_report import PruneReport
 from mrtoolkit.features.stock.verify import verify
