@@ -21,7 +21,7 @@ from mrtoolkit.errors import MrtoolkitError, StrategyError
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.expressions.walk import walk
-from mrtoolkit.features.stock.outlook import Outlook
+from mrtoolkit.features.outlook import Outlook
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.operands import calls_of
 from mrtoolkit.strategy.pieces import Piece
@@ -243,9 +243,10 @@ def _coded(points: Points) -> CodedPoints:
 
 
 def _of_last(backtest: Backtest, n_bars: int) -> Backtest:
-    """The same backtest over the last bars alone, with a store of its own."""
+    """The same backtest over the last bars alone, in blocks as long as its own, with a store of its own."""
+    blocks = max(1, round(backtest.n_blocks * n_bars / backtest.bars.sizes["time"]))
     return type(backtest)(
         backtest.bars.isel(time=slice(-n_bars, None)), backtest.strategy, costs=backtest.costs, fill=backtest.fill,
-        store=FeatureStore(dtype=backtest.store.dtype), engine=backtest.engine, blocks=backtest.n_blocks,
+        store=FeatureStore(dtype=backtest.store.dtype), engine=backtest.engine, blocks=blocks,
         periods_per_year=backtest.periods_per_year, risk_free=backtest.risk_free, cash=backtest.cash,
     )  # fmt: skip
