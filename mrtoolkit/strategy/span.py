@@ -27,7 +27,9 @@ from mrtoolkit.strategy.strategy import RULES, SETTINGS
 _SLICE_BYTES = 64 * 2**20
 _SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
 
-_ROWS_A_CODE = 12  # comparisons a feature from which codes pay: one costs what eight comparisons save
+_ROWS_A_CODE = 10  # comparisons a feature from which codes pay: one costs what eight comparisons save,
+_ROWS_A_CODE_NEAR = 4  # or three, where all features of an asset lie
+_NEAR_BYTES = 4 * 2**20  # in the caches
 _NO_GROUPS = np.empty(0, dtype=np.int64)
 
 
@@ -118,7 +120,7 @@ class Span:
             n_compared=int(np.count_nonzero(rows[:, 0] < AND)),
             has_shifts=self.rules.has_shifts,
             places=self.operands.places,
-            groups=_groups(rows, self.operands.places.steps) if not self.rules.has_gaps else _NO_GROUPS,
+            groups=_groups(rows, self.operands.places.steps, self.shape[1]) if not self.rules.has_gaps else _NO_GROUPS,
             rules=rules,
             flips=np.array([ALL if root.flip else NONE for root in self.rules.roots], np.uint64),
             settings=values,
@@ -166,13 +168,14 @@ def _bound(part: Part, points: Points, first: np.ndarray) -> list[Node]:
     return [bind(node, points.values(int(i), node.params)) for i in first]
 
 
-def _groups(rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def _groups(rows: np.ndarray, steps: np.ndarray, n_bars: int) -> np.ndarray:
     """The group of each operand that is worth coding: those that are compared with each other, by many rows."""
     series = (rows[:, 0] == GREATER) & (steps[rows[:, 1] * (rows[:, 0] < AND)] > 0)
     series &= steps[rows[:, 2] * (rows[:, 0] < AND)] > 0
     left, right = rows[series, 1], rows[series, 2]
     coded = np.unique(np.concatenate([left, right]))
-    if len(left) < _ROWS_A_CODE * len(coded) or not len(coded):
+    least = _ROWS_A_CODE_NEAR if 8 * n_bars * len(coded) <= _NEAR_BYTES else _ROWS_A_CODE
+    if len(left) < least * len(coded) or not len(coded):
         return _NO_GROUPS
     n = len(steps)
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
