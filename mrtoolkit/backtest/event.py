@@ -7,7 +7,7 @@ meets what the event engine cannot do exactly, says so and runs on the dense eng
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from mrtoolkit.backtest import dense
 from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest._kernels.events import run_events
+from mrtoolkit.backtest._kernels.long_assets import run_lean_assets
 from mrtoolkit.backtest._kernels.long_blocks import STATE, begin_blocks, finish_blocks, run_full
 from mrtoolkit.backtest._kernels.long_only import SUMS, TILE_WORDS, LongSignals, finish_lean, run_lean
 from mrtoolkit.backtest._kernels.tables import TILE
@@ -27,6 +28,9 @@ from mrtoolkit.strategy.span import Span
 
 _CALL_BARS = 150_000_000  # bars times trials of one kernel call: well under 50 ms
 _CALL_BARS_FULL = 60_000_000  # the same where all statistics of all blocks are booked
+
+
+_ASSETS_AT_ONCE, _RESULTS_AT_ONCE = 32, 8_192  # assets of one call, and their trials: a megabyte of statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +51,9 @@ class Wanted:
 
 def evaluate(
     market: Market, ground: Ground, span: Span, chosen: np.ndarray, wanted: Wanted,
-    take: Callable[[int, np.ndarray, np.ndarray], None],
+    take: Callable[[np.ndarray, np.ndarray, np.ndarray], None],
 ) -> None:  # fmt: skip
-    """Run the points at some positions of a span, one asset after the other.
+    """Run the points at some positions of a span, one asset after the other, or some small ones in one call.
 
     Parameters
     ----------
@@ -58,22 +62,64 @@ def evaluate(
     ground : Ground
         What the same market's bars give to all trials.
     take : callable
-        Is given an asset, positions in the span, and their statistics, (trial, block, statistic), in memory that is
-        overwritten afterwards. Of a position it keeps what it was given last.
+        Is given assets, positions in the span, and their statistics, (asset, trial, block, statistic), in memory that
+        is overwritten afterwards. Of an asset and position it keeps what it was given last.
     """
     signals = span.bits(chosen)
-    stats = room("stats", (len(chosen), len(market.edges) - 1, len(STATISTICS)), np.float64)
-    exact = np.zeros((span.shape[0], len(chosen)), dtype=np.uint8)
-    for asset in range(span.shape[0]):
-        run = _run_long if span.is_plain and ground.is_plain(asset) else _run_events
+    n_assets, n_blocks = span.shape[0], len(market.edges) - 1
+    exact = np.zeros((n_assets, len(chosen)), dtype=np.uint8)
+    plain = [span.is_plain and ground.is_plain(asset) for asset in range(n_assets)]
+    single = np.arange(n_assets)
+    n_together = min(_ASSETS_AT_ONCE, _RESULTS_AT_ONCE // len(chosen), _CALL_BARS // (market.n_bars * len(chosen)))
+    if n_together > 1 and n_assets > 1 and n_blocks == 1 and not wanted.rest and not ground.keeps:
+        for assets in _together(market, np.flatnonzero(plain), n_together):
+            take(assets, chosen, _run_assets(market, ground, signals, assets, exact))
+        single = np.flatnonzero(~np.array(plain))
+    for asset in single.tolist():
+        stats = room("stats", (len(chosen), n_blocks, len(STATISTICS)), np.float64)
+        run = _run_long if plain[asset] else _run_events
         run(market, ground, signals, asset, wanted, stats, exact[asset])
-        take(asset, chosen, stats)
+        take(np.array([asset]), chosen, stats[np.newaxis])
     again = np.flatnonzero(~exact.all(axis=0))
     for part in np.array_split(again, -(-again.size // span.dense_slice)) if again.size else ():
         signals_again = span.signals(chosen[part])
         for asset in np.flatnonzero(~exact[:, part].all(axis=1)).tolist():
             bar_by_bar = dense.evaluate_asset(market, signals_again, asset, with_drawdown=wanted.drawdown)
-            take(asset, chosen[part], bar_by_bar)
+            take(np.array([asset]), chosen[part], bar_by_bar[np.newaxis])
+
+
+def _together(market: Market, assets: np.ndarray, at_most: int) -> Iterator[np.ndarray]:
+    """Cut assets into groups whose closes end at the same bar."""
+    ends = np.array(market.ends)[assets]
+    for end in np.unique(ends):
+        alike = assets[ends == end]
+        yield from (alike[k : k + at_most] for k in range(0, len(alike), at_most))
+
+
+def _run_assets(
+    market: Market, ground: Ground, signals: BitSignals, assets: np.ndarray, exact: np.ndarray
+) -> np.ndarray:
+    """All trials of a slice on some assets in one call; their lean statistics, (asset, trial, block, statistic)."""
+    n_trials = len(signals.points)
+    place = ground.long_market(int(assets[0]), market.edges)
+    n_words = -(-place.end // 64)
+    work = (
+        room("bits", (len(signals.rows), n_words if signals.has_shifts else TILE_WORDS), np.uint64),
+        room("fills", (TILE + 64,), np.int64),
+        np.empty((n_trials, 2), dtype=np.uint64),
+        np.empty((n_trials, len(SUMS))),
+    )
+    recipes = LongSignals(
+        signals.rows, signals.n_compared, signals.places.of_asset(0), signals.places.steps,
+        signals.groups, signals.rules, signals.flips, np.empty(n_trials, dtype=np.int64),
+    )  # fmt: skip
+    raws, marks = ground.addresses
+    stats = room("stats", (len(assets), n_trials, len(STATISTICS)), np.float64)
+    stats[:] = 0.0
+    run_lean_assets(
+        assets, recipes, signals.places.asset_bytes, signals.warm, place, raws, marks, market.start, work, stats, exact
+    )
+    return stats[:, :, np.newaxis]
 
 
 def _run_long(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from threading import RLock
 
 import numpy as np
@@ -15,6 +16,7 @@ from mrtoolkit.backtest._kernels.track import Track, build_track
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
 from mrtoolkit.strategy._kernels.first_value import is_whole
+from mrtoolkit.strategy.operands import address_of
 
 LONG_BYTES = 128  # a bar: tables of running sums, and of falls
 TRACK_BYTES = 48  # a bar
@@ -107,6 +109,14 @@ class Ground:
             if asset not in self._falls:
                 self._falls[asset] = lay_falls(self.mark(asset))
             return self._falls[asset]
+
+    @cached_property
+    def addresses(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where each asset's prices of fills lie, and its last known closes, (asset,) uint64 each."""
+        assets = range(len(self._market.prices))
+        found = [(address_of(self._raw(asset)), address_of(self.mark(asset))) for asset in assets]
+        raws, marks = np.array(found, dtype=np.uint64).T.copy()
+        return raws, marks
 
     def _cut(self, edges: np.ndarray, end: int) -> Cells:
         key = end, edges.tobytes()

@@ -29,8 +29,8 @@ from mrtoolkit.strategy.span import Span
 _T = TypeVar("_T")
 AnySpan: TypeAlias = Span | PositionSpan
 
-Take = Callable[[Span | PositionSpan, int, np.ndarray, np.ndarray], None]
-"""Given a span, an asset, positions in the span, and their statistics, (trial, block, statistic)."""
+Take = Callable[[Span | PositionSpan, np.ndarray, np.ndarray, np.ndarray], None]
+"""Given a span, assets, positions in the span, and their statistics, (asset, trial, block, statistic)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +67,8 @@ class Runner:
         market = self.market
         result = np.empty((points.n, len(market.prices), len(market.edges) - 1, len(STATISTICS)))
 
-        def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
-            result[span.positions[chosen], asset] = stats
+        def take(span: AnySpan, assets: np.ndarray, chosen: np.ndarray, stats: np.ndarray) -> None:
+            result[span.positions[chosen], assets[:, np.newaxis]] = stats
 
         self._run(points, market, Wanted(), take)
         return result
@@ -81,8 +81,8 @@ class Runner:
 
         joined = np.empty((points.n, n_assets, len(WINDOW)))  # a call an asset and metric would cost more than a trial
 
-        def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
-            joined[span.positions[chosen], asset] = join(stats)
+        def take(span: AnySpan, assets: np.ndarray, chosen: np.ndarray, stats: np.ndarray) -> None:
+            joined[span.positions[chosen], assets[:, np.newaxis]] = join(stats)
 
         self._run(points, market, wanted, take)
         return metrics_of_joined(joined, names, market)
@@ -96,11 +96,11 @@ class Runner:
         joined = np.empty((points.n, n_assets, len(WINDOW)))
         sums = {name: np.empty((points.n, n_assets, n_blocks)) for name in ("sum", "sum_sq")}
 
-        def take(span: AnySpan, asset: int, chosen: np.ndarray, stats: np.ndarray) -> None:
-            where = span.positions[chosen]
-            joined[where, asset] = join(stats)
+        def take(span: AnySpan, assets: np.ndarray, chosen: np.ndarray, stats: np.ndarray) -> None:
+            where = span.positions[chosen], assets[:, np.newaxis]
+            joined[where] = join(stats)
             for name, each in sums.items():
-                each[where, asset] = stats[..., STATISTICS.index(name)]
+                each[where] = stats[..., STATISTICS.index(name)]
 
         self._run(points, self.market, Wanted(), take)
         metrics = metrics_of_joined(joined, names, self.market)
@@ -115,12 +115,12 @@ class Runner:
         return dense.evaluate(market, signals)[0], [dense.record(market, signals, asset) for asset in assets]
 
     def _run(self, points: Points, market: Market, wanted: Wanted, take: Take) -> None:
-        """Run all points, slice by slice on all cores, and give their statistics to `take`, an asset at a time."""
+        """Run all points, slice by slice on all cores, and give their statistics to `take`."""
 
         def run(span: AnySpan, chosen: np.ndarray) -> None:
             if isinstance(span, PositionSpan) or self.engine == "dense":
-                for asset, stats in enumerate(self._bar_by_bar(market, span, chosen, wanted).swapaxes(0, 1)):
-                    take(span, asset, chosen, stats)
+                stats = self._bar_by_bar(market, span, chosen, wanted).swapaxes(0, 1)
+                take(span, np.arange(len(stats)), chosen, stats)
             else:
                 event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span))
 

@@ -119,7 +119,7 @@ class Operands:
                 rows.append(found[identity])
             of_rows[key] = np.array(rows, dtype=np.int64)
         places = Places(
-            addresses=np.array([array.__array_interface__["data"][0] for array in kept], dtype=np.uint64),
+            addresses=np.array([address_of(array) for array in kept], dtype=np.uint64),
             steps=np.array(steps, dtype=np.uint64),
             asset_bytes=8 * self.shape[1],
             kept=tuple(kept),
@@ -130,6 +130,11 @@ class Operands:
         """The first bar at which an operand has had a value, (asset, point)."""
         _, warm, index = self._rows[id(node)]
         return np.asarray(warm[:, index])
+
+
+def address_of(array: np.ndarray) -> int:
+    """Where the first number of an array lies."""
+    return int(array.__array_interface__["data"][0])
 
 
 def bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> list[Node]:
