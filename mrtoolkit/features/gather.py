@@ -84,6 +84,7 @@ class Gather:
     recomputed: int = 0
     _values: dict[str, Value] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
+    _keys: dict[int, tuple[Node, FeatureKey]] = field(default_factory=dict)  # with the node, whose id is its own then
 
     def look_up(self, node: Node) -> None:
         """Find the features that `node` needs; the parts of one that is found are not looked for."""
@@ -95,7 +96,7 @@ class Gather:
             for child in children:
                 self.look_up(child)
             return
-        key = feature_key(self.axes.fingerprint, node)
+        key = self._key(node)
         if key in self.rows or key in self.calls:
             return
         self.calls[key] = without_output(node)
@@ -152,7 +153,14 @@ class Gather:
         return self._output(node) if isinstance(node, Call) else self.array(node)
 
     def _output(self, node: Call) -> np.ndarray:
-        return output_of(node, self.rows[feature_key(self.axes.fingerprint, node)])
+        return output_of(node, self.rows[self._key(node)])
+
+    def _key(self, node: Call) -> FeatureKey:
+        """The key of a call, made once a request."""
+        known = self._keys.get(id(node))
+        if known is None:
+            known = self._keys[id(node)] = node, feature_key(self.axes.fingerprint, node)
+        return known[1]
 
     def _compute(self, calls: Sequence[Call]) -> None:
         spec = indicator_of(calls[0])
@@ -170,7 +178,7 @@ class Gather:
         for k, (seconds, values, states) in enumerate(_timed(compute_rows(spec, sources, parameters, self.axes.shape))):
             if k in (0, last) and not self.is_checked and not is_built_in(spec.name):
                 self._check_look_ahead(spec, sources, parameters[k], values, kept)
-            key = feature_key(self.axes.fingerprint, calls[k])
+            key = self._key(calls[k])
             kept.append(key)
             least = seconds
             self._keep(key, calls[k], values, states)

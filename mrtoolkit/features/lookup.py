@@ -117,19 +117,28 @@ class Lookup:
             may_recompute=may_recompute, just_made=just_made, is_checked=is_checked,
         )  # fmt: skip
         nodes = list(nodes)
+        if self.disk is None and self.lock.acquire(blocking=False):  # nobody computes meanwhile: one look will do
+            try:
+                for node in nodes:
+                    gather.look_up(node)
+                self._compute_missing(gather)
+            finally:
+                self.lock.release()
+            return gather
         for node in nodes:
             gather.look_up(node)
         if gather.missing:
             with self.lock:
                 gather.look_up_again(nodes, self.disk)
-                new = [(feature_key(gather.axes.fingerprint, call), call) for call in gather.missing]
-                n_computed = gather.compute_missing()
-                if self.writes:
-                    self._pending.update(new)
-            self.count(
-                computed=n_computed - gather.recomputed, recomputed=gather.recomputed, disk_hits=gather.disk_hits
-            )
+                self._compute_missing(gather)
         return gather
+
+    def _compute_missing(self, gather: Gather) -> None:
+        """Compute what a request lacks, and count it; the lock is held."""
+        new = [(feature_key(gather.axes.fingerprint, call), call) for call in gather.missing] if self.writes else []
+        n_computed = gather.compute_missing()
+        self._pending.update(new)
+        self.count(computed=n_computed - gather.recomputed, recomputed=gather.recomputed, disk_hits=gather.disk_hits)
 
     def peek(self, bars: xr.Dataset, call: Call) -> np.ndarray | None:
         """Return what a look-up would find now, float64 (asset, time), without computing or counting."""

@@ -129,21 +129,20 @@ class FeatureStore:
         The quick way inside. Indicators are looked up (memory, disk, or computed: all missing ones of a family at
         once); what lies around them is evaluated anew. A hit costs about 2 us beside one look at the bars.
         """
+        found: list[np.ndarray | None] = [None] * len(nodes)
         if self.dtype == "float64":
             data = fingerprint(bars)
-            found: list[np.ndarray] = []
-            for node in nodes:
+            for k, node in enumerate(nodes):
                 if type(node) is not Call:
-                    break
+                    continue
                 row = self._memory.get(place_in_memory(data, node))
-                if row is None:
-                    break
-                found.append(row if row.ndim == 2 else output_of(node, row))
-            if len(found) == len(nodes):
-                return found
-        wanted = [check_concrete(node) for node in nodes]
+                found[k] = row if row is None or row.ndim == 2 else output_of(node, row)
+        wanted = [check_concrete(node) for node, row in zip(nodes, found, strict=True) if row is None]
+        if not wanted:
+            return found  # type: ignore[return-value]
         gather = self._lookup.gather(bars, wanted)
-        return [gather.array(node) for node in wanted]
+        rest = map(gather.array, wanted)
+        return [next(rest) if row is None else row for row in found]
 
     def array(self, bars: xr.Dataset, node: Node) -> np.ndarray:
         """Return one feature as a read-only float64 array, (time,), or (time, asset) of bars with assets.
