@@ -62,6 +62,11 @@ class Batch:
 
     def setting(self, name: str, node: Node) -> Rows:
         """What an order reads at its signal bar, (asset, row, time or 1); infinite where there is no stop or limit."""
+        if isinstance(node, Constant):
+            value = number_of(node)
+            check_setting(name, None if value != value else value)
+            out = np.full((self._n_assets, 1, 1), np.inf if value != value else value)
+            return out, np.zeros(self._points.n, dtype=np.int64)
         values, index = self._values(node)
         rows, index = np.unique(index, return_inverse=True)
         chosen = [values[row] for row in rows]

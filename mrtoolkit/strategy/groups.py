@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,10 +27,19 @@ def groups_of(points: Points, nodes: Mapping[str, Node], structural: frozenset[s
     """Yield the points that share flags, selectors and categories, and the expressions that these leave."""
     categories = (name for name, labels in points.labels.items() if not all(map(_is_number, labels)))
     names = tuple(sorted(structural.union(categories)))
+    if not names:
+        yield np.arange(points.n), dict(_as_they_are(tuple(nodes.items())))
+        return
     first, group = points.rows(names)
     for g, i in enumerate(first):
         values = points.values(int(i), names)
         yield np.flatnonzero(group == g), {name: bind_some(node, values) for name, node in nodes.items()}
+
+
+@lru_cache(maxsize=256)
+def _as_they_are(nodes: tuple[tuple[str, Node], ...]) -> dict[str, Node]:
+    """What binding no parameter at all makes of some nodes."""
+    return {name: bind_some(node, {}) for name, node in nodes}
 
 
 def bound_operands(points: Points, nodes: Mapping[str, Node], n_bars: int) -> Iterator[tuple[str, list[Node]]]:

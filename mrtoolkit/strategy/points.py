@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,7 +13,9 @@ import pandas as pd
 from mrtoolkit.errors import StrategyError, nearest
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.scalars import Scalar, canonical
+from mrtoolkit.strategy._kernels.distinct import distinct_codes
 
+_FEW_CODES = 4_096  # and four a point: a table of so many takes less than sorting
 _REMEMBERED = 100_000  # of more points, what is made of them takes megabytes and is made again
 _T = TypeVar("_T")
 
@@ -86,9 +89,16 @@ class Points:
         return found
 
     def _unique(self, params: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-        combined = np.zeros(self.n, dtype=np.int64)
         if not params:  # all are alike
+            combined = np.zeros(self.n, dtype=np.int64)
             return combined[:1], combined
+        size = math.prod(len(self.labels[name]) for name in params)
+        if size <= _FEW_CODES + 4 * self.n:
+            combined = self.codes[params[0]]
+            for name in params[1:]:
+                combined = combined * len(self.labels[name]) + self.codes[name]
+            return distinct_codes(np.ascontiguousarray(combined, dtype=np.int64), size)  # type: ignore[no-any-return]
+        combined = np.zeros(self.n, dtype=np.int64)
         for name in params:
             radix = len(self.labels[name])
             if combined.size and int(combined.max()) > (2**62) // max(radix, 1):

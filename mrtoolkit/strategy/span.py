@@ -86,12 +86,19 @@ class Span:
     def settings(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         """Values of the settings, (asset, row, time or 1) each, and the row of each point, (point, setting)."""
         made = [self._all.setting(name, self.nodes[name]) for name in SETTINGS]
-        return tuple(values for values, _ in made), np.stack([index for _, index in made], axis=1).astype(np.int64)
+        index = np.empty((self.points.n, len(made)), dtype=np.int64)
+        for k, (_, rows) in enumerate(made):
+            index[:, k] = rows
+        return tuple(values for values, _ in made), index
 
     @cached_property
     def warm(self) -> np.ndarray:
         """The first bar at which every operand of every rule and setting has had a value, (asset, point)."""
-        return np.asarray(np.maximum.reduce([self._all.warm(node) for node in self.nodes.values()]))
+        warm = np.zeros((self.shape[0], self.points.n), dtype=np.int64)
+        for node in self.nodes.values():
+            if not isinstance(node, Constant):
+                np.maximum(warm, self._all.warm(node), out=warm)
+        return warm
 
     @cached_property
     def _all(self) -> Batch:
@@ -112,7 +119,8 @@ class Span:
 
     def bits(self, chosen: np.ndarray) -> BitSignals:
         """The signals of the points at some positions of this span, as recipes for rows of bits."""
-        rows, rules = self._rows(self.points.take(chosen), chosen)
+        points = self.points.take(chosen)
+        rows, rules = self._rows(points, chosen)
         values, index = self.settings
         return BitSignals(
             points=self.positions[chosen],
@@ -124,8 +132,8 @@ class Span:
             rules=rules,
             flips=np.array([ALL if root.flip else NONE for root in self.rules.roots], np.uint64),
             settings=values,
-            index=np.ascontiguousarray(index[chosen]),
-            warm=np.ascontiguousarray(self.warm[:, chosen]),
+            index=index if points is self.points else np.ascontiguousarray(index[chosen]),
+            warm=self.warm if points is self.points else np.ascontiguousarray(self.warm[:, chosen]),
         )
 
     def _rows(self, points: Points, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -141,8 +149,10 @@ class Span:
             blocks.append(self._recipes(part, points, chosen, first, index))
             index.append(inverse + n_rows)
             n_rows += len(first)
-        rules = np.stack([index[root.part] for root in self.rules.roots], axis=1)
-        return np.concatenate(blocks), np.ascontiguousarray(rules, dtype=np.int64)
+        rules = np.empty((points.n, len(self.rules.roots)), dtype=np.int64)
+        for k, root in enumerate(self.rules.roots):
+            rules[:, k] = index[root.part]
+        return np.concatenate(blocks), rules
 
     def _recipes(
         self, part: Part, points: Points, chosen: np.ndarray, first: np.ndarray, index: list[np.ndarray]
