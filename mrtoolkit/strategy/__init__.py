@@ -4,7 +4,4 @@ from mrtoolkit.strategy.plan import Plan as Plan
 from mrtoolkit.strategy.points import Points as Points
 from mrtoolkit.strategy.positions import Positions as Positions
 from mrtoolkit.strategy.positions import position as position
-from mrtoolkit.strategy.signals import BitSignals as BitSignals
-from mrtoolkit.strategy.signals import Signals as Signals
-from mrtoolkit.strategy.span import Span as Span
 from mrtoolkit.strategy.strategy import Strategy as Strategy

@@ -75,35 +75,3 @@ def trailing_zeros(typingctx, word):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
-
-
-@intrinsic
-def bit_count(typingctx, word):
-    """How many bits of a word are set."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.int64(types.uint64), generate
-
-
-@kernel(inline=True)
-def from_bit(bit):
-    """A word with the bits from `bit` (0 to 63) on."""
-    return ALL << np.uint64(bit)
-
-
-@kernel
-def next_set(words, inverted, start, end):
-    """The first bar in [start, end) whose bit is set once `inverted` (no bit or all) is applied, else `end`."""
-    if start >= end:
-        return end
-    place = start >> 6
-    word = (words[place] ^ inverted) & (ALL << np.uint64(start & 63))
-    last = (end - 1) >> 6
-    while word == NONE:
-        place += 1
-        if place > last:
-            return end
-        word = words[place] ^ inverted
-    return min((place << 6) + trailing_zeros(word), end)
