@@ -178,6 +178,6 @@ def _run_events(
     settings = tuple(values[asset] for values in signals.settings)
     measured = (market.risk_free_bar, market.edges, wanted.drawdown, wanted.rest)
     run_events(
-        market.prices[asset], ground.track(asset, market.edges), bits, signals.flips, signals.rules, settings,
+        market.prices[asset], ground.track(asset), bits, signals.flips, signals.rules, settings,
         signals.index, signals.warm[asset], market.setup(asset), market.costs, measured, stats, exact,
     )  # fmt: skip

@@ -42,16 +42,17 @@ class Ground:
         self._marks: dict[int, np.ndarray] = {}
         self._tables: dict[tuple[int, bytes], tuple[Cells, np.ndarray, np.ndarray]] = {}
         self._falls: dict[int, np.ndarray] = {}
-        self._tracks: dict[tuple[int, bytes], Track] = {}
+        self._tracks: dict[int, Track] = {}
         self._plain: dict[int, bool] = {}
         self._cells: dict[tuple[int, bytes], Cells] = {}
 
     @property
     def held_bytes(self) -> int:
         """Bytes that are kept now."""
-        tables = (array for _, *arrays in self._tables.values() for array in arrays)
-        tracks = (array for track in self._tracks.values() for array in track if isinstance(array, np.ndarray))
-        return sum(array.nbytes for array in (*tables, *tracks, *self._falls.values()))
+        with self._lock:  # a plan may be asked for while a search fills them
+            tables = [array for _, *arrays in self._tables.values() for array in arrays]
+            tracks = [array for track in self._tracks.values() for array in track if isinstance(array, np.ndarray)]
+            return sum(array.nbytes for array in (*tables, *tracks, *self._falls.values()))
 
     def mark(self, asset: int) -> np.ndarray:
         """The last known close at each bar, (time,)."""
@@ -60,16 +61,15 @@ class Ground:
             self._marks[asset] = close if is_whole(close, 0) else read_only(last_knowns(close))
         return self._marks[asset]
 
-    def track(self, asset: int, edges: np.ndarray) -> Track:
+    def track(self, asset: int) -> Track:
         """What the walk from event to event needs of an asset's prices."""
         market = self._market
         if not self.keeps:
-            return build_track(market.prices[asset], market.start, market.risk_free_bar, edges)
-        key = asset, edges.tobytes()
+            return build_track(market.prices[asset], market.start)
         with self._lock:
-            if key not in self._tracks:
-                self._tracks[key] = build_track(market.prices[asset], market.start, market.risk_free_bar, edges)
-            return self._tracks[key]
+            if asset not in self._tracks:
+                self._tracks[asset] = build_track(market.prices[asset], market.start)
+            return self._tracks[asset]
 
     def is_plain(self, asset: int) -> bool:
         """Whether every order fills, at prices that leave something after costs, from the first measured bar on."""

@@ -82,7 +82,7 @@ def run_kernel(case: Case, *, with_drawdown: bool = True, with_rest: bool = True
     turned = rng.random(n_rules) < 0.5
     words = words_of(case.masks.reshape(-1, n_bars), np.repeat(turned, n_rows), rng)
     rules = np.ascontiguousarray(case.index[:, :4] + n_rows * np.arange(4))
-    track = build_track(case.prices, case.setup.start, case.risk_free, case.edges)
+    track = build_track(case.prices, case.setup.start)
     run_events(
         case.prices, track, words, np.where(turned, ALL, np.uint64(0)), rules, case.settings,
         np.ascontiguousarray(case.index[:, 4:]), case.warm, case.setup, case.costs,

@@ -42,7 +42,7 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
     """Run trials on one asset, from event to event; O(bars / 64 + events + bars held / 8) a trial.
 
     prices : `dense.Prices`
-    track : `track.Track` of these prices, of `setup.start` and of `measured`
+    track : `track.Track` of these prices and of `setup.start`
     words : (row, word) uint64, a bit a bar; bits behind the last bar may be anything
     inverted : (4,) uint64, no bit or all of them, for each kind of rule
     rules : (trial, 4) int64, rows of entry, exit, short_entry, short_exit

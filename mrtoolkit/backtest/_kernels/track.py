@@ -27,7 +27,7 @@ class Track(NamedTuple):
     whole: bool  # no open and no close is missing between the start and the last known close
 
 
-def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, edges: np.ndarray) -> Track:
+def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
     """The track of one asset.
 
     Parameters
@@ -36,10 +36,6 @@ def build_track(prices: tuple[np.ndarray, ...], start: int, risk_free: float, ed
         Open, high, low, close; NaN where missing.
     start : int
         First measured bar.
-    risk_free : float
-        Return of one bar; not needed since returns are worked out where they are summed.
-    edges : (block + 1,) int64
-        Borders of the blocks; likewise.
 
     Returns
     -------
