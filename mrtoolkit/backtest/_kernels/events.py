@@ -14,6 +14,7 @@ from mrtoolkit.backtest._kernels.account import settle
 from mrtoolkit.backtest._kernels.booking import Pieces
 from mrtoolkit.backtest._kernels.dense import Prices
 from mrtoolkit.backtest._kernels.growth import Growth, grow
+from mrtoolkit.backtest._kernels.least import measure_growth
 from mrtoolkit.backtest._kernels.pieces import measure_pieces
 from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
 from mrtoolkit.backtest._kernels.search import Found, find_plain_trades, find_trades, is_plain, setting_of
@@ -33,7 +34,7 @@ def track_of(track):
     return Track(
         pointer_to(track.mark), pointer_to(track.low), pointer_to(track.high),
         pointer_to(track.lowest), pointer_to(track.highest), track.bounds, track.known,
-        track.whole,
+        track.whole, pointer_to(track.sums), track.reach,
     )  # fmt: skip
 
 
@@ -111,6 +112,10 @@ def account_for(track, found, n_trades, sides, setup, costs, growth, pieces, mea
     edges, totals = pointer_to(measured[1]), pointer_to(sums)
     n_pieces = 0
     if costs.minimum == 0.0 and (costs.borrow == 0.0 or not sides[1]):
+        is_least = not (measured[2] or measured[3]) and measured[1].size == 2
+        room = (pieces.first, totals)
+        if is_least and measure_growth(track, found, n_trades, setup, costs, growth, room, edges, stats[0]):
+            return True
         n_pieces = grow(found, n_trades, setup, costs, growth, pieces, edges, measured[3], pointer_to(stats))
         if n_pieces > 0 and measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats):
             return True

@@ -13,6 +13,7 @@ from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.booking import begin_piece, block_of, book_entry, book_exit, book_win
 from mrtoolkit.backtest._kernels.columns import END
 from mrtoolkit.backtest._kernels.fills import execution_price
+from mrtoolkit.backtest._kernels.pointers import Pointer
 
 CLOSE = 1e-5  # equity that is a smaller part of its cash is a difference of large numbers: it needs the exact formulas
 SMALL = 1e-3  # a smaller trade's gain has too few digits to tell whether it wins
@@ -23,11 +24,11 @@ FULL = 1e-12  # cash that is a smaller part of equity is rounding
 class Growth(NamedTuple):
     """Pointers to what one unit of equity becomes in each trade, one number a trade."""
 
-    shares: int  # negative for a short
-    cash: int
-    after: int  # the exit paid
-    entry_turnover: int
-    exit_turnover: int
+    shares: Pointer  # negative for a short
+    cash: Pointer
+    after: Pointer  # the exit paid
+    entry_turnover: Pointer
+    exit_turnover: Pointer
 
 
 @kernel
@@ -74,19 +75,26 @@ def work_out_turnover(found, n, costs, growth):
 
 
 @kernel
-def grow(found, n_trades, setup, costs, growth, pieces, edges, with_rest, stats):
-    """Lay the pieces of some trades and book these; the number of pieces, 0 where `account.settle` is needed."""
+def work_out_trades(found, n_trades, costs, growth, with_turnover):
+    """What one unit of equity becomes in each trade; how many trades need `account.settle`."""
     work_out_entries(found, n_trades, costs, growth)
     n_close = work_out_exits(found, n_trades, costs, growth)
-    if with_rest:
+    if with_turnover:
         work_out_turnover(found, n_trades, costs, growth)
-    equity, least, last = setup.cash, setup.cash, n_trades - 1
+    last = n_trades - 1
     if n_trades > 0 and found.reason[last] == END:  # valued, not sold
         growth.after[last] = growth.cash[last] + growth.shares[last] * found.exit_raw[last]
         growth.exit_turnover[last] = 0.0
         n_close += 1 if growth.after[last] <= CLOSE * abs(growth.cash[last]) else 0
-    if n_close > 0:
+    return n_close
+
+
+@kernel
+def grow(found, n_trades, setup, costs, growth, pieces, edges, with_rest, stats):
+    """Lay the pieces of some trades and book these; the number of pieces, 0 where `account.settle` is needed."""
+    if work_out_trades(found, n_trades, costs, growth, with_rest) > 0:
         return 0
+    equity, least = setup.cash, setup.cash
     b, n = 0, begin_piece(pieces, 0, setup.start, equity, 0.0)
     for k in range(n_trades):
         bar, until, after = found.entry[k], found.exit[k], growth.after[k]

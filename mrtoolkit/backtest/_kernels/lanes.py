@@ -244,6 +244,44 @@ def add_held(typingctx, marks, first, last, account, risk_free, sums):
 
 
 @intrinsic
+def add_returns(typingctx, marks, first, last, account, sums):
+    """Add the returns of the bars in [first, last), while cash and shares stand still, and their squares.
+
+    marks, sums : pointers to what a share is worth at each close; of eight sums, eight of squares, and the eight least
+        of equity minus `least`
+    account : cash, signed shares, equity at the close before `first`, least
+    """
+
+    def generate(context, builder, signature, arguments):
+        marks, first, last, account, sums = arguments
+        cash, shares, before, least = (_splat(builder, x) for x in cgutils.unpack_tuple(builder, account, 4))
+        places = [
+            builder.bitcast(builder.gep(sums, [ir.Constant(_INDEX, LANES * k)]), _VECTOR.as_pointer()) for k in range(3)
+        ]
+        total, total_sq, lowest = (cgutils.alloca_once_value(builder, builder.load(x, align=8)) for x in places)
+        previous = cgutils.alloca_once_value(builder, before)
+
+        def add(t, inside):
+            equity = builder.fadd(cash, builder.fmul(shares, _load(builder, marks, t)))
+            earlier = _shuffle(builder, builder.load(previous), equity, range(LANES - 1, 2 * LANES - 1))
+            builder.store(equity, previous)
+            returns = builder.fsub(builder.fdiv(equity, earlier), _constant(1.0))
+            returns = _inside(builder, inside, returns, 0.0)
+            builder.store(builder.fadd(builder.load(total), returns), total)
+            square = builder.fmul(returns, returns, flags=("contract",))
+            builder.store(builder.fadd(builder.load(total_sq), square, flags=("contract",)), total_sq)
+            spare = _inside(builder, inside, builder.fsub(equity, least), float("inf"))
+            builder.store(_lower(builder, spare, builder.load(lowest)), lowest)
+
+        _over_bars(builder, first, last, add)
+        for place, values in zip(places, (total, total_sq, lowest), strict=True):
+            builder.store(builder.load(values), place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(_POINTER, types.int64, types.int64, types.UniTuple(types.float64, 4), _POINTER), generate
+
+
+@intrinsic
 def ruined_64(typingctx, marks, first, cash, shares):
     """The bits of `cash + shares * x <= 0` for the 64 numbers x from `first` on."""
 

@@ -25,6 +25,8 @@ class Track(NamedTuple):
     bounds: tuple[float, float]  # the lowest and the highest mark
     known: int  # the first bar with a mark
     whole: bool  # no open and no close is missing between the start and the last known close
+    sums: np.ndarray  # (time, 2), without that room: running sums of the returns of `mark` and of their squares
+    reach: float  # the largest of the former, times -1 where it is negative
 
 
 def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
@@ -49,7 +51,10 @@ def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
     bounds, same, known = lay_track(*prices, *columns)
     if same:
         lowest, highest = low, high
-    return Track(mark, low, high, lowest, highest, bounds, known, has_all(prices[0], prices[3], start))
+    sums = np.empty((n_bars, 2))
+    reach = add_up(mark, known, sums)
+    whole = has_all(prices[0], prices[3], start)
+    return Track(mark, low, high, lowest, highest, bounds, known, whole, sums, reach)
 
 
 @kernel
@@ -70,6 +75,19 @@ def lay_track(opens, highs, lows, closes, mark, low, high, lowest, highest):
         same = same and low[t] == lowest[t] and high[t] == highest[t]
         n_unknown += 0 if known == known else 1
     return (least, most), same, n_unknown
+
+
+@kernel
+def add_up(mark, known, sums):
+    """Write the running sums of returns and of their squares (time, 2); the reach of the former; O(time)."""
+    total = total_sq = reach = 0.0
+    for t in range(mark.size):
+        r = mark[t] / mark[t - 1] - 1.0 if t > known else 0.0
+        total += r
+        total_sq += r * r
+        reach = max(reach, abs(total))
+        sums[t, 0], sums[t, 1] = total, total_sq
+    return reach
 
 
 @kernel
