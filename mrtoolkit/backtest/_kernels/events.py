@@ -35,6 +35,7 @@ def track_of(track):
         pointer_to(track.mark), pointer_to(track.low), pointer_to(track.high),
         pointer_to(track.lowest), pointer_to(track.highest), track.bounds, track.known,
         track.whole, pointer_to(track.sums), track.reach,
+        pointer_to(track.low_8), pointer_to(track.high_8),
     )  # fmt: skip
 
 

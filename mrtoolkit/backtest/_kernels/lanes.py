@@ -62,16 +62,23 @@ def _shifted(builder, lanes, filler, by):
     return _shuffle(builder, lanes, filler, [LANES + k for k in range(by)] + list(range(LANES - by)))
 
 
-@intrinsic
-def at_most_64(typingctx, numbers, first, side, level):
-    """The bits of `side * x <= level` for the 64 numbers x from `first` on."""
+def _at_most(width):
+    @intrinsic
+    def at_most(typingctx, numbers, first, side, level):
+        """The bits of `side * x <= level` for as many numbers x from `first` on."""
 
-    def generate(context, builder, signature, arguments):
-        numbers, first, side, level = arguments
-        values = builder.fmul(_load(builder, numbers, first, BITS), _splat(builder, side, BITS))
-        return builder.bitcast(builder.fcmp_ordered("<=", values, _splat(builder, level, BITS)), ir.IntType(BITS))
+        def generate(context, builder, signature, arguments):
+            numbers, first, side, level = arguments
+            values = builder.fmul(_load(builder, numbers, first, width), _splat(builder, side, width))
+            hits = builder.fcmp_ordered("<=", values, _splat(builder, level, width))
+            return builder.zext(builder.bitcast(hits, ir.IntType(width)), ir.IntType(BITS))
 
-    return types.uint64(_POINTER, types.int64, types.float64, types.float64), generate
+        return types.uint64(_POINTER, types.int64, types.float64, types.float64), generate
+
+    return at_most
+
+
+at_most_8, at_most_16 = _at_most(LANES), _at_most(2 * LANES)
 
 
 @intrinsic

@@ -6,25 +6,41 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import STAYS
-from mrtoolkit.backtest._kernels.lanes import at_most_64, first_trailed, ruined_64
+from mrtoolkit.backtest._kernels.lanes import at_most_8, at_most_16, first_trailed, ruined_64
 from mrtoolkit.backtest._kernels.stops import watch_stops
-from mrtoolkit.strategy._kernels.words import BITS, NONE, trailing_zeros
+from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
 
 
 @kernel
-def first_fixed(worst, best, side, stop, target, first, last):
+def first_fixed(paths, groups, side, stop, target, first, last):
     """The first bar in [first, last) at which a price reaches a stop or a target that do not move, else `last`.
 
-    worst, best : pointers of a track; stop, target : times `side`
+    Eight bars are one number until one of them may be the bar.
+
+    paths : pointers to the worst and the best price of each bar, of a track
+    groups : pointers to those of every eight bars
+    stop, target : times `side`
     """
-    for t in range(first, last, BITS):
-        hits = NONE
-        if stop > -np.inf:
-            hits |= at_most_64(worst, t, side, stop)
+    worst, best = paths
+    worst_8, best_8 = groups
+    group, last_group = first >> 3, (last - 1) >> 3
+    ahead = ALL << np.uint64(first & 7)  # in the first group
+    while group <= last_group:
+        hits = at_most_16(worst_8, group, side, stop)
         if target < np.inf:
-            hits |= at_most_64(best, t, -side, -target)
-        if hits != NONE:
-            return min(t + trailing_zeros(hits), last)
+            hits |= at_most_16(best_8, group, -side, -target)
+        while hits != NONE:
+            t = (group + trailing_zeros(hits)) << 3
+            if t >= last:
+                return last
+            bars = at_most_8(worst, t, side, stop)
+            if target < np.inf:
+                bars |= at_most_8(best, t, -side, -target)
+            bars &= ahead if t < first else ALL
+            if bars != NONE:
+                return min(t + trailing_zeros(bars), last)
+            hits &= hits - np.uint64(1)
+        group += 16
     return last
 
 
@@ -41,7 +57,8 @@ def first_passage(opens, track, side, fill, extreme, limits, first, last):
     )
     stop, target = side * (fill * (1.0 - side * stop_loss)), side * (fill * (1.0 + side * take_profit))
     if trailing_stop == np.inf:
-        t = first_fixed(worst, best, side, stop, target, first, last)
+        groups = (track.low_8, track.high_8) if side > 0.0 else (track.high_8, track.low_8)
+        t = first_fixed((worst, best), groups, side, stop, target, first, last)
     else:
         places = (worst, best, followed)
         levels = (stop, target, 1.0 - side * trailing_stop)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from mrtoolkit._jit import kernel
 
+GROUP = 8  # bars whose extremes are kept together
 ROOM = 64  # bars before the first and behind the last that a vector may touch; their values never count
 
 
@@ -26,7 +28,9 @@ class Track(NamedTuple):
     known: int  # the first bar with a mark
     whole: bool  # no open and no close is missing between the start and the last known close
     sums: np.ndarray  # (time, 2), without that room: running sums of the returns of `mark` and of their squares
-    reach: float  # the largest of the former, times -1 where it is negative
+    reach: float  # the largest absolute value of the former
+    low_8: np.ndarray  # the least `low` of bars 0 to 7, of bars 8 to 15 and so on, with that room
+    high_8: np.ndarray  # the greatest `high` of them
 
 
 def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
@@ -51,10 +55,19 @@ def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
     bounds, same, known = lay_track(*prices, *columns)
     if same:
         lowest, highest = low, high
-    sums = np.empty((n_bars, 2))
+    sums, low_8, high_8 = np.empty((n_bars, 2)), extremes_of(low, np.inf, np.min), extremes_of(high, -np.inf, np.max)
     reach = add_up(mark, known, sums)
     whole = has_all(prices[0], prices[3], start)
-    return Track(mark, low, high, lowest, highest, bounds, known, whole, sums, reach)
+    return Track(mark, low, high, lowest, highest, bounds, known, whole, sums, reach, low_8, high_8)
+
+
+def extremes_of(values: np.ndarray, filler: float, extreme: Callable[..., np.ndarray]) -> np.ndarray:
+    """The extreme of every eight values of (time,), with `ROOM` on either side."""
+    n = -(-values.size // GROUP)
+    whole, row = np.full((n, GROUP), filler), np.full(n + 2 * ROOM, filler)
+    whole.ravel()[: values.size] = values
+    row[ROOM : ROOM + n] = extreme(whole, axis=1)
+    return row[ROOM : ROOM + n]
 
 
 @kernel
