@@ -8,10 +8,15 @@ pointers to arguments alone, never to arrays that the same kernel has made.
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, errors
 from numba.extending import intrinsic
+
+Pointer: TypeAlias = Any
+"""Of a field that holds one: Python never sees its value."""
 
 
 @intrinsic
