@@ -11,6 +11,7 @@ from typing import NamedTuple
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import GAINS, LOSSES, STATISTICS, TRADES, TURNOVER, WINS
 from mrtoolkit.backtest._kernels.measure import ROUNDING
+from mrtoolkit.backtest._kernels.pointers import Pointer
 
 N_STATISTICS = len(STATISTICS)
 
@@ -18,10 +19,10 @@ N_STATISTICS = len(STATISTICS)
 class Pieces(NamedTuple):
     """Pointers to what is known of each piece, one number a piece, and to equity, one a bar."""
 
-    first: int  # its first bar
-    cash: int  # NaN where equity is written down bar by bar
-    shares: int  # negative for a short
-    equity: int
+    first: Pointer  # its first bar
+    cash: Pointer  # NaN where equity is written down bar by bar
+    shares: Pointer  # negative for a short
+    equity: Pointer
 
 
 @kernel

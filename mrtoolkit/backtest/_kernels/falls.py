@@ -41,7 +41,7 @@ def meet(path, high, low, ratio):
 
 @kernel
 def lay_falls(mark):
-    """The table (bar, 8) that `hold` reads, of prices (time,); NaN before the first of them counts for nothing."""
+    """The table (bar, 8) that `meet_held` reads, of prices (time,); NaN before the first of them counts for nothing."""
     falls = np.empty((mark.size, 8))
     fill_falls(mark, falls)
     return falls
@@ -70,7 +70,7 @@ def fill_falls(mark, falls):
 
 
 @kernel(inline=True)
-def hold(path, shares, mark, falls, first, last):
+def meet_held(path, shares, mark, falls, first, last):
     """Go on with shares held at the closes in [first, last), at least one; `mark` and `falls` are pointers."""
     here, there = first >> _SHIFT, (last - 1) >> _SHIFT
     if here == there:

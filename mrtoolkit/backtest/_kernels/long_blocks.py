@@ -29,10 +29,10 @@ from mrtoolkit.backtest._kernels.columns import (
     WINS,
     WORST,
 )
-from mrtoolkit.backtest._kernels.falls import Path, fill_falls, hold, meet
+from mrtoolkit.backtest._kernels.falls import Path, fill_falls, meet, meet_held
 from mrtoolkit.backtest._kernels.long_only import C_HELD, ONE, tile_bits, tile_fills
 from mrtoolkit.backtest._kernels.measure import ROUNDING
-from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
+from mrtoolkit.backtest._kernels.pointers import Pointer, moved, pointer_to
 from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_DOWNSIDE, TOTAL_SQ
 from mrtoolkit.strategy._kernels.words import NONE
 
@@ -100,22 +100,22 @@ def book_gain(gain, stat):
     stat[LOSSES] -= gain if gain < -ROUNDING else 0.0
 
 
-class Reach(NamedTuple):
+class TilePointers(NamedTuple):
     """Pointers that are read by the number of a bar (eight numbers each in `tables` and `falls`) or of a cell."""
 
-    tables: np.ndarray
-    mark: np.ndarray
-    falls: np.ndarray
-    totals: np.ndarray
-    first: np.ndarray
-    block: np.ndarray
+    tables: Pointer
+    mark: Pointer
+    falls: Pointer
+    totals: Pointer
+    first: Pointer
+    block: Pointer
 
 
 @kernel
-def reach_of(market, falls, tile):
+def tile_pointers(market, falls, tile):
     """Where one tile's numbers lie."""
     back = 0 if market.has_tables else -8 * TILE * tile
-    return Reach(
+    return TilePointers(
         moved(pointer_to(market.tables), back), pointer_to(market.mark), moved(pointer_to(falls), back),
         pointer_to(market.totals), pointer_to(market.cells.first), pointer_to(market.cells.block),
     )  # fmt: skip
@@ -130,9 +130,9 @@ def add_sums(stat, total, total_sq, downside):
 
 
 @kernel(inline=True)
-def book_whole(fills, k, n, until, reach, costs, with_drawdown, equity, path, stat):
+def book_whole(fills, k, n, until, at, costs, with_drawdown, equity, path, stat):
     """Book the trades that lie in one cell, from fill k on; the next fill, equity and path after them."""
-    tables = reach.tables
+    tables = at.tables
     total = total_sq = downside = turnover = gains = losses = 0.0
     wins, held, begun = 0, 0, k
     while k + 1 < n and fills[k + 1] < until:
@@ -153,7 +153,7 @@ def book_whole(fills, k, n, until, reach, costs, with_drawdown, equity, path, st
         opening, closing = turnovers(paid, got, costs)
         turnover += opening + closing
         if with_drawdown:
-            path = hold(path, shares, reach.mark, reach.falls, e, x) if x > e else path
+            path = meet_held(path, shares, at.mark, at.falls, e, x) if x > e else path
             path = meet(path, equity, equity, 1.0)
     n_trades = (k - begun) >> 1
     add_sums(stat, total, total_sq, downside)
@@ -167,13 +167,13 @@ def book_whole(fills, k, n, until, reach, costs, with_drawdown, equity, path, st
 
 
 @kernel(inline=True)
-def book_cell(fills, k, n, held, cell, reach, costs, with_drawdown, trade, path, stat):
+def book_cell(fills, k, n, held, cell, at, costs, with_drawdown, trade, path, stat):
     """Book what lies in one cell, from fill k on; the next fill, whether a position is held at its end, trade and path.
 
     trade : equity, shares, equity at the entry
     """
-    tables, totals = reach.tables, moved(reach.totals, 4 * cell)
-    bar, until = reach.first[cell], reach.first[cell + 1]
+    tables, totals = at.tables, moved(at.totals, 4 * cell)
+    bar, until = at.first[cell], at.first[cell + 1]
     equity, shares, entry_equity = trade
     if held:
         ends = k < n and fills[k] < until
@@ -187,14 +187,14 @@ def book_cell(fills, k, n, held, cell, reach, costs, with_drawdown, trade, path,
             k += 1
         else:
             add_sums(stat, totals[TOTAL], totals[TOTAL_SQ], totals[TOTAL_DOWNSIDE])
-            equity = shares * reach.mark[until - 1]
+            equity = shares * at.mark[until - 1]
         stat[HELD] += x - bar
         if with_drawdown:
-            path = hold(path, shares, reach.mark, reach.falls, bar, x) if x > bar else path
+            path = meet_held(path, shares, at.mark, at.falls, bar, x) if x > bar else path
             path = meet(path, equity, equity, 1.0) if ends else path
         if not ends:
             return k, True, (equity, shares, entry_equity), path
-    k, equity, path = book_whole(fills, k, n, until, reach, costs, with_drawdown, equity, path, stat)
+    k, equity, path = book_whole(fills, k, n, until, at, costs, with_drawdown, equity, path, stat)
     goes_on = k < n and fills[k] < until
     if goes_on:
         e = fills[k]
@@ -207,14 +207,14 @@ def book_cell(fills, k, n, held, cell, reach, costs, with_drawdown, trade, path,
         )  # fmt: skip
         stat[TURNOVER] += turnovers(tables[entered + FACTOR], 1.0, costs)[0]
         stat[HELD] += until - e
-        equity = shares * reach.mark[until - 1]
+        equity = shares * at.mark[until - 1]
         if with_drawdown:
-            path = hold(path, shares, reach.mark, reach.falls, e, until)
+            path = meet_held(path, shares, at.mark, at.falls, e, until)
     return k, goes_on, (equity, shares, entry_equity), path
 
 
 @kernel
-def book_tile(fills, n, held, cells, reach, costs, risk_free, with_drawdown, edges, state, stats):
+def book_tile(fills, n, held, cells, at, costs, risk_free, with_drawdown, edges, state, stats):
     """Book one tile's pieces of a trial; return whether a position is held at the tile's end.
 
     fills : pointer to n bars in turn of entries and exits, the first of which is an exit where one is `held`
@@ -226,19 +226,19 @@ def book_tile(fills, n, held, cells, reach, costs, risk_free, with_drawdown, edg
     path = Path(state[S_HIGHEST], state[S_LOWEST], state[S_RATIO])
     stat, k = moved(stats, N_STATISTICS * block), 0
     for cell in range(cells[0], cells[1]):
-        until = reach.first[cell + 1]
+        until = at.first[cell + 1]
         if not held and (k == n or fills[k] >= until):
             continue
-        if reach.block[cell] != block:
+        if at.block[cell] != block:
             end_block(path, begin, trade[0], risk_free, stat, state)
-            block, begin, path = reach.block[cell], trade[0], Path(trade[0], trade[0], 1.0)
+            block, begin, path = at.block[cell], trade[0], Path(trade[0], trade[0], 1.0)
             stat = moved(stats, N_STATISTICS * block)
             stat[DOWNSIDE_SQ] = 0.0  # a block in which something happens counts its quiet bars at its end
         before, bars = k, stat[HELD] + stat[TRADES]
         k, held, trade, path = book_cell(
-            fills, k, n, held, cell, reach, costs, with_drawdown, trade, path, stat
+            fills, k, n, held, cell, at, costs, with_drawdown, trade, path, stat
         )
-        totals = moved(reach.totals, 4 * cell)
+        totals = moved(at.totals, 4 * cell)
         state[S_DOUBT] += (k - before + 1) * totals[REACH]
         state[S_DOUBT_SQ] += (k - before + 1) * totals[TOTAL_SQ]
         state[S_DOUBT_DOWNSIDE] += (k - before + 1) * totals[TOTAL_DOWNSIDE]
@@ -275,7 +275,7 @@ def run_full(signals, market, falls, with_drawdown, edges, tiles, bits, fills, c
         here = tile_bits(signals, market, tile, bits)
         if with_drawdown and not market.has_tables:
             fill_falls(market.mark[tile * TILE : (tile + 1) * TILE], falls)
-        reach, of_tile = reach_of(market, falls, tile), market.cells.of_tile
+        at, of_tile = tile_pointers(market, falls, tile), market.cells.of_tile
         cells, n_blocks = (of_tile[tile], of_tile[tile + 1]), stats.shape[1]
         bars, borders = pointer_to(fills), pointer_to(edges)
         for k in range(signals.rules.shape[0]):
@@ -284,6 +284,6 @@ def run_full(signals, market, falls, with_drawdown, edges, tiles, bits, fills, c
             own = moved(pointer_to(state), state.shape[1] * k)
             booked = moved(pointer_to(stats), N_STATISTICS * n_blocks * k)
             held = book_tile(
-                bars, n, is_held, cells, reach, market.costs, market.risk_free, with_drawdown, borders, own, booked
+                bars, n, is_held, cells, at, market.costs, market.risk_free, with_drawdown, borders, own, booked
             )
             carried[k, C_HELD] = ONE if held else NONE

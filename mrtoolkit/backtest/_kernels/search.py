@@ -11,7 +11,7 @@ from mrtoolkit.backtest._kernels.columns import BY_EXIT, END, MAX_BARS
 from mrtoolkit.backtest._kernels.fills import execution_price
 from mrtoolkit.backtest._kernels.holding import hold
 from mrtoolkit.backtest._kernels.long_only import find_fills
-from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
+from mrtoolkit.backtest._kernels.pointers import Pointer, moved, pointer_to
 from mrtoolkit.backtest._kernels.sides import next_entry, side_at
 from mrtoolkit.strategy._kernels.words import NONE
 
@@ -19,12 +19,12 @@ from mrtoolkit.strategy._kernels.words import NONE
 class Found(NamedTuple):
     """Pointers to what is known of each trade, one number a trade."""
 
-    entry: int  # bar of the fill
-    exit: int  # bar of the fill; the end of prices where it is still open
-    reason: int
-    size: int  # fraction of equity, negative for a short
-    entry_raw: int
-    exit_raw: int
+    entry: Pointer  # bar of the fill
+    exit: Pointer  # bar of the fill; the end of prices where it is still open
+    reason: Pointer
+    size: Pointer  # fraction of equity, negative for a short
+    entry_raw: Pointer
+    exit_raw: Pointer
 
 
 @kernel

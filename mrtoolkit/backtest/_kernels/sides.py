@@ -7,20 +7,20 @@ from typing import NamedTuple
 import numpy as np
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
+from mrtoolkit.backtest._kernels.pointers import Pointer, moved, pointer_to
 from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
 
 
 class Bits(NamedTuple):
     """What a trial's rules say together: pointers to words, a bit a bar."""
 
-    go_long: int
-    go_short: int
-    either: int  # one of the two, not both
-    leave_long: int
-    leave_short: int
-    no_long: int  # the entry is not true
-    no_short: int
+    go_long: Pointer
+    go_short: Pointer
+    either: Pointer  # one of the two, not both
+    leave_long: Pointer
+    leave_short: Pointer
+    no_long: Pointer  # the entry is not true
+    no_short: Pointer
 
 
 N_ROWS = 7
