@@ -26,7 +26,8 @@ WINDOW = (
     "bars", "sum", "sum_sq", "downside_sq", "trades", "wins", "gains", "losses", "held", "turnover", "growth",
     "drawdown",
 )  # fmt: skip
-_SUMS = (BARS, SUM, SUM_SQ, DOWNSIDE_SQ, TRADES, WINS, GAINS, LOSSES, HELD, TURNOVER)
+_SUMS = (BARS, SUM, SUM_SQ, DOWNSIDE_SQ, TRADES, WINS, GAINS, LOSSES, HELD, TURNOVER)  # the first of WINDOW
+_N_SUMS, _N_WINDOW = len(_SUMS), len(WINDOW)
 
 
 @kernel
@@ -35,16 +36,16 @@ def join_blocks(stats):
 
     The drawdown is exact: the lowest point of a block under the highest of all before it, or a fall inside one block.
     """
-    out = np.zeros((stats.shape[0], 12))
+    out = np.zeros((stats.shape[0], _N_WINDOW))
     for k in range(stats.shape[0]):
         row = out[k]
         growth, peak, fall = 1.0, 1.0, 0.0
         for b in range(stats.shape[1]):
             block = stats[k, b]
-            for j in range(10):
+            for j in range(_N_SUMS):
                 row[j] += block[_SUMS[j]]
             fall = max(fall, block[WORST], 1.0 - block[LOWEST] * growth / peak)
             peak = max(peak, block[HIGHEST] * growth)
             growth *= block[GROWTH]
-        row[10], row[11] = growth, fall
+        row[_N_SUMS], row[_N_SUMS + 1] = growth, fall
     return out
