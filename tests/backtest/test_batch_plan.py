@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from oracles.long_form import IS_LONG
 
 import mrtoolkit as mrt
 from mrtoolkit import P
@@ -22,7 +22,6 @@ SHORTS = mrt.Strategy(
     stop_loss=P.k * mrt.atr(14) / mrt.close,
 )
 POINTS = {"fast": [3, 5, 8, 10], "slow": [20, 30, 40]}
-LONG = os.environ.get("MRTOOLKIT_LONG", "") not in ("", "0")
 
 
 def backtest(strategy: mrt.Strategy = CROSS, n: int = 2_000, memory: str = "64 MiB", **settings) -> mrt.Backtest:
@@ -130,8 +129,8 @@ def test_memory_is_lent_only_while_a_batch_runs():
 @pytest.mark.parametrize(
     ("shape", "engine"),
     [("grid", "event"), ("million", "event")]
-    + [(shape, "event") for shape in ("stops", "assets", "shorts") if LONG]
-    + [(shape, "dense") for shape in ("grid", "assets", "million") if LONG],
+    + [(shape, "event") for shape in ("stops", "assets", "shorts") if IS_LONG]
+    + [(shape, "dense") for shape in ("grid", "assets", "million") if IS_LONG],
 )
 def test_peak_of_memory_is_foretold_within_a_quarter_and_held_under_the_limit(shape, engine):
     command = [sys.executable, str(CHILD), shape, engine]

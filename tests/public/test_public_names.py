@@ -33,7 +33,7 @@ METHODS = {
     "FeatureStore": "compute_batch cache_to_disk load_features matrix array info",
     "Strategy": "params to_dict from_dict",
     "Positions": "typed write to_dict",
-    "Backtest": "run trial evaluator benchmark evaluate evaluate_fresh features persist to_dict",
+    "Backtest": "run plan blocks trial evaluator benchmark evaluate evaluate_fresh features persist to_dict",
     "MultiResOptimizer": "optimize ask tell",
     "Study": "best plateau top benchmark trials levels verify save to_pandas",
 }
