@@ -28,10 +28,10 @@ from mrtoolkit.features.labelled.parquet import read_parquet, write_parquet
 from mrtoolkit.features.local_paths import parquet_file, store_folder
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.memory import ByteLRU
+from mrtoolkit.features.outlook import Outlook, look_out
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
 from mrtoolkit.features.stock.info import StoreInfo
 from mrtoolkit.features.stock.inventory import store_info
-from mrtoolkit.features.outlook import Outlook, look_out
 from mrtoolkit.features.stock.prune import prune, prune_plan
 from mrtoolkit.features.stock.prune_report import PruneReport
 from mrtoolkit.features.stock.verify import verify
