@@ -6,7 +6,7 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import BY_EXIT, END, MAX_BARS, STAYS
-from mrtoolkit.backtest._kernels.passage import first_passage
+from mrtoolkit.backtest._kernels.passage import first_passage, followed
 from mrtoolkit.backtest._kernels.sides import hold_back, next_bit
 
 
@@ -48,7 +48,7 @@ def hold(prices, track, bits, side, order, bar, raw, free, setup):
         price = fills[min(t + lag, end - 1)]  # asked for early: it may come from far off
         if watched:
             until = min(t + 1, end)
-            stopped, level, why, extreme = first_passage(prices.open, track, side, raw, extreme, limits, since, until)
+            stopped, level, why = first_passage(prices.open, track, side, raw, extreme, limits, since, until)
             if why != STAYS:
                 if waiting:
                     free = hold_back(bits, side, free, stopped, end)
@@ -59,4 +59,5 @@ def hold(prices, track, bits, side, order, bar, raw, free, setup):
             return end, END, track.mark[end - 1], free
         if price == price:
             return t, reason, price, free
+        extreme = followed(track, side, extreme, since, t + 1)
         since = t + 1  # a fill without a price lapses, and the position goes on

@@ -81,73 +81,81 @@ def _at_most(width):
 at_most_8, at_most_16 = _at_most(LANES), _at_most(2 * LANES)
 
 
-@intrinsic
-def first_trailed(typingctx, places, first, last, side, best, levels):
-    """The first bar in [first, last) that reaches a trailing stop, else `last`, and the best price before that bar.
+def _first_trailed(with_own):
+    @intrinsic
+    def first_trailed(typingctx, places, first, last, side, best, levels):
+        """The first bar in [first, last) that reaches a trailing stop, else `last`, and the best price before that bar.
 
-    places : pointers to the worst, the best and the followed price of each bar
-    best : the best price since the fill, times `side`
-    levels : fixed stop and target, times `side`, and what a best price is multiplied with for its trailing stop
-    """
+        places : pointers to the worst, the best and the followed price of each bar
+        best : the best price since the fill, times `side`
+        levels : fixed stop and target, times `side`, and what a best price is multiplied with for its trailing stop
 
-    def generate(context, builder, signature, arguments):
-        places, first, last, side, best, levels = arguments
-        worst_place, best_place, followed_place = cgutils.unpack_tuple(builder, places, 3)
-        fixed, target, factor = (_splat(builder, level) for level in cgutils.unpack_tuple(builder, levels, 3))
-        sides = _splat(builder, side)
-        at = cgutils.alloca_once_value(builder, first)
-        found = cgutils.alloca_once_value(builder, last)
-        extreme = cgutils.alloca_once_value(builder, _splat(builder, best))
-        best_before = cgutils.alloca_once_value(builder, best)
-        names = ("top", "turn", "turned", "hit", "passed", "done")
-        top, turn, turned, hit_block, passed, done = (builder.append_basic_block(name) for name in names)
-        builder.branch(top)
+        With `with_own` a price's own best counts for its stop: no bar of a group is missed, of some extremes of groups.
+        """
 
-        builder.position_at_end(top)
-        builder.cbranch(builder.icmp_signed("<", builder.load(at), last), turn, passed)
+        def generate(context, builder, signature, arguments):
+            places, first, last, side, best, levels = arguments
+            worst_place, best_place, followed_place = cgutils.unpack_tuple(builder, places, 3)
+            fixed, target, factor = (_splat(builder, level) for level in cgutils.unpack_tuple(builder, levels, 3))
+            sides = _splat(builder, side)
+            at = cgutils.alloca_once_value(builder, first)
+            found = cgutils.alloca_once_value(builder, last)
+            extreme = cgutils.alloca_once_value(builder, _splat(builder, best))
+            best_before = cgutils.alloca_once_value(builder, best)
+            names = ("top", "turn", "turned", "hit", "passed", "done")
+            top, turn, turned, hit_block, passed, done = (builder.append_basic_block(name) for name in names)
+            builder.branch(top)
 
-        builder.position_at_end(turn)
-        t = builder.load(at)
-        inside = builder.icmp_signed("<", builder.add(_splat(builder, t), _LANE_NUMBERS), _splat(builder, last))
-        followed = builder.fmul(_load(builder, followed_place, t), sides)
-        running = builder.select(inside, followed, _constant(float("-inf")))
-        for by in (1, 2, 4):
-            running = _higher(builder, running, _shifted(builder, running, _constant(float("-inf")), by))
-        so_far = builder.load(extreme)
-        running = _higher(builder, running, so_far)
-        before = _shifted(builder, running, so_far, 1)
-        stop = _higher(builder, builder.fmul(before, factor), fixed)
-        hit = builder.or_(
-            builder.fcmp_ordered("<=", builder.fmul(_load(builder, worst_place, t), sides), stop),
-            builder.fcmp_ordered(">=", builder.fmul(_load(builder, best_place, t), sides), target),
-        )
-        byte = ir.IntType(LANES)
-        bits = builder.bitcast(builder.and_(hit, inside), byte)
-        builder.cbranch(builder.icmp_unsigned("!=", bits, ir.Constant(byte, 0)), hit_block, turned)
+            builder.position_at_end(top)
+            builder.cbranch(builder.icmp_signed("<", builder.load(at), last), turn, passed)
 
-        builder.position_at_end(passed)
-        builder.store(builder.extract_element(builder.load(extreme), ir.Constant(ir.IntType(32), 0)), best_before)
-        builder.branch(done)
+            builder.position_at_end(turn)
+            t = builder.load(at)
+            inside = builder.icmp_signed("<", builder.add(_splat(builder, t), _LANE_NUMBERS), _splat(builder, last))
+            followed = builder.fmul(_load(builder, followed_place, t), sides)
+            running = builder.select(inside, followed, _constant(float("-inf")))
+            for by in (1, 2, 4):
+                running = _higher(builder, running, _shifted(builder, running, _constant(float("-inf")), by))
+            so_far = builder.load(extreme)
+            running = _higher(builder, running, so_far)
+            before = _shifted(builder, running, so_far, 1)
+            stop = _higher(builder, builder.fmul(running if with_own else before, factor), fixed)
+            hit = builder.or_(
+                builder.fcmp_ordered("<=", builder.fmul(_load(builder, worst_place, t), sides), stop),
+                builder.fcmp_ordered(">=", builder.fmul(_load(builder, best_place, t), sides), target),
+            )
+            byte = ir.IntType(LANES)
+            bits = builder.bitcast(builder.and_(hit, inside), byte)
+            builder.cbranch(builder.icmp_unsigned("!=", bits, ir.Constant(byte, 0)), hit_block, turned)
 
-        builder.position_at_end(turned)
-        builder.store(_last(builder, running), extreme)
-        builder.store(builder.add(t, ir.Constant(_INDEX, LANES)), at)
-        builder.branch(top)
+            builder.position_at_end(passed)
+            builder.store(builder.extract_element(builder.load(extreme), ir.Constant(ir.IntType(32), 0)), best_before)
+            builder.branch(done)
 
-        builder.position_at_end(hit_block)
-        lane = builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 1)), _INDEX)
-        builder.store(builder.add(t, lane), found)
-        builder.store(builder.extract_element(before, lane), best_before)
-        builder.branch(done)
+            builder.position_at_end(turned)
+            builder.store(_last(builder, running), extreme)
+            builder.store(builder.add(t, ir.Constant(_INDEX, LANES)), at)
+            builder.branch(top)
 
-        builder.position_at_end(done)
-        return context.make_tuple(builder, signature.return_type, [builder.load(found), builder.load(best_before)])
+            builder.position_at_end(hit_block)
+            lane = builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 1)), _INDEX)
+            builder.store(builder.add(t, lane), found)
+            builder.store(builder.extract_element(before, lane), best_before)
+            builder.branch(done)
 
-    kinds = (
-        types.UniTuple(_POINTER, 3), types.int64, types.int64, types.float64, types.float64,
-        types.UniTuple(types.float64, 3),
-    )  # fmt: skip
-    return types.Tuple((types.int64, types.float64))(*kinds), generate
+            builder.position_at_end(done)
+            return context.make_tuple(builder, signature.return_type, [builder.load(found), builder.load(best_before)])
+
+        kinds = (
+            types.UniTuple(_POINTER, 3), types.int64, types.int64, types.float64, types.float64,
+            types.UniTuple(types.float64, 3),
+        )  # fmt: skip
+        return types.Tuple((types.int64, types.float64))(*kinds), generate
+
+    return first_trailed
+
+
+first_trailed, first_trailed_at_most = _first_trailed(False), _first_trailed(True)
 
 
 def _across(builder, lanes, combine):

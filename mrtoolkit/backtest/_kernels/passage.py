@@ -6,7 +6,7 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import STAYS
-from mrtoolkit.backtest._kernels.lanes import at_most_8, at_most_16, first_trailed, ruined_64
+from mrtoolkit.backtest._kernels.lanes import at_most_8, at_most_16, first_trailed, first_trailed_at_most, ruined_64
 from mrtoolkit.backtest._kernels.stops import watch_stops
 from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
 
@@ -45,29 +45,47 @@ def first_fixed(paths, groups, side, stop, target, first, last):
 
 
 @kernel
-def first_passage(opens, track, side, fill, extreme, limits, first, last):
-    """The first bar in [first, last) inside which the position leaves, else `last`; the raw price, why, the extreme.
+def may_trail(groups, side, extreme, levels, first, last):
+    """Whether one of the bars in [first, last) may reach a trailing stop; seldom where none does."""
+    worst_8, best_8 = groups
+    group, end = first >> 3, (last + 7) >> 3
+    places = (worst_8, best_8, best_8)
+    return last > first and first_trailed_at_most(places, group, end, side, side * extreme, levels)[0] < end
 
+
+@kernel
+def followed(track, side, extreme, first, last):
+    """The extreme once the bars in [first, last) are over."""
+    for t in range(first, last):
+        extreme = max(extreme, track.highest[t]) if side > 0.0 else min(extreme, track.lowest[t])
+    return extreme
+
+
+@kernel
+def first_passage(opens, track, side, fill, extreme, limits, first, last):
+    """The first bar in [first, last) inside which the position leaves, else `last`; the raw price, and why.
+
+    extreme : best price before `first`
     `fill`, `extreme` and `limits` are those of `watch_stops`, which names price and reason. A high or a low that is
     missing, there NaN, may be as infinite as a track has it: it is never reached.
     """
     stop_loss, take_profit, trailing_stop = limits
-    worst, best, followed = (
-        (track.low, track.high, track.highest) if side > 0.0 else (track.high, track.low, track.lowest)
-    )
+    worst, best = (track.low, track.high) if side > 0.0 else (track.high, track.low)
+    groups = (track.low_8, track.high_8) if side > 0.0 else (track.high_8, track.low_8)
     stop, target = side * (fill * (1.0 - side * stop_loss)), side * (fill * (1.0 + side * take_profit))
     if trailing_stop == np.inf:
-        groups = (track.low_8, track.high_8) if side > 0.0 else (track.high_8, track.low_8)
         t = first_fixed((worst, best), groups, side, stop, target, first, last)
     else:
-        places = (worst, best, followed)
         levels = (stop, target, 1.0 - side * trailing_stop)
-        t, extreme = first_trailed(places, first, last, side, side * extreme, levels)
-        extreme = side * extreme
+        t = last
+        if may_trail(groups, side, extreme, levels, first, last):
+            places = (worst, best, track.highest if side > 0.0 else track.lowest)
+            t, extreme = first_trailed(places, first, last, side, side * extreme, levels)
+            extreme = side * extreme
     if t == last:
-        return t, np.nan, STAYS, extreme
+        return t, np.nan, STAYS
     price, why = watch_stops(side, fill, extreme, limits, (opens[t], track.highest[t], track.lowest[t]))
-    return t, price, why, extreme
+    return t, price, why
 
 
 @kernel
