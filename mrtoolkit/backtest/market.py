@@ -61,8 +61,9 @@ def read_prices(bars: xr.Dataset) -> tuple[tuple[Prices, ...], tuple[int, ...]]:
     """Prices of each asset, and where each asset's closes end."""
     columns = [input_values(bars, name) for name in ("open", "high", "low", "close")]
     prices = tuple(Prices(*(column[k] for column in columns)) for k in range(len(columns[0])))
-    ends = tuple(int(np.flatnonzero(~np.isnan(p.close))[-1]) + 1 if not np.isnan(p.close).all() else 0 for p in prices)
-    return prices, ends
+    known = ~np.isnan(columns[-1][:, ::-1])
+    ends = np.where(known.any(axis=1), known.shape[1] - known.argmax(axis=1), 0)
+    return prices, tuple(ends.tolist())
 
 
 def cost_rates(costs: Costs, periods_per_year: float) -> CostRates:

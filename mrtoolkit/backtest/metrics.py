@@ -48,6 +48,8 @@ class WindowStatistics:
     downside_sq: Array
     growth: Array
     drawdown: Array
+    deviation: Array
+    """Of returns."""
     counts: Mapping[str, Array]
     periods_per_year: float
     risk_free: float
@@ -63,6 +65,7 @@ class WindowStatistics:
             downside_sq=column["downside_sq"],
             growth=column["growth"],
             drawdown=column["drawdown"],
+            deviation=deviation(column["bars"], column["sum"], column["sum_sq"]),
             counts={k: column[k] for k in ("trades", "wins", "gains", "losses", "held", "turnover")},
             periods_per_year=periods_per_year,
             risk_free=risk_free,
@@ -83,12 +86,11 @@ def _annual_return(w: WindowStatistics) -> Array:
 
 
 def _volatility(w: WindowStatistics) -> Array:
-    spread = deviation(w.n, w.total, w.total_sq)
-    return np.asarray(np.where(w.total_sq == 0.0, 0.0, spread) * np.sqrt(w.periods_per_year))
+    return np.asarray(np.where(w.total_sq == 0.0, 0.0, w.deviation) * np.sqrt(w.periods_per_year))
 
 
 def _sharpe(w: WindowStatistics) -> Array:
-    ratio = w.excess / deviation(w.n, w.total, w.total_sq) * np.sqrt(w.periods_per_year)
+    ratio = w.excess / w.deviation * np.sqrt(w.periods_per_year)
     return np.where(w.counts["trades"] > 0, ratio, np.nan)
 
 

@@ -153,7 +153,9 @@ def bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> 
 
 
 def _bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> list[Node]:
-    bound = [bind(operand, points.values(int(i), operand.params)) for i in rows]
+    labels = [[points.labels[name][code] for code in points.codes[name][rows].tolist()] for name in operand.params]
+    sets = zip(*labels, strict=True) if labels else [()] * len(rows)
+    bound = [bind(operand, dict(zip(operand.params, values, strict=True))) for values in sets]
     for node in bound:
         for call in calls_of(node):
             _check_call(call, n_bars)
