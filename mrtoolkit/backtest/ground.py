@@ -52,7 +52,8 @@ class Ground:
         with self._lock:  # a plan may be asked for while a search fills them
             tables = [array for _, *arrays in self._tables.values() for array in arrays]
             tracks = [array for track in self._tracks.values() for array in track if isinstance(array, np.ndarray)]
-            return sum(array.nbytes for array in (*tables, *tracks, *self._falls.values()))
+            arrays = {id(array): array for array in (*tables, *tracks, *self._falls.values())}  # some are there twice
+            return sum(array.nbytes for array in arrays.values())
 
     def mark(self, asset: int) -> np.ndarray:
         """The last known close at each bar, (time,)."""
