@@ -125,6 +125,8 @@ class TrialLog:
         """Return the trial of each key, -1 for a point that has not been evaluated."""
         found = self._places.find(keys)
         found[found >= self._size] = -1  # of a batch that was interrupted
+        if self._size:
+            found[self._columns["keys"][found] != keys] = -1  # likewise, and its rows are another batch's by now
         return found
 
     def best(self, trials: np.ndarray | None = None) -> int | None:

@@ -17,6 +17,7 @@ from mrtoolkit.search.objective import scores
 from mrtoolkit.search.places import Places
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.rounding import round_by_text
+from mrtoolkit.search.trial_log import TrialLog
 from mrtoolkit.strategy.points import Points
 
 MIXED = Space(
@@ -153,6 +154,22 @@ def test_an_axis_is_kept_by_the_labels_themselves():
     for k in range(600):
         assert MIXED.axis("n", (5 + 5 * (k % 12),)).tolist() == [k % 12]
     assert MIXED.axis("n", (5, 7)).tolist() == [-1, 0]
+
+
+def test_points_of_a_batch_that_was_cut_off_are_not_the_trials_that_took_its_rows():
+    space = Space(n=Integer(0, 99))
+    log = TrialLog(space, "maximize", ())
+
+    def append(codes):
+        values = np.array(codes, dtype=float)
+        log.append(
+            np.array(codes)[:, None], level=0, region=np.zeros(len(codes)), value=values,
+            feasible=np.ones(len(codes), dtype=bool), metrics={}, blocks={},
+        )  # fmt: skip
+
+    log._places.put(space.keys(np.array([[5], [6]])), np.arange(2))  # all that such a batch leaves
+    append([50, 60, 6])
+    assert log.find(space.keys(np.array([[5], [6], [50], [60], [7]]))).tolist() == [-1, 2, 0, 1, -1]
 
 
 @pytest.mark.parametrize("size", [1_000, 10**6, 10**30])
