@@ -27,7 +27,7 @@ class Path(NamedTuple):
     ratio: float
 
 
-@kernel(inline=True)
+@kernel
 def meet(path, high, low, ratio):
     """Go on with a stretch: its highest, its lowest and its own least ratio."""
     fallen = low / path.highest
@@ -69,7 +69,7 @@ def fill_falls(mark, falls):
             falls[t, REST + HIGH], falls[t, REST + LOW], falls[t, REST + RATIO] = high, low, ratio
 
 
-@kernel(inline=True)
+@kernel
 def meet_held(path, shares, mark, falls, first, last):
     """Go on with shares held at the closes in [first, last), at least one; `mark` and `falls` are pointers."""
     here, there = first >> _SHIFT, (last - 1) >> _SHIFT

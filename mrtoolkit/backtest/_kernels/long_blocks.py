@@ -64,7 +64,7 @@ def begin_blocks(edges, risk_free, stats):
         stats[k, 0, DOWNSIDE_SQ] = 0.0  # the block that a trial begins in counts its quiet bars at its end
 
 
-@kernel(inline=True)
+@kernel
 def end_block(path, begin, equity, risk_free, stat, state):
     """Write down a block's growth, path and quiet bars, and whether its sums may have lost digits."""
     stat[GROWTH] = equity / begin
@@ -121,7 +121,7 @@ def tile_pointers(market, falls, tile):
     )  # fmt: skip
 
 
-@kernel(inline=True)
+@kernel
 def add_sums(stat, total, total_sq, downside):
     """Add sums of returns."""
     stat[SUM] += total
