@@ -46,7 +46,8 @@ def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
     Returns
     -------
     Track
-        Three to five arrays of the size of a price: few arrays stay in a core's cache.
+        Three to five arrays of the size of a price, two small ones, and running sums of twice that size, of which a
+        trade reads two places: few arrays stay in a core's cache.
     """
     n_bars = prices[0].size
     rows = [np.full(n_bars + 2 * ROOM, filler) for filler in (1.0, np.inf, -np.inf, np.inf, -np.inf)]
@@ -55,7 +56,8 @@ def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
     bounds, same, known = lay_track(*prices, *columns)
     if same:
         lowest, highest = low, high
-    sums, low_8, high_8 = np.empty((n_bars, 2)), extremes_of(low, np.inf, np.min), extremes_of(high, -np.inf, np.max)
+    low_8, high_8 = extremes_of(low, np.inf, np.min), extremes_of(high, -np.inf, np.max)
+    sums = np.empty((n_bars, 2))
     reach = add_up(mark, known, sums)
     whole = has_all(prices[0], prices[3], start)
     return Track(mark, low, high, lowest, highest, bounds, known, whole, sums, reach, low_8, high_8)
