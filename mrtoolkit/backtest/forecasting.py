@@ -16,7 +16,8 @@ from mrtoolkit.backtest.budget import Cut, parts_of
 from mrtoolkit.backtest.forecast import BatchPlan
 from mrtoolkit.backtest.metrics import METRICS
 from mrtoolkit.backtest.points import as_request
-from mrtoolkit.backtest.running import Runner, n_threads
+from mrtoolkit.backtest.running import Runner
+from mrtoolkit.backtest.threads import n_threads
 from mrtoolkit.errors import MrtoolkitError, StrategyError
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.nodes import Call

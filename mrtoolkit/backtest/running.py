@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -20,6 +18,7 @@ from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, join, metrics_of_joined
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
+from mrtoolkit.backtest.threads import n_threads, on_all_cores
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
@@ -133,6 +132,8 @@ class Runner:
     def _run_piece(self, piece: Piece, cut: Cut, run: Callable[[AnySpan, np.ndarray], None]) -> None:
         """Run points whose features fit into memory together; they are dropped before the next piece's are made."""
         span = self.plan.span(piece)
+        if isinstance(span, Span):
+            span.prepare()
         slices = span.slices(cut.slice_points)
         on_all_cores([partial(run, span, chosen) for chosen in slices], cut.threads)
 
@@ -140,36 +141,6 @@ class Runner:
         if isinstance(span, PositionSpan):
             return evaluate_targets(market, span.signals(chosen), with_drawdown=wanted.drawdown)
         return dense.evaluate(market, span.signals(chosen), with_drawdown=wanted.drawdown)
-
-
-def n_threads() -> int:
-    """Threads that run trials: MRTOOLKIT_THREADS, or as many as this process may use cores."""
-    wanted = os.environ.get("MRTOOLKIT_THREADS", "")
-    return max(1, int(wanted)) if wanted.isdigit() else _cores()
-
-
-def on_all_cores(work: Sequence[Callable[[], None]], threads: int) -> None:
-    """Call functions side by side, so many at once: kernels and NumPy hold no GIL."""
-    if len(work) == 1 or threads == 1:
-        for each in work:
-            each()
-    else:
-        for done in [_pool(threads).submit(each) for each in work]:
-            done.result()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """The process's threads for trials: kept, as each keeps memory to work in."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="mrtoolkit")
-
-
-if hasattr(os, "register_at_fork"):  # a forked child has the pool but not its threads, and would wait for ever
-    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def mean_of_assets(values: np.ndarray) -> np.ndarray:

@@ -104,6 +104,10 @@ class Span:
     def _all(self) -> Batch:
         return Batch(self.operands, self.points, np.arange(self.points.n))
 
+    def prepare(self) -> None:
+        """Make what all slices share, before they are run side by side: later each thread might make its own."""
+        _ = self.rules, self.settings, self.warm, self.operands.places
+
     def signals(self, chosen: np.ndarray) -> Signals:
         """The signals of the points at some positions of this span, a byte a bar."""
         batch = Batch(self.operands, self.points.take(chosen), chosen)

@@ -60,14 +60,15 @@ def compare_words(kind, left, right, step_left, step_right, out):
 
 
 @kernel
-def compare_rest(kind, left, right, step_left, step_right, n):
-    """The bits of the last n (fewer than 64) comparisons, without a look past the operands' ends."""
-    numbers = np.full((2, BITS), np.nan)
+def compare_rest(kind, left, right, step_left, step_right, n, numbers):
+    """The bits of the last n (fewer than 64) comparisons, without a look past the operands' ends.
+
+    numbers : (2, 64), overwritten
+    """
     for k in range(n):
         numbers[0, k] = load(left + (np.uint64(k) * _NUMBER_BYTES if step_left != NONE else NONE))
         numbers[1, k] = load(right + (np.uint64(k) * _NUMBER_BYTES if step_right != NONE else NONE))
-    bits = compare(kind, np.uint64(numbers[0].ctypes.data), np.uint64(numbers[1].ctypes.data))
-    return bits if numbers.size > 0 else NONE  # numba frees an array after its last use by name
+    return compare(kind, np.uint64(numbers[0].ctypes.data), np.uint64(numbers[1].ctypes.data))
 
 
 @kernel
@@ -92,12 +93,13 @@ def compare_rows(rows, places, steps, groups, first, last, n_bars, bits):
             else:
                 compare_words(rows[k, 0], left, right, steps[a], steps[b], out)
     if whole < last:
+        numbers = np.full((2, BITS), np.nan)
         for k in range(rows.shape[0]):
             a, b = rows[k, 1], rows[k, 2]
             left = places[a] + np.uint64(whole) * steps[a]
             right = places[b] + np.uint64(whole) * steps[b]
-            rest = compare_rest(rows[k, 0], left, right, steps[a], steps[b], n_bars - (whole << 6))
-            bits[k, whole - first] = rest
+            n = n_bars - (whole << 6)
+            bits[k, whole - first] = compare_rest(rows[k, 0], left, right, steps[a], steps[b], n, numbers)
 
 
 @kernel
