@@ -346,20 +346,21 @@ def metrics(result, rf, ppy, cash):
     mean = sum(r) / n
     deviation = math.sqrt(sum((x - mean) ** 2 for x in r) / (n - 1)) if n > 1 else NAN
     size = math.sqrt(sum(x * x for x in r) / n)
-    is_flat = deviation == 0.0 or deviation < 1e-7 * size
+    is_flat = deviation <= ROUNDING or deviation < 1e-7 * size
     downside = math.sqrt(sum(min(x - rf, 0.0) ** 2 for x in r) / n)
     top, fall = cash, 0.0
     for equity in result.equity:
         top = max(top, equity)
         fall = max(fall, 1.0 - equity / top)
+    fall = fall if fall > ROUNDING else 0.0
     gains = sum(trade.gain for trade in result.trades if trade.gain > 0.0)
     losses = sum(-trade.gain for trade in result.trades if trade.gain < 0.0)
     return {
         "total_return": total,
         "annual_return": annual,
-        "volatility": deviation * math.sqrt(ppy),
+        "volatility": 0.0 if size <= ROUNDING else deviation * math.sqrt(ppy),
         "sharpe": NAN if is_flat or not result.trades else (mean - rf) / deviation * math.sqrt(ppy),
-        "sortino": NAN if downside == 0.0 or not result.trades else (mean - rf) / downside * math.sqrt(ppy),
+        "sortino": NAN if downside <= ROUNDING or not result.trades else (mean - rf) / downside * math.sqrt(ppy),
         "calmar": NAN if fall == 0.0 else annual / fall,
         "max_drawdown": fall,
         "trades": float(len(result.trades)),

@@ -171,7 +171,7 @@ class Backtest:
             A mapping of names to values or lists is a grid: each list becomes a dimension. Rows of a table or a list
             of mappings are scattered points: one dimension, trial, with the parameters as coordinates.
         metrics : names, optional
-            Default: all. What is not asked for is not computed.
+            Default, as for "all": all. What is not asked for is not computed.
 
         Returns
         -------

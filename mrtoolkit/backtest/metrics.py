@@ -21,7 +21,8 @@ turnover       per year       traded value as a fraction of equity, summed over 
 ============== ============== ================================================================================
 
 `risk_free` is a yearly rate, divided by periods_per_year for one bar. `sharpe` is NaN without a trade and where the
-deviation is under 1e-7 of the root mean square (sums of squares hold no more digits); NaN never wins a search.
+deviation is under 1e-7 of the root mean square (sums of squares hold no more digits); NaN never wins a search. A
+deviation, a downside or a drawdown under 1e-12 is rounding, and counts as none.
 `sortino` is NaN without a trade or without a return under the risk-free one, `calmar` without a drawdown.
 """
 
@@ -35,7 +36,7 @@ import numpy as np
 from mrtoolkit.backtest._kernels.window import WINDOW, join_blocks
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.errors import StudyError, nearest
-from mrtoolkit.statistics.blocks import Array, deviation
+from mrtoolkit.statistics.blocks import ROUNDING, Array, deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class WindowStatistics:
             total_sq=column["sum_sq"],
             downside_sq=column["downside_sq"],
             growth=column["growth"],
-            drawdown=column["drawdown"],
+            drawdown=np.where(column["drawdown"] > ROUNDING, column["drawdown"], 0.0),
             deviation=deviation(column["bars"], column["sum"], column["sum_sq"]),
             counts={k: column[k] for k in ("trades", "wins", "gains", "losses", "held", "turnover")},
             periods_per_year=periods_per_year,
@@ -86,7 +87,8 @@ def _annual_return(w: WindowStatistics) -> Array:
 
 
 def _volatility(w: WindowStatistics) -> Array:
-    return np.asarray(np.where(w.total_sq == 0.0, 0.0, w.deviation) * np.sqrt(w.periods_per_year))
+    stands = np.sqrt(w.total_sq / w.n) <= ROUNDING
+    return np.asarray(np.where(stands, 0.0, w.deviation) * np.sqrt(w.periods_per_year))
 
 
 def _sharpe(w: WindowStatistics) -> Array:
@@ -96,7 +98,7 @@ def _sharpe(w: WindowStatistics) -> Array:
 
 def _sortino(w: WindowStatistics) -> Array:
     downside = np.sqrt(w.downside_sq / w.n)
-    ratio = w.excess / np.where(downside > 0.0, downside, np.nan) * np.sqrt(w.periods_per_year)
+    ratio = w.excess / np.where(downside > ROUNDING, downside, np.nan) * np.sqrt(w.periods_per_year)
     return np.where(w.counts["trades"] > 0, ratio, np.nan)
 
 
@@ -147,14 +149,18 @@ UNITS: Mapping[str, str] = {
 
 
 def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
-    """Check names of metrics; None means all of them.
+    """Check names of metrics; None and "all" mean all of them.
 
     Raises
     ------
     StudyError
         If there is no such metric; names the nearest.
     """
-    wanted = tuple(METRICS) if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if names is None or (isinstance(names, str) and names == "all"):
+        return tuple(METRICS)
+    if not isinstance(names, Iterable):
+        raise StudyError(f"metrics is {names!r}, but it is a name, or names, such as ['sharpe', 'trades'], or 'all'.")
+    wanted = (names,) if isinstance(names, str) else tuple(names)
     for name in wanted:
         if name not in METRICS:
             raise StudyError(f"there is no metric {name!r}{nearest(name, METRICS)}; there are {', '.join(METRICS)}.")

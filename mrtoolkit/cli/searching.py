@@ -14,6 +14,7 @@ from mrtoolkit.cli.output import STUDY_FILE, check_output
 from mrtoolkit.cli.progress import Bars
 from mrtoolkit.cli.say import say
 from mrtoolkit.errors import MrtoolkitError, StudyError
+from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.search.events import Event, LevelStarted
 from mrtoolkit.search.optimizer import MultiResOptimizer
 from mrtoolkit.search.space import Space
@@ -76,10 +77,12 @@ def search(backtest: Backtest, space: Space, *, heading: str, out: Path, **optio
 def _compile(backtest: Backtest, space: Space) -> None:
     """Load the kernels, and say so where they have to be made first: the search's own seconds are then the search's.
 
-    The one point that is run has a store of its own, so that nothing of it is found again.
+    The one point that is run, by both engines, has a store of its own, so that nothing of it is found again.
     """
     if not is_compiled():
         say("compiling, once on this machine ...", err=True)
     point = space.decode(np.zeros((1, len(space)), dtype=np.int64))
     with suppress(MrtoolkitError):  # a point that cannot be run is the search's to report
         backtest.evaluate_fresh(point)
+        alone = FeatureStore(dtype=backtest.store.dtype)
+        Backtest.from_dict(backtest.to_dict(), backtest.bars, store=alone).evaluate(point)

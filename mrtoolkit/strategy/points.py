@@ -131,7 +131,8 @@ def _encode(name: str, column: pd.Series) -> tuple[tuple[Scalar, ...], np.ndarra
         values = column.to_numpy()
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise StrategyError(
-                f"the parameter {name!r} is {values[~np.isfinite(values)][0]} in a point, but it needs a finite number."
+                f"the parameter {name!r} is {values[~np.isfinite(values)][0]} in a point, but it needs a finite "
+                "number; for None, give a list of mappings, or a column of dtype object."
             )
         distinct, inverse = np.unique(values, return_inverse=True)
         return _merge(tuple(canonical(v) for v in distinct), inverse.astype(np.int64))

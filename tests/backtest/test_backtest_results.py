@@ -10,6 +10,7 @@ import xarray as xr
 
 import mrtoolkit as mrt
 from mrtoolkit import M, P
+from mrtoolkit.errors import StudyError
 from mrtoolkit.expressions.operators import COMPARISON
 from mrtoolkit.strategy.span import Span
 
@@ -218,3 +219,24 @@ def test_callable_objective_gives_one_number_a_trial():
     for wrong in (lambda m: float(m.sharpe.max()), lambda m: m, lambda m: "high"):
         with pytest.raises(mrt.StudyError, match="give one number a trial"):
             make().evaluator(wrong)(point)
+
+
+@pytest.mark.parametrize("engine", ["event", "dense"])
+@pytest.mark.parametrize("fill", ["next_open", "close"])
+def test_rounding_is_no_deviation_no_downside_and_no_drawdown(engine, fill):
+    """Prices that stand, or rise steadily, in a position whose returns are differences of numbers near one."""
+    time = pd.date_range("2020-01-01", periods=700, freq="1h", name="time")
+    for prices, words in ((np.full(700, 7.0), {"side": "short"}), (1.001 ** np.arange(700.0), {"size": 0.4})):
+        bars = mrt.data.from_pandas(pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), prices), index=time))
+        strategy = mrt.Strategy(entry=mrt.hour >= 3, exit=mrt.hour < 0, **words)
+        run = mrt.Backtest(bars, strategy, engine=engine, fill=fill, store=mrt.FeatureStore()).run([{}], metrics="all")
+        assert run.trades == 1
+        assert run.max_drawdown == 0.0
+        assert np.isnan(run.sortino)
+        assert np.isnan(run.calmar)
+        assert np.isnan(run.sharpe) == (prices[0] == prices[1])
+
+
+def test_what_is_no_name_of_metrics_is_refused():
+    with pytest.raises(StudyError, match="metrics is 5, but it is a name"):
+        make().run({"fast": 5, "slow": 30, "stop": None}, metrics=5)
