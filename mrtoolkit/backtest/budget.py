@@ -24,7 +24,7 @@ from mrtoolkit.strategy.pieces import Piece, is_plain
 from mrtoolkit.strategy.rules import Part, Rules
 from mrtoolkit.strategy.strategy import RULES
 
-_SLICE_BYTES = 48 * 2**20  # of a thread: more at once gains nothing
+_SLICE_BYTES = 64 * 2**20  # of a thread: more at once gains nothing
 _LONG_POINTS = 8_192  # of a slice: as many as share codes of features
 _EVENT_BARS = 40_000_000  # of a slice, bars times points: under 50 ms, so that pause, progress and Ctrl-C do not wait
 _DENSE_BARS = 12_000_000
