@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Constant, Node
@@ -191,6 +189,9 @@ def _groups(rows: np.ndarray, steps: np.ndarray, n_bars: int) -> np.ndarray:
     least = _ROWS_A_CODE_NEAR if 8 * n_bars * len(coded) <= _NEAR_BYTES else _ROWS_A_CODE
     if len(left) < least * len(coded) or not len(coded):
         return _NO_GROUPS
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     n = len(steps)
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
     _, component = connected_components(graph, directed=False)

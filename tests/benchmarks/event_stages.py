@@ -24,7 +24,9 @@ import mrtoolkit as mrt
 from mrtoolkit.backtest import event
 from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADES
 from mrtoolkit.backtest._kernels.long_only import tile_bits, tile_fills
+from mrtoolkit.backtest._kernels.pointers import pointer_to
 
+_SLICE = 8_192  # points
 _SCALAR = 4  # instructions a cycle that work on one number: as many as processors of today begin
 
 
@@ -83,9 +85,9 @@ def _up_to_bits(signals, market, tiles, bits, fills, carried, sums):
 @numba.njit(nogil=True)
 def _up_to_fills(signals, market, tiles, bits, fills, carried, sums):
     for tile in range(tiles[0], tiles[1]):
-        rows = tile_bits(signals, market, tile, bits)
+        here = tile_bits(signals, market, tile, bits)
         for k in range(signals.rules.shape[0]):
-            sums[k, 0] += tile_fills(signals, market, k, tile, rows, carried, fills)
+            sums[k, 0] += tile_fills(signals, market, k, tile, here, bits, carried, pointer_to(fills))
 
 
 class Sweep:
@@ -98,7 +100,7 @@ class Sweep:
         self.result = backtest.run(self.points, metrics=METRICS)
         self._blocks, self._runner = backtest._market, backtest._runner
         (self._span,) = backtest._plan.spans(backtest._points(self.points))
-        self._slices = [self._span.bits(chosen) for chosen in self._span.slices(event.slice_length(self._span))]
+        self._slices = [self._span.bits(chosen) for chosen in self._span.slices(_SLICE)]
         self.rows = sum(len(signals.rows) for signals in self._slices)
 
     def up_to(self, stage: str) -> float:
