@@ -11,6 +11,7 @@ import xarray as xr
 from mrtoolkit.cli.table import plain, table
 from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.search.study_text import luck_text
 from mrtoolkit.views.theme import zone_of
 from mrtoolkit.views.words import label, metric_text, seconds
 
@@ -62,7 +63,8 @@ def warning_text(study: Study, width: int = 80) -> str:
     """Return the honest word: how many trials the best was chosen from, and what that means."""
     text = (
         f"The best is the best of {len(study):,} trials on one history, so it looks better than it is: some of it is "
-        "luck, and more trials find more luck. The plateau is what its neighbours share. Neither is advice."
+        "luck, and more trials find more luck. The plateau is what its neighbours share. Neither is advice. "
+        f"{luck_text(study)}"
     )
     return fill(text, min(width, 100), initial_indent="  ", subsequent_indent="  ")
 

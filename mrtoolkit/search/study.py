@@ -15,6 +15,7 @@ from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.events import LevelRow
+from mrtoolkit.search.inference import Inference, infer
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.plateau import plateau_trial
 from mrtoolkit.search.region import Region
@@ -86,6 +87,7 @@ class Study:
         self.spent: dict[int, tuple[int, float]] = {}
         self._benchmark: dict[str, float] | None = None
         self._plateau: tuple[int, int | None] = (0, None)
+        self._inference: tuple[int, Inference] | None = None
 
     def __len__(self) -> int:
         return len(self.log)
@@ -117,6 +119,13 @@ class Study:
         if self._plateau[0] != len(self.log):
             self._plateau = (len(self.log), plateau_trial(self.space, self.log))
         return self._candidate(self._plateau[1])
+
+    @property
+    def inference(self) -> Inference:
+        """How much of the winner may be luck: effective trials, deflated Sharpe ratio, probability of over-fitting."""
+        if self._inference is None or self._inference[0] != len(self.log):
+            self._inference = (len(self.log), infer(self.space, self.log, seed=self.seed))
+        return self._inference[1]
 
     @property
     def benchmark(self) -> dict[str, float] | None:

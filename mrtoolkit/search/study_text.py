@@ -13,12 +13,12 @@ _NEXT = 'mrt.report(study, "study.html") shows it in pictures, study.verify() co
 
 
 def study_text(study: Study) -> str:
-    """Return the study in at most seven lines."""
+    """Return the study in at most eight lines."""
     rows = summary(study)
     width = max((len(name) for name, *_ in rows), default=0)
     lines = [_headline(study)]
     lines += [f"  {name:<{width}}  {value}  {params}".rstrip() for name, value, params in rows]
-    lines += [f"  {text}" for text in (_problem(study), study.stopped) if text]
+    lines += [f"  {text}" for text in (_problem(study), luck_text(study), study.stopped) if text]
     return "\n".join([*lines, _NEXT])
 
 
@@ -29,7 +29,7 @@ def study_html(study: Study) -> str:
         f"<td style='text-align:left'>{escape(params)}</td></tr>"
         for name, value, params in summary(study)
     )
-    notes = "".join(f"<p>{escape(text)}</p>" for text in (_problem(study), study.stopped) if text)
+    notes = "".join(f"<p>{escape(text)}</p>" for text in (_problem(study), luck_text(study), study.stopped) if text)
     objective = escape(study.objective)
     head = f"<tr><th></th><th>{objective}</th><th></th></tr>"
     return (
@@ -47,6 +47,30 @@ def summary(study: Study) -> list[tuple[str, str, str]]:
     if not math.isnan(value):
         rows.append(("buy and hold", number_text(value), ""))
     return rows
+
+
+def luck_text(study: Study) -> str:
+    """Return in a sentence how much of the best trial may be luck; empty where there is no best."""
+    if not study.has_best:
+        return ""
+    found = study.inference
+    about = "" if found.is_exact else "about "
+    seen = "the whole lattice" if found.seen >= 1 else f"{about}{100 * found.seen:.2g} % of the lattice"
+    text = f"{seen} seen in {found.trials:,} trials"
+    if math.isnan(found.effective_trials):
+        return f"{text}."
+    text += f", as many as {count_text(found.effective_trials)} independent ones"
+    for name, value in (
+        ("deflated Sharpe ratio", found.deflated_sharpe),
+        ("probability of over-fitting", found.probability_of_overfitting),
+    ):
+        text += "" if math.isnan(value) else f"; {name} {value:.2f}"
+    return f"{text}."
+
+
+def count_text(number: float) -> str:
+    """Return a number of independent trials, which is seldom a whole one."""
+    return f"{number:.1f}" if number < 10 else f"{number:,.0f}"
 
 
 def params_text(params: Any) -> str:

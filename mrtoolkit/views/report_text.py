@@ -9,6 +9,7 @@ import numpy as np
 
 from mrtoolkit.search.cost import CostComparison
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.study_text import count_text
 from mrtoolkit.views.page import cards, paragraph, table, text
 from mrtoolkit.views.provenance import bars_words, periods_per_year
 from mrtoolkit.views.trial_table import candidate, level_names, objective_values
@@ -119,7 +120,22 @@ def _spread(study: Study) -> str:
         share = f"{better:,} ({100 * better / known.size:.0f}\u00a0%)"
         words += f" Of these, {share} did better than buy and hold with {_value(study, held)}."
     words += " Trials that lie close together resemble each other, so there are fewer independent tries than trials."
-    return paragraph(words)
+    inferred = _inferred(study)
+    return paragraph(words) + (paragraph(inferred) if inferred else "")
+
+
+def _inferred(study: Study) -> str:
+    """Say how many independent tries these trials are worth, and what that does to the best of them."""
+    found = study.inference
+    if not math.isfinite(found.deflated_sharpe):
+        return ""
+    return (
+        f"These {plural(found.trials, 'trial')} are worth {count_text(found.effective_trials)} independent ones. With "
+        f"so many tries, the best has a Sharpe ratio above luck with a probability of {found.deflated_sharpe:.2f} (the "
+        "deflated Sharpe ratio). Where the trials are chosen on one half of the time, the chosen one is below the "
+        f"median in the other half in {100 * found.probability_of_overfitting:.0f}\u00a0% of the ways to halve it (the "
+        "probability of over-fitting; 50\u00a0% is what luck alone gives)."
+    )
 
 
 def _advice(study: Study) -> str:

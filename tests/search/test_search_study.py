@@ -138,7 +138,7 @@ def test_a_study_in_words_names_what_matters(cross):
             "mrt.report(study",
         ):
             assert part in text
-    assert len(repr(study).splitlines()) <= 7
+    assert len(repr(study).splitlines()) <= 8
 
 
 def test_text_in_a_study_cannot_become_html():
