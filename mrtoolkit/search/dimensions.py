@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from mrtoolkit.errors import ExpressionError, SpaceError
+from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.expressions.scalars import Scalar, canonical
+from mrtoolkit.search.conditions import as_only
 from mrtoolkit.search.lattice import GeometricLattice, LinearLattice, short_step
 
 _CONTINUOUS_STEPS = 1000  # a continuous dimension is looked at in no finer steps than this part of its range
 _MAX_LABELS = 10_000_000  # more labels than this are counted, but never listed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Integer:
     """Whole numbers from low to high, both included, every `step`.
 
@@ -33,6 +35,8 @@ class Integer:
         Distance of two labels.
     log : bool
         Coarse levels look at equal ratios instead of equal distances; needs low > 0.
+    only : condition of other parameters, optional
+        Where the parameter matters, as in ``P.kind == "macd"``; see `Space`.
 
     Examples
     --------
@@ -44,8 +48,11 @@ class Integer:
     high: int
     step: int = 1
     log: bool = field(default=False, kw_only=True)
+    only: Node | None = field(default=None, kw_only=True, compare=False)  # by its text: `==` of two nodes is a rule
+    _only_text: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
+        _put_only(self, self.only)
         for name in ("low", "high", "step"):
             value = getattr(self, name)
             whole = None if isinstance(value, bool) else _whole_or_none(value)
@@ -54,6 +61,9 @@ class Integer:
                 raise SpaceError(msg)
             object.__setattr__(self, name, whole)
         _check_range(self)
+
+    def __repr__(self) -> str:
+        return _range_repr(self)
 
     @property
     def size(self) -> int:
@@ -76,10 +86,10 @@ class Integer:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON from which `dimension_from_dict` makes this again."""
-        return {"kind": "integer", "low": self.low, "high": self.high, "step": self.step, "log": self.log}
+        return {"kind": "integer"} | _range_entries(self) | _only_entry(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Real:
     """Real numbers from low to high, every `step`, or continuous.
 
@@ -93,6 +103,8 @@ class Real:
         equal ratio, rounded to the digits that keep them apart).
     log : bool
         Coarse levels look at equal ratios instead of equal distances; needs low > 0.
+    only : condition of other parameters, optional
+        Where the parameter matters, as in ``P.kind == "macd"``; see `Space`.
 
     Examples
     --------
@@ -104,8 +116,11 @@ class Real:
     high: float
     step: float | None = None
     log: bool = field(default=False, kw_only=True)
+    only: Node | None = field(default=None, kw_only=True, compare=False)  # by its text: `==` of two nodes is a rule
+    _only_text: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
+        _put_only(self, self.only)
         for name in ("low", "high", "step"):
             value = getattr(self, name)
             if name == "step" and value is None:
@@ -115,6 +130,9 @@ class Real:
                 raise SpaceError(msg)
             object.__setattr__(self, name, float(canonical(value)))  # type: ignore[arg-type]
         _check_range(self)
+
+    def __repr__(self) -> str:
+        return _range_repr(self)
 
     @property
     def size(self) -> int:
@@ -137,10 +155,10 @@ class Real:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON from which `dimension_from_dict` makes this again."""
-        return {"kind": "real", "low": self.low, "high": self.high, "step": self.step, "log": self.log}
+        return {"kind": "real"} | _range_entries(self) | _only_entry(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Categorical:
     """One of a list of values: numbers, text, flags, or None ("without").
 
@@ -148,6 +166,11 @@ class Categorical:
     ----------
     values : sequence of int, float, str, bool or None
         In the order that ties are resolved in. 10, 10.0 and np.int64(10) are one value.
+    ordered : bool
+        Whether values that stand beside each other are neighbours, as in ``["1h", "4h", "1D"]``: a region may then
+        reach from one to the next, as it does over numbers.
+    only : condition of other parameters, optional
+        Where the parameter matters, as in ``P.use_stop == True``; see `Space`.
 
     Examples
     --------
@@ -156,8 +179,11 @@ class Categorical:
     """
 
     values: tuple[Scalar, ...]
+    ordered: bool
+    only: Node | None = field(compare=False)
+    _only_text: str
 
-    def __init__(self, values: Sequence[Any]) -> None:
+    def __init__(self, values: Sequence[Any], *, ordered: bool = False, only: Node | str | None = None) -> None:
         if isinstance(values, str) or not np.iterable(values):
             msg = f"Categorical got {values!r}, which is no list of values; write Categorical([...])."
             raise SpaceError(msg)
@@ -169,6 +195,13 @@ class Categorical:
             if _category_key(value) in seen:
                 raise SpaceError(f"Categorical lists {value!r} twice; list each value once.")
             seen.add(_category_key(value))
+        if not isinstance(ordered, bool):
+            raise SpaceError(f"Categorical has ordered={ordered!r}; write True or False.")
+        object.__setattr__(self, "ordered", ordered)
+        _put_only(self, only)
+
+    def __repr__(self) -> str:
+        return f"Categorical({list(self.values)!r}{', ordered=True' if self.ordered else ''}{_only_part(self)})"
 
     @property
     def size(self) -> int:
@@ -192,10 +225,16 @@ class Categorical:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON from which `dimension_from_dict` makes this again."""
-        return {"kind": "categorical", "values": list(self.values)}
+        ordered = {"ordered": True} if self.ordered else {}
+        return {"kind": "categorical", "values": list(self.values)} | ordered | _only_entry(self)
 
 
 Dimension: TypeAlias = Integer | Real | Categorical
+
+
+def is_ordered(dimension: Dimension) -> bool:
+    """Say whether labels that stand beside each other are neighbours: of numbers, and of ordered categories."""
+    return not isinstance(dimension, Categorical) or dimension.ordered
 
 
 def dimension_from_dict(payload: dict[str, Any]) -> Dimension:
@@ -264,6 +303,31 @@ def _category_array(dimension: Categorical) -> np.ndarray:
     array = np.empty(len(dimension.values), dtype=object)
     array[:] = dimension.values
     return array
+
+
+def _put_only(dimension: Dimension, only: object) -> None:
+    condition = as_only(only, type(dimension).__name__)
+    object.__setattr__(dimension, "only", condition)
+    object.__setattr__(dimension, "_only_text", "" if condition is None else condition.key)
+
+
+def _range_entries(dimension: Integer | Real) -> dict[str, Any]:
+    return {"low": dimension.low, "high": dimension.high, "step": dimension.step, "log": dimension.log}
+
+
+def _only_entry(dimension: Dimension) -> dict[str, str]:
+    return {} if dimension.only is None else {"only": dimension.only.key}
+
+
+def _only_part(dimension: Dimension) -> str:
+    return "" if dimension.only is None else f", only={dimension.only.key}"
+
+
+def _range_repr(dimension: Integer | Real) -> str:
+    usual = 1 if isinstance(dimension, Integer) else None
+    step = "" if dimension.step == usual else f", step={dimension.step:.12g}"
+    log = ", log=True" if dimension.log else ""
+    return f"{type(dimension).__name__}({dimension.low:.12g}, {dimension.high:.12g}{step}{log}{_only_part(dimension)})"
 
 
 def _whole_or_none(value: Any) -> int | None:

@@ -163,7 +163,7 @@ def _design(
         codes = np.stack(
             [_place(space, level, name, unit[:, j], (lower[j], upper[j])) for j, name in enumerate(space)], axis=1
         )
-        codes = codes[space.satisfies(codes)]
+        codes = space.canonical(codes[space.satisfies(codes)])
         codes = codes[~is_known(space.keys(codes))]
         found = codes[np.sort(np.unique(space.keys(codes), return_index=True)[1])][:budget]
         if len(found) == budget:
@@ -199,4 +199,6 @@ def _product(space: Space, axes: Sequence[np.ndarray]) -> np.ndarray:
     for j, axis in enumerate(axes):
         grid[..., j] = axis.reshape([-1 if k == j else 1 for k in range(len(axes))])
     codes = grid.reshape(-1, len(axes))
+    if space.has_conditions:
+        return space.distinct(codes)
     return np.asarray(codes[space.satisfies(codes)]) if space.where else codes
