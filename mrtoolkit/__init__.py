@@ -73,6 +73,7 @@ from mrtoolkit.search import compare_cost as compare_cost
 from mrtoolkit.search import levels as levels
 from mrtoolkit.search import load_study as load_study
 from mrtoolkit.search import optimize as optimize
+from mrtoolkit.search import robust as robust
 from mrtoolkit.strategy import Positions as Positions
 from mrtoolkit.strategy import Strategy as Strategy
 from mrtoolkit.strategy import position as position

@@ -51,11 +51,14 @@ class Evaluation:
         Sufficient statistics per block of time (`sum`, `sum_sq`: of the bars' returns); empty where there are none.
     features_computed : int
         Features that had to be computed for this batch; the others were looked up.
+    failures : mapping of row to exception
+        Points at which the evaluator raised; their metrics are NaN.
     """
 
     metrics: Mapping[str, np.ndarray]
     blocks: Mapping[str, np.ndarray] = field(default_factory=dict)
     features_computed: int = 0
+    failures: Mapping[int, Exception] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +14,16 @@ import xarray as xr
 from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest.forecast import BatchPlan
 from mrtoolkit.backtest.forecasting import plan_batch
+from mrtoolkit.backtest.labels import labelled
 from mrtoolkit.backtest.market import Market, block_edges, cost_rates, read_prices
-from mrtoolkit.backtest.metrics import METRICS, UNITS, as_metrics, compute_metrics
+from mrtoolkit.backtest.metrics import METRICS, as_metrics, as_windowed
 from mrtoolkit.backtest.model import Costs
 from mrtoolkit.backtest.objective import ObjectiveFunction
 from mrtoolkit.backtest.points import as_request, frame_of
 from mrtoolkit.backtest.running import Runner, mean_of_assets
-from mrtoolkit.backtest.settings import check_settings, resolve_start, start_text
+from mrtoolkit.backtest.settings import check_settings, resolve_start, start_text, warm_far_apart
 from mrtoolkit.backtest.trial import Trial, make_trial
+from mrtoolkit.backtest.windows import all_metrics, check_windows
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.calendar import bars_per_year
 from mrtoolkit.data.fingerprint import fingerprint, snapshot
@@ -36,7 +39,6 @@ from mrtoolkit.strategy.position_plan import plan_of
 from mrtoolkit.strategy.positions import Positions, restored_strategy
 from mrtoolkit.strategy.strategy import Strategy
 
-_FAR_APART = 0.25  # of the measured bars
 _HOLD = Strategy(entry=close > 0, exit=close < 0)
 
 
@@ -117,6 +119,7 @@ class Backtest:
         self.store = session_store() if store is None else store
         self.risk_free = float(risk_free)
         self.periods_per_year = bars_per_year(self.bars) if periods_per_year is None else float(periods_per_year)
+        self._windowed: tuple[str, ...] = ()
         self._plan = plan_of(strategy, self.bars, self.store)
         self._start = resolve_start(start, self.bars, self._plan)
         self._market = self._make_market()
@@ -150,7 +153,26 @@ class Backtest:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that a trial has."""
-        return tuple(METRICS)
+        return (*METRICS, *self._windowed)
+
+    def can_measure(self, name: str) -> bool:
+        """Whether there is a metric of this name, if only for who asks for it (`with_metrics`)."""
+        return name in METRICS or as_windowed(name) is not None
+
+    def with_metrics(self, names: Iterable[str]) -> Backtest:
+        """Return this backtest with metrics over windows of time too, such as ``sharpe_worst_of_8``."""
+        further = tuple(name for name in as_metrics(names) if name not in self.metrics)
+        check_windows(further, self.n_blocks)
+        if not further:
+            return self
+        widened = copy(self)
+        object.__setattr__(widened, "_windowed", (*self._windowed, *further))  # itself it does not change
+        return widened
+
+    @property
+    def feature_bytes(self) -> int:
+        """Bytes of one feature: what a search's limit of memory counts."""
+        return int(self.bars.sizes["time"] * self.bars.sizes.get("asset", 1) * np.dtype(self.store.dtype).itemsize)
 
     @property
     def start(self) -> pd.Timestamp:
@@ -186,26 +208,10 @@ class Backtest:
             If there is no such metric.
         """
         names = as_metrics(metrics)
+        check_windows(names, self.n_blocks)
         request = as_request(points)
         values = self._runner.metrics(self._points(request.points), names)
-        assets = {"asset": self.bars["asset"].values} if "asset" in self.bars.dims else {}
-        if request.dims is None:
-            dims: tuple[str, ...] = ("trial",)
-            shape: tuple[int, ...] = (len(request.frame),)
-            coords: dict[str, Any] = {name: ("trial", request.frame[name].to_numpy()) for name in request.frame.columns}
-        else:
-            dims = tuple(request.dims)
-            shape = tuple(len(labels) for labels in request.dims.values())
-            coords = {name: list(labels) for name, labels in request.dims.items()} | dict(request.scalars)
-        data = {
-            name: (
-                (*dims, *assets),
-                array.reshape(*shape, *array.shape[1:]) if assets else array.reshape(shape),
-                {"units": UNITS[name]},
-            )
-            for name, array in ((name, values[name] if assets else values[name][:, 0]) for name in names)
-        }
-        return xr.Dataset(data, coords=coords | assets, attrs=self._provenance())
+        return labelled(request, values, self.bars, self._provenance())
 
     def blocks(self, points: Mapping[str, Any] | pd.DataFrame | Sequence[Mapping[str, Any]]) -> xr.Dataset:
         """Run points and return their sufficient statistics per block of time, from which every metric follows.
@@ -258,7 +264,7 @@ class Backtest:
             )
         points = self._points(frame_of([dict(params)]))
         blocks, recordings = self._runner.record(points)
-        numbers = compute_metrics(blocks, self.metrics, self._market)
+        numbers = all_metrics(blocks, self.metrics, self._market)
         metrics: dict[str, float | xr.DataArray] = {name: float(array[0]) for name, array in numbers.items()}
         if "asset" in self.bars.dims:
             coords = {"asset": self.bars["asset"]}
@@ -298,15 +304,7 @@ class Backtest:
 
     def caution(self, points: pd.DataFrame) -> str | None:
         """What makes these points hard to compare: first warm bars that lie far apart, when all bars are measured."""
-        warm = self._plan.warmups(self._points(points))
-        first, last = np.maximum([warm.min(), warm.max()], self._start)
-        measured = self.bars.sizes["time"] - self._start
-        if last - first <= _FAR_APART * measured:
-            return None
-        return (
-            f"the first warm bars of the points lie {last - first:,} of {measured:,} bars apart, so the slow ones are "
-            "measured over years in which they could not trade; give the backtest start=space to measure all alike."
-        )
+        return warm_far_apart(self._plan.warmups(self._points(points)), self._start, self.bars.sizes["time"])
 
     def features(self, points: pd.DataFrame) -> frozenset[str]:
         """Keys of the distinct features that the points use; computes nothing."""
@@ -337,7 +335,7 @@ class Backtest:
         return Backtest(
             self.bars, _HOLD, costs=self.costs, fill=self.fill, store=self.store, start=self._start,
             periods_per_year=self.periods_per_year, risk_free=self.risk_free, blocks=self.n_blocks, cash=self.cash,
-        )  # fmt: skip
+        ).with_metrics(self._windowed)  # fmt: skip
 
     def persist(self) -> None:
         """Write to the store's folder, if it has one, the features that it holds of these bars."""
@@ -357,6 +355,7 @@ class Backtest:
             "blocks": self.n_blocks,
             "cash": self.cash,
             "bars": fingerprint(self.bars),
+            **({"windowed": list(self._windowed)} if self._windowed else {}),
         }
 
     @classmethod
@@ -371,7 +370,7 @@ class Backtest:
                 key: content[key]
                 for key in ("fill", "engine", "start", "periods_per_year", "risk_free", "blocks", "cash")
             },
-        )
+        ).with_metrics(content.get("windowed", ()))
 
     def __repr__(self) -> str:
         """Return what is run over what."""

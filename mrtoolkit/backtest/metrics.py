@@ -24,10 +24,15 @@ turnover       per year       traded value as a fraction of equity, summed over 
 deviation is under 1e-7 of the root mean square (sums of squares hold no more digits); NaN never wins a search. A
 deviation, a downside or a drawdown under 1e-12 is rounding, and counts as none.
 `sortino` is NaN without a trade or without a return under the risk-free one, `calmar` without a drawdown.
+
+``sharpe_worst_of_8`` is the lowest, ``sharpe_median_of_8`` the median of the Sharpe ratios of eight equal windows of
+the measured bars; likewise for `sortino`, `total_return` and `annual_return`, and other numbers of windows. A window in
+which the metric has no value (nothing was traded) counts as 0 there: it neither gained nor lost.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -148,6 +153,31 @@ UNITS: Mapping[str, str] = {
 }
 
 
+_WINDOWED = re.compile(r"(total_return|annual_return|sharpe|sortino)_(worst|median)_of_([1-9]\d{0,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """A metric of several windows of time, made one number."""
+
+    metric: str
+    word: str
+    """"worst" or "median"."""
+    n: int
+    """Windows."""
+
+    def of(self, windows: Array) -> Array:
+        """Return the worst or the median over the last dimension."""
+        known = np.where(np.isnan(windows), 0.0, windows)
+        return np.asarray(known.min(axis=-1) if self.word == "worst" else np.median(known, axis=-1))
+
+
+def as_windowed(name: str) -> Windowed | None:
+    """Return what a name such as ``sharpe_worst_of_8`` means, None where it is not of this kind."""
+    found = _WINDOWED.fullmatch(name)
+    return None if found is None else Windowed(found[1], found[2], int(found[3]))
+
+
 def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
     """Check names of metrics; None and "all" mean all of them.
 
@@ -162,7 +192,7 @@ def as_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
         raise StudyError(f"metrics is {names!r}, but it is a name, or names, such as ['sharpe', 'trades'], or 'all'.")
     wanted = (names,) if isinstance(names, str) else tuple(names)
     for name in wanted:
-        if name not in METRICS:
+        if name not in METRICS and as_windowed(name) is None:
             raise StudyError(f"there is no metric {name!r}{nearest(name, METRICS)}; there are {', '.join(METRICS)}.")
     return wanted
 

@@ -16,9 +16,10 @@ from mrtoolkit.backtest.budget import Budget, Cut
 from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
-from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, join, metrics_of_joined
+from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, METRICS, join, metrics_of_joined
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.backtest.threads import n_threads, on_all_cores
+from mrtoolkit.backtest.windows import windowed_metrics
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
@@ -74,6 +75,8 @@ class Runner:
 
     def metrics(self, points: Points, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Metrics of all points, (point, asset), holding the statistics of one slice a core at a time."""
+        if any(name not in METRICS for name in names):  # of windows of time, which need all blocks
+            return self.evaluation(points, names)[0]
         n_assets = len(self.market.prices)
         wanted = Wanted(rest=not LEAN_METRICS.issuperset(names), drawdown=not DRAWDOWN_METRICS.isdisjoint(names))
         market = self.market if wanted.rest else self._whole
@@ -94,16 +97,19 @@ class Runner:
         n_assets, n_blocks = len(self.market.prices), len(self.market.edges) - 1
         joined = np.empty((points.n, n_assets, len(WINDOW)))
         sums = {name: np.empty((points.n, n_assets, n_blocks)) for name in ("sum", "sum_sq")}
+        windowed = {name: np.empty((points.n, n_assets)) for name in names if name not in METRICS}
 
         def take(span: AnySpan, assets: np.ndarray, chosen: np.ndarray, stats: np.ndarray) -> None:
             where = span.positions[chosen], assets[:, np.newaxis]
             joined[where] = join(stats)
             for name, each in sums.items():
                 each[where] = stats[..., STATISTICS.index(name)]
+            for name, values in windowed_metrics(stats, windowed, self.market).items():
+                windowed[name][where] = values
 
         self._run(points, self.market, Wanted(), take)
-        metrics = metrics_of_joined(joined, names, self.market)
-        return metrics, {name: each.mean(axis=1) for name, each in sums.items()}
+        metrics = metrics_of_joined(joined, [name for name in names if name not in windowed], self.market)
+        return metrics | windowed, {name: each.mean(axis=1) for name, each in sums.items()}
 
     def record(self, points: Points) -> tuple[np.ndarray, list[dense.Recording]]:
         """Block statistics of one point, (asset, block, statistic), and what it did bar by bar, an asset each."""

@@ -24,6 +24,7 @@ from mrtoolkit.strategy.strategy import Strategy
 
 ENGINES = ("auto", "event", "dense")
 _MAX_CORNERS = 4096
+_FAR_APART = 0.25  # of the measured bars
 
 
 def check_settings(
@@ -145,3 +146,14 @@ def _slowest(space: Any, plan: Plan | PositionPlan) -> int:
     slowest = {name: labels[-1] for name, labels in ends.items()}
     points = Points.from_frame(frame_of([*corners, slowest]), plan.strategy.params)
     return max(int(span.warm.max()) for span in plan.spans(points))
+
+
+def warm_far_apart(warm: np.ndarray, start: int, n_bars: int) -> str | None:
+    """Say that points cannot be compared well, as their first warm bars lie far apart; None where they do not."""
+    first, last = np.maximum([warm.min(), warm.max()], start)
+    if last - first <= _FAR_APART * (n_bars - start):
+        return None
+    return (
+        f"the first warm bars of the points lie {last - first:,} of {n_bars - start:,} bars apart, so the slow ones "
+        "are measured over years in which they could not trade; give the backtest start=space to measure all alike."
+    )

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import ExpressionError, StudyError
 from mrtoolkit.evaluation import Evaluation, Evaluator
+from mrtoolkit.expressions.grammar import parse
+from mrtoolkit.expressions.nodes import Metric, Node
+from mrtoolkit.expressions.objective import no_call
+from mrtoolkit.expressions.walk import metrics_of
 from mrtoolkit.search.digest import callable_digest
 from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.robust import Neighbourhood
 
 _NEEDED = tuple(name for name in vars(Evaluator) if not name.startswith("_"))
 
 
 @dataclass(frozen=True, slots=True)
 class CallableEvaluator:
-    """A callable as an `Evaluator` with the one metric `value`.
+    """A callable as an `Evaluator`: with the one metric `value`, or with those that it names.
 
     Attributes
     ----------
     function : callable
         Takes a point as a dict and gives a number; where it has a method `batch`, that takes a DataFrame of points
-        and gives an array instead.
+        and gives an array instead. One with an attribute `metrics`, a sequence of names, gives a mapping of these to a
+        number, or to an array from `batch`.
     """
 
     function: Callable[[dict[str, Any]], float] | None
@@ -37,8 +44,8 @@ class CallableEvaluator:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The one metric."""
-        return ("value",)
+        """What the callable says it measures in an attribute `metrics`, else the one metric."""
+        return tuple(getattr(self.function, "metrics", ())) or ("value",)
 
     @property
     def bars(self) -> None:
@@ -46,7 +53,7 @@ class CallableEvaluator:
         return
 
     def evaluate(self, points: pd.DataFrame) -> Evaluation:
-        """Call the function for each point, or its `batch` for all of them."""
+        """Call the function for each point, or its `batch` for all of them; a point at which it raises has failed."""
         if self.function is None:
             msg = (
                 "this search has no evaluator, so it can be asked and told only; use .ask() and .tell(points, values)."
@@ -54,12 +61,39 @@ class CallableEvaluator:
             raise StudyError(msg)
         batch = getattr(self.function, "batch", None)
         if batch is not None:
-            found = batch(points)
-        else:
-            found = [
-                self.function({str(name): value for name, value in row.items()}) for row in points.to_dict("records")
-            ]
-        return Evaluation(metrics={"value": as_values(found, len(points))})
+            return Evaluation(metrics=self._columns(batch(points), len(points)))
+        found: list[Any] = []
+        failures: dict[int, Exception] = {}
+        for row in points.to_dict("records"):
+            try:
+                found.append(self.function({str(name): value for name, value in row.items()}))
+            except Exception as error:  # a user's function may raise anything
+                failures[len(found)] = error
+                found.append(dict.fromkeys(self.metrics, np.nan) if self._is_named else np.nan)
+        rows: Any = found
+        if self._is_named:
+            rows = {name: [self._named(row, name) for row in found] for name in self.metrics}
+        return Evaluation(metrics=self._columns(rows, len(points)), failures=failures)
+
+    @property
+    def _is_named(self) -> bool:
+        return bool(getattr(self.function, "metrics", ()))
+
+    def _columns(self, found: Any, n_points: int) -> dict[str, np.ndarray]:
+        """Return a column a metric of what the callable gave for all points."""
+        if not self._is_named:
+            return {"value": as_values(found, n_points)}
+        return {name: as_values(self._named(found, name), n_points) for name in self.metrics}
+
+    def _named(self, found: Any, name: str) -> Any:
+        """Return one metric of what a callable with several gave."""
+        if not isinstance(found, Mapping) or name not in found:
+            has = f"has {', '.join(map(str, found))}" if isinstance(found, Mapping) else f"is {type(found).__name__}"
+            raise StudyError(
+                f"the evaluator names the metrics {', '.join(self.metrics)}, but what it gave {has}; give a mapping "
+                f"with {name!r}."
+            )
+        return found[name]
 
     def check(self, points: pd.DataFrame) -> None:
         """Let every point pass: what a callable takes is its own affair."""
@@ -92,6 +126,34 @@ class CallableEvaluator:
         name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
         code = None if self.function is None else callable_digest(self.function)
         return {"callable": f"{getattr(self.function, '__module__', '')}.{name}", "code": code}
+
+
+def with_metrics_for(evaluator: Evaluator, *wanted: Any) -> Evaluator:
+    """Return an evaluator that measures what objectives and constraints name too, where it can.
+
+    A backtest has metrics over windows of time, such as ``sharpe_worst_of_8``, for those alone who ask for them.
+    """
+    further = getattr(evaluator, "with_metrics", None)
+    can = getattr(evaluator, "can_measure", None)
+    if further is None or can is None:
+        return evaluator
+    lacking = [name for name in dict.fromkeys(_metric_names(wanted)) if name not in evaluator.metrics and can(name)]
+    widened: Evaluator = further(lacking)
+    return widened
+
+
+def _metric_names(wanted: Any) -> Iterator[str]:
+    """Yield the metrics that objectives and constraints name, as far as they are read without being checked."""
+    if isinstance(wanted, Neighbourhood):
+        wanted = wanted.objective
+    if isinstance(wanted, str):
+        with suppress(ExpressionError):  # said when it is checked
+            wanted = Metric(wanted) if wanted.isidentifier() else parse(wanted, no_call)
+    if isinstance(wanted, Node):
+        yield from metrics_of(wanted)
+    elif isinstance(wanted, list | tuple):
+        for each in wanted:
+            yield from _metric_names(each)
 
 
 def as_evaluator(value: Any) -> Evaluator:

@@ -46,10 +46,9 @@ class Inference:
     is_exact: bool
 
 
-def infer(space: Space, log: TrialLog, *, seed: int = 0) -> Inference:
-    """Return what the trials of a log say about its best one."""
+def infer(space: Space, log: TrialLog, best: int | None, *, seed: int = 0) -> Inference:
+    """Return what the trials of a log say about the one that is best."""
     points, is_exact = space.count()
-    best = log.best()
     returns, place = _block_returns(log, best)
     effective = effective_trials(returns, seed=seed) if len(returns) else math.nan
     deflated, overfit = math.nan, math.nan

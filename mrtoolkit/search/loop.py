@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mrtoolkit.search.points import points_for
+from mrtoolkit.search.failures import evaluate_all
 
 if TYPE_CHECKING:
     from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -25,8 +25,10 @@ def run_search(optimizer: MultiResOptimizer) -> None:
             if len(codes) == 0:
                 return
             started = time.perf_counter()
-            points = points_for(optimizer.evaluator, optimizer.space, codes)
-            optimizer.record(codes, optimizer.evaluator.evaluate(points))
+            evaluation = evaluate_all(optimizer.evaluator, optimizer.space, codes)
+            if len(evaluation.failures) == len(codes) and optimizer.study.has_failed_alone:
+                raise evaluation.failures[0]  # no point has ever been evaluated: it is the evaluator that is broken
+            optimizer.record(codes, evaluation)
             size = next_size(size, len(codes), time.perf_counter() - started)
     except KeyboardInterrupt:
         optimizer.stop(f"interrupted by the user after {len(optimizer.study):,} trials.", is_interrupted=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,11 @@ from mrtoolkit.expressions.objective import Objective, check_metrics, no_call
 from mrtoolkit.expressions.pointwise import evaluate
 from mrtoolkit.expressions.walk import metrics_of
 from mrtoolkit.search.digest import callable_digest
+from mrtoolkit.search.robust import Neighbourhood
 from mrtoolkit.search.rounding import round_by_text
+
+if TYPE_CHECKING:
+    from mrtoolkit.search.trial_log import TrialLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,39 +33,65 @@ class Goal:
     constraints : tuple of conditions
         Each must be true for a trial to count, whatever a metric without a value (NaN) would be.
     direction : {"maximize", "minimize"}
+    others : tuple of (Objective, direction)
+        Further objectives: then the best trials are a Pareto front, and `objective` is the first of them.
+    quantile : float, optional
+        Where a trial is as good as this quantile of its neighbours (`robust.neighbourhood`).
     """
 
     objective: Objective
     constraints: tuple[Node, ...]
     direction: str
+    others: tuple[tuple[Objective, str], ...] = ()
+    quantile: float | None = None
 
     @classmethod
-    def checked(cls, objective: Any, constraints: Any, direction: str, metrics: Sequence[str]) -> Goal:
+    def checked(cls, objective: Any, constraints: Any, direction: Any, metrics: Sequence[str]) -> Goal:
         """Return the goal, or say which part of it no trial could be measured by.
 
         Parameters
         ----------
-        objective : str, expression of metrics, or callable, optional
+        objective : str, expression of metrics, callable, one of `mrt.robust`, or several, optional
             A metric's name, an expression (also as text), or a callable of the metrics Dataset. Without one: "sharpe"
-            where there is such a metric, else the first.
+            where there is such a metric, else the first. A list of several asks for their Pareto front.
         constraints : condition or sequence of conditions
             Over metrics, also as text.
-        direction : {"maximize", "minimize"}
+        direction : {"maximize", "minimize"}, or a list of them
+            One for all objectives, or one for each.
         metrics : sequence of str
             What the evaluator measures.
         """
-        if direction not in ("maximize", "minimize"):
-            hint = nearest(direction, ("maximize", "minimize"))
-            raise StudyError(f"direction={direction!r} was asked for; allowed are 'maximize' and 'minimize'{hint}.")
         if objective is None:
             objective = "sharpe" if "sharpe" in metrics else metrics[0]
-        checked = Objective.of(objective, metrics)
-        return cls(objective=checked, constraints=_as_constraints(constraints, metrics), direction=direction)
+        quantile = None
+        if isinstance(objective, Neighbourhood):
+            objective, quantile = objective.objective, objective.quantile
+        given = list(objective) if isinstance(objective, list | tuple) else [objective]
+        if not given:
+            raise StudyError("objective=[] leaves nothing to compare trials by; give at least one.")
+        if any(isinstance(each, Neighbourhood) for each in given):
+            raise StudyError("several objectives hold a neighbourhood; give mrt.robust.neighbourhood as the only one.")
+        checked = [Objective.of(each, metrics) for each in given]
+        directions = _as_directions(direction, len(checked))
+        return cls(
+            objective=checked[0],
+            constraints=_as_constraints(constraints, metrics),
+            direction=directions[0],
+            others=tuple(zip(checked[1:], directions[1:], strict=True)),
+            quantile=quantile,
+        )
 
     @property
     def text(self) -> str:
         """The objective as text."""
-        return self.objective.text
+        if self.quantile is not None:
+            return f"{self.objective.text} of the neighbourhood"
+        return ", ".join([self.objective.text, *(other.text for other, _ in self.others)])
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether trials are compared by the one value that each has, whatever the others are."""
+        return not self.others and self.quantile is None
 
     @property
     def metric(self) -> str | None:
@@ -75,16 +105,33 @@ class Goal:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON by which a resumed study knows its goal: of a callable its code too."""
         rule = self.objective.rule
-        code = {} if isinstance(rule, Node) else {"objective_code": callable_digest(rule)}
+        more: dict[str, Any] = {} if isinstance(rule, Node) else {"objective_code": callable_digest(rule)}
+        if self.others:
+            more["others"] = [
+                {"objective": other.text, "direction": direction}
+                | ({} if isinstance(other.rule, Node) else {"objective_code": callable_digest(other.rule)})
+                for other, direction in self.others
+            ]
+        if self.quantile is not None:
+            more["quantile"] = self.quantile
         constraints = [node.key for node in self.constraints]
-        return {"objective": self.text, **code, "constraints": constraints, "direction": self.direction}
+        return {"objective": self.objective.text, **more, "constraints": constraints, "direction": self.direction}
 
     def feasible(self, metrics: Mapping[str, np.ndarray], n_trials: int) -> np.ndarray:
         """Return which trials satisfy every constraint, (trial,) bool."""
         mask = np.ones(n_trials, dtype=bool)
         for node in self.constraints:
             mask &= np.asarray(evaluate(node, {name: metrics[name] for name in metrics_of(node)}), dtype=bool)
+        for other, _ in self.others:
+            mask &= np.isfinite(other.values(metrics, n_trials))
         return mask
+
+    def all_scores(self, log: TrialLog) -> np.ndarray:
+        """Return what trials are compared by in each objective, (trial, objective); higher is better."""
+        columns = [log.score]
+        for other, direction in self.others:
+            columns.append(scores(other.values(log.metrics, len(log)), log.feasible, direction))
+        return np.stack(columns, axis=1)
 
     def value_of(self, metrics: Mapping[str, float] | None) -> float:
         """Return the objective of one set of metrics, NaN where it has none."""
@@ -122,6 +169,17 @@ def ranking(scores: np.ndarray, keys: np.ndarray) -> np.ndarray:
 def _slow_order(scores: np.ndarray, keys: np.ndarray) -> np.ndarray:
     by_key = np.argsort(keys, kind="stable")  # Python's whole numbers, which lexsort does not take
     return np.asarray(by_key[np.argsort(-scores[by_key], kind="stable")])
+
+
+def _as_directions(direction: Any, n_objectives: int) -> list[str]:
+    given = list(direction) if isinstance(direction, list | tuple) else [direction] * n_objectives
+    for each in given:
+        if each not in ("maximize", "minimize"):
+            hint = nearest(each, ("maximize", "minimize"))
+            raise StudyError(f"direction={each!r} was asked for; allowed are 'maximize' and 'minimize'{hint}.")
+    if len(given) != n_objectives:
+        raise StudyError(f"{n_objectives} objectives have {len(given)} directions; give one for all, or one for each.")
+    return given
 
 
 def _as_constraints(constraints: Any, metrics: Sequence[str]) -> tuple[Node, ...]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, Unpack
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from mrtoolkit.errors import SpaceError, StudyError, nearest
-from mrtoolkit.expressions.nodes import Node
-from mrtoolkit.search.callables import as_evaluation, as_evaluator
+from mrtoolkit.search.budgets import LOOK, up_to_look, why_spent, why_target
+from mrtoolkit.search.callables import as_evaluation, as_evaluator, with_metrics_for
 from mrtoolkit.search.corners import try_corners
 from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Stopped, as_listeners
+from mrtoolkit.search.failures import failure_text
+from mrtoolkit.search.handing_out import HandedOut
 from mrtoolkit.search.level_walk import LevelWalk
 from mrtoolkit.search.loop import run_search
 from mrtoolkit.search.objective import Goal
@@ -37,12 +39,13 @@ class MultiResOptimizer:
         A backtest; or a callable of a dict of parameters that gives a number; or one with a method `batch` that takes
         a DataFrame of points; or None, where only `ask` and `tell` are used.
     space : Space
-    objective : str, expression of metrics, or callable of the metrics Dataset, optional
+    objective : str, expression of metrics, callable of the metrics Dataset, one of `mrt.robust`, or a list, optional
         Default: "sharpe" where there is such a metric, else the evaluator's first. Only finite values count: a trial
-        whose objective is NaN or infinite is never the best.
+        whose objective is NaN or infinite is never the best. A list of several asks for their Pareto front.
     constraints : condition of metrics, or several
         What a trial must satisfy to count, as in ``M.trades >= 30``.
-    direction : {"maximize", "minimize"}
+    direction : {"maximize", "minimize"}, or a list of them
+        Of the objective; of several objectives one for all, or one for each.
     levels : sequence of Level, optional
         Default: `levels(trials, count=3)`, or the whole lattice where it has no more points than `trials`.
     trials : int, optional
@@ -55,7 +58,7 @@ class MultiResOptimizer:
         Where the study is kept while it runs. A study of the same data, rules, space and levels that is there is gone
         on with.
     **options
-        `tolerance`, `patience`, `transition`, `on_event`: see `SearchOptions`.
+        `target`, `memory`, `tolerance`, `patience`, `transition`, `on_event`: see `SearchOptions`.
 
     Raises
     ------
@@ -68,9 +71,9 @@ class MultiResOptimizer:
         evaluator: Any,
         space: Space,
         *,
-        objective: str | Node | Callable[[xr.Dataset], Any] | None = None,
+        objective: Any = None,
         constraints: Any = (),
-        direction: str = "maximize",
+        direction: str | Sequence[str] = "maximize",
         levels: Any = None,
         trials: int | None = None,
         seconds: float | None = None,
@@ -79,7 +82,7 @@ class MultiResOptimizer:
         **options: Unpack[SearchOptions],
     ) -> None:
         _check_words(options)
-        self.evaluator = as_evaluator(evaluator)
+        self.evaluator = with_metrics_for(as_evaluator(evaluator), objective, constraints)
         check_fit(self.evaluator, space)
         self.space = space
         self.goal = Goal.checked(objective, constraints, direction, self.evaluator.metrics)
@@ -92,7 +95,7 @@ class MultiResOptimizer:
             space=space,
             goal=self.goal,
             objective=self.goal.text,
-            direction=direction,
+            direction=self.goal.direction,
             evaluator=self.evaluator,
             seed=self.settings.seed,
             keys=keys,
@@ -103,6 +106,8 @@ class MultiResOptimizer:
             self.settings, self.study, self.evaluator, emit=self._emit, on_level_end=self._on_level_end
         )
         self._started: float | None = None
+        self._lock = threading.RLock()
+        self._handed_out = HandedOut()
 
     @property
     def is_done(self) -> bool:
@@ -117,12 +122,16 @@ class MultiResOptimizer:
     def ask(self, n: int | None = None) -> pd.DataFrame:
         """Return points to evaluate next, a row a point: up to `n`, or all that the level still wants; none at the end.
 
-        The same points are given again until they are told. The first call tries the ends of the space over the
-        evaluator's bars, and raises SpaceError where one cannot be run: before anything is written.
+        Any thread may ask, and tell. A thread is given the same points again until they are told, and other threads
+        other points; only where a level has no others left it is given theirs too, in case a worker has died. The
+        first call tries the ends of the space over the evaluator's bars, and raises SpaceError where one cannot be run:
+        before anything is written.
         """
         if n is not None and n < 1:
             raise StudyError(f"ask({n!r}) was called; ask for 1 point or more.")
-        return self.space.decode(self.next_codes(n))
+        with self._lock:
+            codes = self.next_codes(None)
+            return self.space.decode(codes[self._handed_out.choose(self.space.keys(codes), n)])
 
     def next_codes(self, n: int | None = None) -> np.ndarray:
         """Return what `ask` returns as lattice codes, (point, dimension) int64."""
@@ -131,13 +140,18 @@ class MultiResOptimizer:
             try_corners(self.evaluator, self.space, self.settings.levels)
             self._started = started
         while not self.is_done:
-            codes = self._walk.next_codes(n)
+            codes = self._walk.next_codes(up_to_look(n, len(self.study), self.settings))
+            if len(codes) == 0 or len(self.study) % LOOK == 0:
+                reason = why_target(self.study, self.settings)
+                if reason:
+                    self.stop(reason)
+                    continue
             if len(codes) == 0:
                 reason = self._walk.advance()
                 if reason:
                     self.stop(reason)
-            elif self.settings.seconds is not None and self.elapsed() >= self.settings.seconds:
-                self.stop(f"the {self.settings.seconds:g} seconds are over after {len(self.study):,} trials.")
+            elif spent := why_spent(self.study, self.settings, self.elapsed()):
+                self.stop(spent)
             elif not self._take_saved(codes):
                 return codes
         return np.empty((0, len(self.space)), dtype=np.int64)
@@ -166,6 +180,10 @@ class MultiResOptimizer:
 
     def record(self, codes: np.ndarray, result: Any) -> None:
         """Record what points of the space gave, as `tell` does, by their lattice codes (point, dimension)."""
+        with self._lock:
+            self._record_all(codes, result)
+
+    def _record_all(self, codes: np.ndarray, result: Any) -> None:
         evaluation = as_evaluation(result, len(codes), self.goal)
         keys = self.space.keys(codes)
         first = np.sort(np.unique(keys, return_index=True)[1])
@@ -173,14 +191,21 @@ class MultiResOptimizer:
         metrics = {name: np.asarray(values, dtype=np.float64) for name, values in evaluation.metrics.items()}
         metrics |= {name: np.full(len(codes), np.nan) for name in self.evaluator.metrics if name not in metrics}
         value, feasible = self.goal.values(metrics, len(codes)), self.goal.feasible(metrics, len(codes))
+        feasible[list(evaluation.failures)] = False
         computed, seconds = self.study.spent.get(self._walk.level_index, (0, 0.0))
         self.study.spent[self._walk.level_index] = (computed + evaluation.features_computed, seconds)
+        if evaluation.failures:
+            known = {int(row): len(self.study) + place for place, row in enumerate(rows.tolist())}
+            self.study.failures |= {
+                known[row]: failure_text(error) for row, error in evaluation.failures.items() if row in known
+            }
         self._record(
             codes[rows],
             (value[rows], feasible[rows]),
             _rows_of(metrics, rows, len(codes)),
             _rows_of(evaluation.blocks, rows, len(codes)),
         )
+        self._handed_out.told(keys)
         self._saved.save_sometimes()
 
     def stop(self, reason: str, *, is_interrupted: bool = False) -> None:
@@ -207,6 +232,7 @@ class MultiResOptimizer:
         if not (trials >= 0).any():
             return False
         found = trials[trials >= 0]
+        self.study.failures |= self._saved.failures_of(found, len(self.study))
         self._record(
             codes[trials >= 0],
             (log.value[found], log.feasible[found]),
@@ -234,7 +260,7 @@ class MultiResOptimizer:
         )
         if not self._listeners:
             return
-        best = log.best()
+        best = self.study.comparison.best()
         done, total = walk.progress()
         self._emit(
             BatchDone(

@@ -15,7 +15,9 @@ _MAX_NEIGHBOURS = 25  # five by five in two dimensions; more would reach unevenl
 _CANDIDATES = 1_000
 
 
-def neighbourhood_scores(space: Space, log: TrialLog, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def neighbourhood_scores(
+    space: Space, log: TrialLog, candidates: np.ndarray, *, quantile: float = QUANTILE
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the low quantile of the scores around candidates, and of how many trials it is.
 
     Neighbours are the evaluated trials within 5 percent of the range in every dimension (at least one label), of equal
@@ -26,6 +28,7 @@ def neighbourhood_scores(space: Space, log: TrialLog, candidates: np.ndarray) ->
     ----------
     candidates : (candidate,) int
         Trials to look around.
+    quantile : float
 
     Returns
     -------
@@ -44,7 +47,7 @@ def neighbourhood_scores(space: Space, log: TrialLog, candidates: np.ndarray) ->
     floor = log.score[counted].min() if counted.any() else -np.inf
     score = np.append(np.where(counted, log.score, floor), np.nan)
     found = np.where(near, score[np.where(near, neighbour, len(log))], np.nan)
-    return np.nanquantile(found, QUANTILE, axis=1, method="lower"), near.sum(axis=1)
+    return np.nanquantile(found, quantile, axis=1, method="lower"), near.sum(axis=1)
 
 
 def plateau_trial(space: Space, log: TrialLog) -> int | None:
@@ -56,6 +59,24 @@ def plateau_trial(space: Space, log: TrialLog) -> int | None:
     enough = n_neighbours >= min(_MIN_NEIGHBOURS, n_neighbours.max())
     quantile = np.where(enough, quantile, -np.inf)
     return int(order[int(np.argmax(quantile))])  # argmax takes the first of equals, and order is best first
+
+
+def neighbourhood_order(space: Space, log: TrialLog, quantile: float) -> np.ndarray:
+    """Return the low quantile around every trial as its score, (trial,); -inf for a trial that does not count.
+
+    Trials with fewer than five neighbours come behind all others, in the order of their own scores: so a search goes
+    on to look around the best of them.
+    """
+    trials = np.flatnonzero(np.isfinite(log.score))
+    result = np.full(len(log), -np.inf)
+    if len(trials) == 0:
+        return result
+    found, n_neighbours = neighbourhood_scores(space, log, trials, quantile=quantile)
+    enough = n_neighbours >= _MIN_NEIGHBOURS
+    own = log.score[trials]
+    behind = found[enough].min() if enough.any() else own.max()
+    result[trials] = np.where(enough, found, behind - (own.max() - own) - 1.0)
+    return result
 
 
 def _coordinates(space: Space, codes: np.ndarray) -> np.ndarray:

@@ -31,9 +31,15 @@ class SavedTrials:
         self._save_seconds = 0.0
         self._written = (0, "")
         self._stopped = ""
+        self._failures: dict[int, str] = {}
         self.log = TrialLog(study.space, study.direction, study.log.metric_names)
         if self._path is not None and self._path.exists() and (self._path.is_file() or any(self._path.iterdir())):
             self._open(self._path)
+
+    def failures_of(self, trials: np.ndarray, first: int) -> dict[int, str]:
+        """Return what was raised at trials of the file, for when they are taken over as trial `first` and following."""
+        said = self._failures
+        return {first + i: said[trial] for i, trial in enumerate(trials.tolist()) if trial in said} if said else {}
 
     def save_sometimes(self) -> None:
         """Save unless that was done so recently that saving would take more than a tenth of the time."""
@@ -74,6 +80,7 @@ class SavedTrials:
             )
         earlier = Study.from_file(file, goal=self._study.goal, evaluator=self._study.evaluator)
         self.log = earlier.log
+        self._failures = earlier.failures
         self._stopped = earlier.stopped
         self._study.spent = dict(earlier.spent)
 
@@ -86,6 +93,7 @@ class SavedTrials:
             return self._study
         whole = Study.from_file(self._study.to_file(), goal=self._study.goal, evaluator=self._study.evaluator)
         log = self.log
+        whole.failures |= self.failures_of(left, len(whole))
         whole.log.append(
             log.codes[left],
             level=log.level[left],

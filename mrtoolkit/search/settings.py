@@ -12,6 +12,7 @@ import numpy as np
 
 from mrtoolkit.errors import SpaceError, StudyError, nearest
 from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.features.sizes import parse_size
 from mrtoolkit.search.events import Listener
 from mrtoolkit.search.level import Level, as_levels, levels
 from mrtoolkit.search.objective import Goal
@@ -28,6 +29,11 @@ class SearchOptions(TypedDict, total=False):
 
     Attributes
     ----------
+    target : float, optional
+        The search ends when the best objective has reached this; it is looked at after each round of a level and every
+        256 trials.
+    memory : int or str, optional
+        As in "1 GiB": no batch begins once the trials kept and the features computed take so many bytes.
     tolerance : float
         A level that raises the best objective by no more than this (in the objective's units) brings no improvement; 0.
     patience : int, optional
@@ -39,6 +45,8 @@ class SearchOptions(TypedDict, total=False):
         Called with every event (`LevelStarted`, `BatchDone`, ...).
     """
 
+    target: float | None
+    memory: int | str | None
     tolerance: float
     patience: int | None
     transition: str | Transition
@@ -56,6 +64,8 @@ class Settings:
     tolerance: float
     patience: int | None
     transition: Transition
+    target: float | None = None
+    memory: int | None = None
 
     @classmethod
     def checked(
@@ -65,6 +75,9 @@ class Settings:
         _check_count("trials", trials)
         _check_count("patience", options.get("patience"))
         _check_number("seconds", seconds, above=True)
+        target, memory = options.get("target"), options.get("memory")
+        if target is not None and not (_is_number(target) and math.isfinite(target)):
+            raise StudyError(f"target={target!r} was asked for; it must be a finite number, or None.")
         tolerance = options.get("tolerance", 0.0)
         _check_number("tolerance", tolerance, above=False)
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -80,6 +93,8 @@ class Settings:
             tolerance=float(tolerance),
             patience=patience,
             transition=as_transition(options.get("transition", "peak")),
+            target=None if target is None else float(target),
+            memory=None if memory is None else parse_size(memory),
         )
 
 
@@ -163,10 +178,14 @@ def _check_count(name: str, value: Any) -> None:
 def _check_number(name: str, value: Any, *, above: bool) -> None:
     if value is None and name == "seconds":
         return
-    is_number = not isinstance(value, bool) and isinstance(value, numbers.Real) and math.isfinite(value)
+    is_number = _is_number(value) and math.isfinite(value)
     if not is_number or value < 0 or (above and value == 0):
         msg = f"{name}={value!r} was asked for; it must be a number {'above 0' if above else 'of 0 or more'}."
         raise StudyError(msg)
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, numbers.Real)
 
 
 def _short(value: Any) -> str:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.comparing import Comparison
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.events import LevelRow
 from mrtoolkit.search.inference import Inference, infer
@@ -57,6 +58,11 @@ class Study:
         What another search must share to go on with this one: data, rules, space, levels, objective, seed.
     metrics : sequence of str
         Names of the metrics of a trial.
+
+    Attributes
+    ----------
+    failures : dict of trial to str
+        What the evaluator raised, for the trials at which it did; these have no value and never win.
     """
 
     def __init__(
@@ -79,12 +85,14 @@ class Study:
         self.seed = seed
         self.keys = keys
         self.log = TrialLog(space, direction, metrics)
+        self.comparison = Comparison(space, goal, self.log)
         self._rows: list[LevelRow] = []
         self._unread_rows: list[Callable[[], LevelRow]] = []
         self.regions: list[Region] = []
         self.stopped = ""
         self.is_interrupted = False
         self.spent: dict[int, tuple[int, float]] = {}
+        self.failures: dict[int, str] = {}
         self._benchmark: dict[str, float] | None = None
         self._plateau: tuple[int, int | None] = (0, None)
         self._inference: tuple[int, Inference] | None = None
@@ -106,12 +114,20 @@ class Study:
     @property
     def has_best(self) -> bool:
         """Whether any trial satisfies the constraints and has a value, so that there are a best and a plateau."""
-        return self.log.best() is not None
+        return self.comparison.best() is not None
 
     @property
     def best(self) -> Candidate:
-        """The trial of the best objective that satisfies the constraints; of equal ones, that of the lowest labels."""
-        return self._candidate(self.log.best())
+        """The trial of the best objective that satisfies the constraints; of equal ones, that of the lowest labels.
+
+        Of several objectives the trial of the front that is nearest to the best of all of them.
+        """
+        return self._candidate(self.comparison.best())
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The Pareto front: the trials that no other beats in every objective, as `to_pandas` has them."""
+        return self.to_pandas().iloc[self.comparison.front()]
 
     @property
     def plateau(self) -> Candidate:
@@ -124,7 +140,7 @@ class Study:
     def inference(self) -> Inference:
         """How much of the winner may be luck: effective trials, deflated Sharpe ratio, probability of over-fitting."""
         if self._inference is None or self._inference[0] != len(self.log):
-            self._inference = (len(self.log), infer(self.space, self.log, seed=self.seed))
+            self._inference = (len(self.log), infer(self.space, self.log, self.comparison.best(), seed=self.seed))
         return self._inference[1]
 
     @property
@@ -156,6 +172,11 @@ class Study:
     def add_row(self, row: Callable[[], LevelRow]) -> None:
         """Add the row of a level that has ended: a function that gives it."""
         self._unread_rows.append(row)
+
+    @property
+    def has_failed_alone(self) -> bool:
+        """Whether every trial so far has failed, if there are any."""
+        return len(self.failures) == len(self.log)
 
     @property
     def seconds(self) -> float:
@@ -249,6 +270,7 @@ class Study:
             "rows": [row.to_dict() for row in self.rows],
             "regions": [region.to_dict() for region in self.regions],
             "spent": {str(level): list(pair) for level, pair in self.spent.items()},
+            "failures": {str(trial): text for trial, text in self.failures.items()},
             "stopped": self.stopped,
             "is_interrupted": self.is_interrupted,
             "benchmark": self.benchmark,
@@ -293,6 +315,7 @@ class Study:
         study._rows = [LevelRow(**{**row, "best": float(row["best"])}) for row in said["rows"]]
         study.regions = [Region.from_dict(region) for region in said["regions"]]
         study.spent = {int(level): (int(pair[0]), float(pair[1])) for level, pair in said["spent"].items()}
+        study.failures = {int(trial): str(text) for trial, text in said.get("failures", {}).items()}
         study.stopped, study.is_interrupted = said["stopped"], bool(said["is_interrupted"])
         if said["benchmark"] is not None:
             study._benchmark = {name: float(value) for name, value in said["benchmark"].items()}

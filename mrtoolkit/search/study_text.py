@@ -18,7 +18,7 @@ def study_text(study: Study) -> str:
     width = max((len(name) for name, *_ in rows), default=0)
     lines = [_headline(study)]
     lines += [f"  {name:<{width}}  {value}  {params}".rstrip() for name, value, params in rows]
-    lines += [f"  {text}" for text in (_problem(study), luck_text(study), study.stopped) if text]
+    lines += [f"  {text}" for text in _notes(study)]
     return "\n".join([*lines, _NEXT])
 
 
@@ -29,7 +29,7 @@ def study_html(study: Study) -> str:
         f"<td style='text-align:left'>{escape(params)}</td></tr>"
         for name, value, params in summary(study)
     )
-    notes = "".join(f"<p>{escape(text)}</p>" for text in (_problem(study), luck_text(study), study.stopped) if text)
+    notes = "".join(f"<p>{escape(text)}</p>" for text in _notes(study))
     objective = escape(study.objective)
     head = f"<tr><th></th><th>{objective}</th><th></th></tr>"
     return (
@@ -47,6 +47,19 @@ def summary(study: Study) -> list[tuple[str, str, str]]:
     if not math.isnan(value):
         rows.append(("buy and hold", number_text(value), ""))
     return rows
+
+
+def _notes(study: Study) -> list[str]:
+    """Return what is to be said below the table, a sentence each."""
+    return [text for text in (_problem(study), failure_note(study), luck_text(study), study.stopped) if text]
+
+
+def failure_note(study: Study) -> str:
+    """Say how many trials failed, and what the last of them said; nothing where none did."""
+    if not study.failures:
+        return ""
+    n, last = len(study.failures), list(study.failures.values())[-1]
+    return f"{n:,} of {len(study):,} trials failed, the last with {last} (study.failures)"
 
 
 def luck_text(study: Study) -> str:

@@ -91,6 +91,11 @@ class TrialLog:
         """Statistics per block of time by name, each (trial, block) float32; empty where the evaluator gives none."""
         return {name[len(_BLOCK) :]: self._column(name) for name in self._columns if name.startswith(_BLOCK)}
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the trials so far."""
+        return sum(column[: self._size].nbytes for column in self._columns.values())
+
     def append(
         self,
         codes: np.ndarray,
