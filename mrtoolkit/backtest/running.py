@@ -134,7 +134,7 @@ class Runner:
         span = self.plan.span(piece)
         if isinstance(span, Span):
             span.prepare()
-        slices = span.slices(cut.slice_points)
+        slices = piece.points.slices(cut.slice_points)
         on_all_cores([partial(run, span, chosen) for chosen in slices], cut.threads)
 
     def _bar_by_bar(self, market: Market, span: AnySpan, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:

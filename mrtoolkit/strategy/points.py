@@ -71,6 +71,10 @@ class Points:
             return self
         return Points(n=len(chosen), labels=self.labels, codes={k: v[chosen] for k, v in self.codes.items()})
 
+    def slices(self, at_most: int) -> list[np.ndarray]:
+        """The positions of all points, (point,) int64, cut into slices of at most so many."""
+        return [np.arange(first, min(first + at_most, self.n)) for first in range(0, self.n, at_most)]
+
     def rows(self, params: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """Unique combinations of some parameters: (first point that has each, which of them each point has).
 

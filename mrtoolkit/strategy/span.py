@@ -56,11 +56,6 @@ class Span:
         """Assets and bars."""
         return self.operands.shape
 
-    def slices(self, at_most: int, at_least: int = 1) -> list[np.ndarray]:
-        """Positions of this span's points, cut into `at_least` pieces of `at_most` so many points."""
-        step = max(1, min(at_most, -(-self.points.n // at_least)))
-        return [np.arange(k, min(k + step, self.points.n)) for k in range(0, self.points.n, step)]
-
     @property
     def dense_slice(self) -> int:
         """How many points the dense engine takes at once: few enough for small masks and for 50 ms."""
