@@ -17,6 +17,7 @@ from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, join, metrics_of_joined
+from mrtoolkit.backtest.room import release_room
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.backtest.threads import n_threads, on_all_cores
 from mrtoolkit.strategy.pieces import Piece
@@ -109,9 +110,13 @@ class Runner:
         """Block statistics of one point, (asset, block, statistic), and what it did bar by bar, an asset each."""
         (signals,) = self.plan.signals(points)
         market, assets = self.market, range(len(self.market.prices))
-        if isinstance(signals, Targets):
-            return evaluate_targets(market, signals)[0], [record_targets(market, signals, asset) for asset in assets]
-        return dense.evaluate(market, signals)[0], [dense.record(market, signals, asset) for asset in assets]
+        try:
+            if isinstance(signals, Targets):
+                stats = evaluate_targets(market, signals)[0]
+                return stats, [record_targets(market, signals, asset) for asset in assets]
+            return dense.evaluate(market, signals)[0], [dense.record(market, signals, asset) for asset in assets]
+        finally:
+            release_room()
 
     def _run(self, points: Points, market: Market, wanted: Wanted, take: Take) -> None:
         """Run all points, slice by slice on all cores, and give their statistics to `take`."""
@@ -125,9 +130,12 @@ class Runner:
 
         pieces = self.plan.pieces(points, self.budget.share)
         cuts = [self.budget.cut(piece, n_threads()) for piece in pieces]  # what does not fit is refused first
-        for piece, cut in zip(pieces, cuts, strict=True):
-            with self.plan.store.lend(cut.lent_bytes):
-                self._run_piece(piece, cut, run)
+        try:
+            for piece, cut in zip(pieces, cuts, strict=True):
+                with self.plan.store.lend(cut.lent_bytes):
+                    self._run_piece(piece, cut, run)
+        finally:
+            release_room()
 
     def _run_piece(self, piece: Piece, cut: Cut, run: Callable[[AnySpan, np.ndarray], None]) -> None:
         """Run points whose features fit into memory together; they are dropped before the next piece's are made."""
