@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from weakref import WeakSet
 
@@ -24,7 +25,7 @@ _LOCK = threading.Lock()
 
 def room(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     """Memory of this thread that the next call of that name overwrites."""
-    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     arrays = _kept().arrays
     kept = arrays.get(name)
     if kept is None or kept.nbytes < n_bytes:

@@ -104,7 +104,7 @@ class Runner:
 
         self._run(points, self.market, Wanted(), take)
         metrics = metrics_of_joined(joined, names, self.market)
-        return metrics, {name: each.mean(axis=1) for name, each in sums.items()}
+        return metrics, {name: each[:, 0] if n_assets == 1 else each.mean(axis=1) for name, each in sums.items()}
 
     def record(self, points: Points) -> tuple[np.ndarray, list[dense.Recording]]:
         """Block statistics of one point, (asset, block, statistic), and what it did bar by bar, an asset each."""

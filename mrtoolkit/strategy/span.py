@@ -18,7 +18,7 @@ from mrtoolkit.strategy.batch import Batch
 from mrtoolkit.strategy.operands import Operands, number_of
 from mrtoolkit.strategy.pieces import is_plain
 from mrtoolkit.strategy.points import Points
-from mrtoolkit.strategy.rules import Part, Rules
+from mrtoolkit.strategy.rules import Part, Rules, rules_of
 from mrtoolkit.strategy.signals import BitSignals, Signals
 from mrtoolkit.strategy.strategy import RULES, SETTINGS
 
@@ -72,8 +72,8 @@ class Span:
     @cached_property
     def rules(self) -> Rules:
         """The rules as parts."""
-        conditions = [self.nodes[name] for name in RULES]
-        return Rules(conditions, has_gaps=self.operands.have_gaps(conditions))
+        conditions = tuple([self.nodes[name] for name in RULES])
+        return rules_of(conditions, has_gaps=self.operands.have_gaps(conditions))
 
     @cached_property
     def settings(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -180,7 +180,9 @@ def _groups(rows: np.ndarray, steps: np.ndarray, n_bars: int) -> np.ndarray:
     series = (rows[:, 0] == GREATER) & (steps[rows[:, 1] * (rows[:, 0] < AND)] > 0)
     series &= steps[rows[:, 2] * (rows[:, 0] < AND)] > 0
     left, right = rows[series, 1], rows[series, 2]
-    coded = np.unique(np.concatenate([left, right]))
+    is_coded = np.zeros(len(steps), dtype=bool)
+    is_coded[left] = is_coded[right] = True
+    coded = np.flatnonzero(is_coded)
     least = _ROWS_A_CODE_NEAR if 8 * n_bars * len(coded) <= _NEAR_BYTES else _ROWS_A_CODE
     if len(left) < least * len(coded) or not len(coded):
         return _NO_GROUPS
