@@ -114,7 +114,7 @@ class Backtest:
             periods_per_year=periods_per_year, risk_free=risk_free, blocks=blocks, cash=cash,
         )  # fmt: skip
         self.bars = snapshot(as_bars(bars))
-        self.strategy = strategy
+        self.strategy, self._params = strategy, strategy.params  # which a search asks for at every batch
         self.fill, self.engine, self.n_blocks, self.cash = fill, engine, int(blocks), float(cash)
         self.store = session_store() if store is None else store
         self.risk_free = float(risk_free)
@@ -148,7 +148,7 @@ class Backtest:
     @property
     def params(self) -> tuple[str, ...]:
         """Names of the strategy's parameters, sorted."""
-        return self.strategy.params
+        return self._params
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.sizes import format_size
 from mrtoolkit.strategy._kernels.conditions import CONSTANT, SHIFT
 from mrtoolkit.strategy.pieces import Piece, is_plain
-from mrtoolkit.strategy.rules import Part, Rules
+from mrtoolkit.strategy.rules import Part, rules_of
 from mrtoolkit.strategy.strategy import RULES
 
 _SLICE_BYTES = 64 * 2**20  # of a thread: more at once gains nothing
@@ -235,5 +235,5 @@ def parts_of(nodes: Mapping[str, Node], *, has_gaps: bool = False) -> list[Part]
 
     With gaps in the features a comparison and its negation are two.
     """
-    rules = [nodes[name] for name in RULES if name in nodes]
-    return [part for part in Rules(rules, has_gaps=has_gaps).parts if part.kind != CONSTANT]
+    rules = tuple([nodes[name] for name in RULES if name in nodes])
+    return [part for part in rules_of(rules, has_gaps=has_gaps).parts if part.kind != CONSTANT]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +11,8 @@ from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADE
 from mrtoolkit.backtest._kernels.dense import Settings, combine, simulate
 from mrtoolkit.backtest._kernels.trials import run_trials
 from mrtoolkit.backtest.market import Market
+from mrtoolkit.backtest.room import room
 from mrtoolkit.strategy.signals import Signals
-
-_LOCAL = threading.local()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ def evaluate_asset(market: Market, signals: Signals, asset: int, *, with_drawdow
         tuple(mask[asset] for mask in signals.masks),
         tuple(values[asset] for values in signals.settings),
         signals.index, signals.warm[asset], market.setup(asset), market.costs,
-        (market.risk_free_bar, market.edges, with_drawdown), _scratch(market.n_bars), stats,
+        (market.risk_free_bar, market.edges, with_drawdown), _room(market.n_bars), stats,
     )  # fmt: skip
     return stats
 
@@ -60,10 +58,9 @@ def record(market: Market, signals: Signals, asset: int) -> Recording:
     rows = signals.index[0]
     masks = [mask[asset, rows[k]] for k, mask in enumerate(signals.masks)]
     settings = Settings(*(values[asset, rows[4 + k]] for k, values in enumerate(signals.settings)))
-    packed = np.empty(market.n_bars, np.uint8)
+    packed, _, trades = _room(market.n_bars)
     combine(*masks, packed)
     equity = np.full(market.n_bars, market.cash)
-    trades = np.empty((market.n_bars + 1, len(TRADE)))
     n = simulate(
         market.prices[asset], packed, settings, signals.warm[asset, 0],
         market.setup(asset), market.costs, equity, trades,
@@ -71,10 +68,7 @@ def record(market: Market, signals: Signals, asset: int) -> Recording:
     return Recording(equity=read_only(equity), trades=read_only(trades[:n].copy()))
 
 
-def _scratch(n_bars: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signals, equity and trades that the next trial overwrites; kept by the thread, as fresh memory is slow."""
-    if getattr(_LOCAL, "n_bars", 0) != n_bars:
-        _LOCAL.n_bars = n_bars
-        _LOCAL.arrays = (np.empty(n_bars, np.uint8), np.empty(n_bars), np.empty((n_bars + 1, len(TRADE))))
-    arrays: tuple[np.ndarray, np.ndarray, np.ndarray] = _LOCAL.arrays
-    return arrays
+def _room(n_bars: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signals, equity and trades that the next trial overwrites."""
+    trades = room("trades", (n_bars + 1, len(TRADE)), np.float64)
+    return room("packed", (n_bars,), np.uint8), room("equity", (n_bars,), np.float64), trades

@@ -80,8 +80,10 @@ def evaluate(
         run = _run_long if plain[asset] else _run_events
         run(market, ground, signals, asset, wanted, stats, exact[asset])
         take(np.array([asset]), chosen, stats[np.newaxis])
+    if exact.all():
+        return
     again = np.flatnonzero(~exact.all(axis=0))
-    for part in np.array_split(again, -(-again.size // span.dense_slice)) if again.size else ():
+    for part in np.array_split(again, -(-again.size // span.dense_slice)):
         signals_again = span.signals(chosen[part])
         for asset in np.flatnonzero(~exact[:, part].all(axis=1)).tolist():
             bar_by_bar = dense.evaluate_asset(market, signals_again, asset, with_drawdown=wanted.drawdown)

@@ -26,7 +26,6 @@ from mrtoolkit.features.outlook import Outlook
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.operands import calls_of
 from mrtoolkit.strategy.pieces import Piece
-from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 
 if TYPE_CHECKING:
@@ -137,8 +136,7 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
     cuts = [budget.cut(piece, n_threads()) for piece in pieces]
     calls = plan.calls(points)
     outlook = plan.store.outlook(plan.bars, calls)
-    nodes = plan.nodes if isinstance(plan, Plan) else plan.strategy.features
-    grown = asked.grown([call for node in nodes.values() for call in calls_of(node)], len(calls))
+    grown = asked.grown([call for node in plan.nodes.values() for call in calls_of(node)], len(calls))
     groups = plan.pieces(points, lambda _: 2**62)
     conditions = sum(len(g.points.rows(part.params)[0]) for g in groups for part in parts_of(g.nodes))
     more = n / points.n

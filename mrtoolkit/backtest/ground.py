@@ -9,12 +9,13 @@ from threading import RLock
 import numpy as np
 
 from mrtoolkit._jit import read_only
-from mrtoolkit.backtest._kernels.falls import lay_falls
+from mrtoolkit.backtest._kernels.falls import fill_falls
 from mrtoolkit.backtest._kernels.long_only import LongMarket
 from mrtoolkit.backtest._kernels.tables import TILE, Cells, cut_cells, fill_all, last_knowns, least
 from mrtoolkit.backtest._kernels.track import Track, build_track
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
+from mrtoolkit.features.row_memory import row_memory
 from mrtoolkit.strategy._kernels.first_value import is_whole
 from mrtoolkit.strategy.operands import address_of
 
@@ -94,7 +95,9 @@ class Ground:
         with self._lock:
             if self.keeps and key not in self._tables:
                 cells = self._cut(edges, end)
-                self._tables[key] = (cells, *fill_all(raw, mark, costs, risk_free, cells))
+                made = _table(mark.size), np.empty((len(cells.block), 4))
+                fill_all(raw, mark, costs, risk_free, cells, *made)
+                self._tables[key] = (cells, *made)
             kept = self._tables.get(key)
         if kept is None:
             cells = self._cut(edges, end)
@@ -108,7 +111,9 @@ class Ground:
             return room("falls", (TILE, 8), np.float64)
         with self._lock:
             if asset not in self._falls:
-                self._falls[asset] = lay_falls(self.mark(asset))
+                falls = _table(self._market.n_bars)
+                fill_falls(self.mark(asset), falls)
+                self._falls[asset] = falls
             return self._falls[asset]
 
     @cached_property
@@ -128,3 +133,9 @@ class Ground:
     def _raw(self, asset: int) -> np.ndarray:
         prices = self._market.prices[asset]
         return prices.close if self._market.at_close else prices.open
+
+
+def _table(n_bars: int) -> np.ndarray:
+    """A table (bar, 8) to be filled, in the memory of one that nobody needs any more where there is such."""
+    (row,), _ = row_memory.take(1, 8 * n_bars)
+    return row.reshape(n_bars, 8)

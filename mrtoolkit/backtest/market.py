@@ -61,7 +61,10 @@ def read_prices(bars: xr.Dataset) -> tuple[tuple[Prices, ...], tuple[int, ...]]:
     """Prices of each asset, and where each asset's closes end."""
     columns = [input_values(bars, name) for name in ("open", "high", "low", "close")]
     prices = tuple(Prices(*(column[k] for column in columns)) for k in range(len(columns[0])))
-    known = ~np.isnan(columns[-1][:, ::-1])
+    closes = columns[-1]
+    if not np.isnan(closes[:, -1:]).any():  # as nearly always
+        return prices, (closes.shape[1],) * len(closes)
+    known = ~np.isnan(closes[:, ::-1])
     ends = np.where(known.any(axis=1), known.shape[1] - known.argmax(axis=1), 0)
     return prices, tuple(ends.tolist())
 

@@ -63,7 +63,7 @@ class WindowStatistics:
     @classmethod
     def from_joined(cls, joined: Array, periods_per_year: float, risk_free: float) -> WindowStatistics:
         """Name the columns of what `join` gives."""
-        column = {name: np.ascontiguousarray(joined[..., k]) for k, name in enumerate(WINDOW)}
+        column = dict(zip(WINDOW, np.ascontiguousarray(np.moveaxis(joined, -1, 0)), strict=True))
         return cls(
             n=column["bars"],
             total=column["sum"],

@@ -17,6 +17,7 @@ from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, METRICS, join, metrics_of_joined
+from mrtoolkit.backtest.room import release_room
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.backtest.threads import n_threads, on_all_cores
 from mrtoolkit.backtest.windows import windowed_metrics
@@ -109,15 +110,20 @@ class Runner:
 
         self._run(points, self.market, Wanted(), take)
         metrics = metrics_of_joined(joined, [name for name in names if name not in windowed], self.market)
-        return metrics | windowed, {name: each.mean(axis=1) for name, each in sums.items()}
+        blocks = {name: each[:, 0] if n_assets == 1 else each.mean(axis=1) for name, each in sums.items()}
+        return metrics | windowed, blocks
 
     def record(self, points: Points) -> tuple[np.ndarray, list[dense.Recording]]:
         """Block statistics of one point, (asset, block, statistic), and what it did bar by bar, an asset each."""
         (signals,) = self.plan.signals(points)
         market, assets = self.market, range(len(self.market.prices))
-        if isinstance(signals, Targets):
-            return evaluate_targets(market, signals)[0], [record_targets(market, signals, asset) for asset in assets]
-        return dense.evaluate(market, signals)[0], [dense.record(market, signals, asset) for asset in assets]
+        try:
+            if isinstance(signals, Targets):
+                stats = evaluate_targets(market, signals)[0]
+                return stats, [record_targets(market, signals, asset) for asset in assets]
+            return dense.evaluate(market, signals)[0], [dense.record(market, signals, asset) for asset in assets]
+        finally:
+            release_room()
 
     def _run(self, points: Points, market: Market, wanted: Wanted, take: Take) -> None:
         """Run all points, slice by slice on all cores, and give their statistics to `take`."""
@@ -131,16 +137,19 @@ class Runner:
 
         pieces = self.plan.pieces(points, self.budget.share)
         cuts = [self.budget.cut(piece, n_threads()) for piece in pieces]  # what does not fit is refused first
-        for piece, cut in zip(pieces, cuts, strict=True):
-            with self.plan.store.lend(cut.lent_bytes):
-                self._run_piece(piece, cut, run)
+        try:
+            for piece, cut in zip(pieces, cuts, strict=True):
+                with self.plan.store.lend(cut.lent_bytes):
+                    self._run_piece(piece, cut, run)
+        finally:
+            release_room()
 
     def _run_piece(self, piece: Piece, cut: Cut, run: Callable[[AnySpan, np.ndarray], None]) -> None:
         """Run points whose features fit into memory together; they are dropped before the next piece's are made."""
         span = self.plan.span(piece)
         if isinstance(span, Span):
             span.prepare()
-        slices = span.slices(cut.slice_points)
+        slices = piece.points.slices(cut.slice_points)
         on_all_cores([partial(run, span, chosen) for chosen in slices], cut.threads)
 
     def _bar_by_bar(self, market: Market, span: AnySpan, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:

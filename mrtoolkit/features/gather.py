@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -28,8 +29,7 @@ from mrtoolkit.indicators.registry import is_built_in
 from mrtoolkit.indicators.spec import Indicator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowTag:
+class RowTag(NamedTuple):
     """What a row in memory is: its call (all outputs), its bars, and what it goes on from, (asset, state)."""
 
     node: Call

@@ -87,7 +87,7 @@ class Lookup:
         if axes is None:
             axes = Axes(
                 fingerprint=data,
-                time=np.asarray(bars["time"].values, dtype="datetime64[ns]"),
+                time=np.asarray(bars.variables["time"].values, dtype="datetime64[ns]"),
                 assets=tuple(str(a) for a in bars["asset"].values) if "asset" in bars.dims else None,
                 block_digests=tuple(block_digests(bars)),
                 attrs={name: _as_text(bars.attrs[name]) for name in ABOUT if name in bars.attrs},

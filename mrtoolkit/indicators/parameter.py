@@ -57,6 +57,11 @@ class IndicatorParameter:
 
     def check(self, value: object, owner: str) -> None:
         """Refuse a value that is no number, lies out of bounds, or is a fraction where whole bars are counted."""
+        kind = type(value)
+        if kind is int or kind is float:  # as nearly always: found right at a third of the cost of finding it wrong
+            number: float = value  # type: ignore[assignment]
+            if self.low <= number <= self.high and not (self.integer and number != math.floor(number)):
+                return
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             cure = "give a number, a parameter (P.n) or a list of numbers"
             msg = f"{owner}'s {self.name} is {value!r}, but must be {self.allowed}; {cure}."

@@ -154,9 +154,10 @@ def scores(values: np.ndarray, feasible: np.ndarray, direction: str) -> np.ndarr
 
 def best_index(scores: np.ndarray, keys: np.ndarray) -> int | None:
     """Return the trial of the highest score, of equal ones that of the lowest labels; None where none has a score."""
-    if len(scores) == 0 or np.max(scores) == -np.inf:
+    highest = scores.max(initial=-np.inf)
+    if highest == -np.inf:
         return None
-    ties = np.flatnonzero(scores == np.max(scores))
+    ties = np.flatnonzero(scores == highest)
     return int(ties[np.argmin(keys[ties])])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, Unpack
 
@@ -16,12 +17,13 @@ from mrtoolkit.errors import SpaceError, StudyError, nearest
 from mrtoolkit.search.budgets import LOOK, up_to_look, why_spent, why_target
 from mrtoolkit.search.callables import as_evaluation, as_evaluator, with_metrics_for
 from mrtoolkit.search.corners import try_corners
-from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Stopped, as_listeners
+from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Listener, Stopped, as_listeners
 from mrtoolkit.search.failures import failure_text
 from mrtoolkit.search.handing_out import HandedOut
 from mrtoolkit.search.level_walk import LevelWalk
 from mrtoolkit.search.loop import run_search
 from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.places import first_places
 from mrtoolkit.search.resume import SavedTrials
 from mrtoolkit.search.settings import SearchOptions, Settings, check_fit, search_keys
 from mrtoolkit.search.space import Space, as_frame
@@ -102,8 +104,14 @@ class MultiResOptimizer:
             metrics=tuple(self.evaluator.metrics),
         )
         self._saved = SavedTrials(self.study, study)
+        # functions of the parts, not of the whole: in a circle features and tables live until a garbage collection
+        self._emit = partial(_tell_all, self._listeners)
         self._walk = LevelWalk(
-            self.settings, self.study, self.evaluator, emit=self._emit, on_level_end=self._on_level_end
+            self.settings,
+            self.study,
+            self.evaluator,
+            emit=self._emit,
+            on_level_end=partial(_end_level, self._saved, self.study, self._listeners),
         )
         self._started: float | None = None
         self._lock = threading.RLock()
@@ -186,7 +194,7 @@ class MultiResOptimizer:
     def _record_all(self, codes: np.ndarray, result: Any) -> None:
         evaluation = as_evaluation(result, len(codes), self.goal)
         keys = self.space.keys(codes)
-        first = np.sort(np.unique(keys, return_index=True)[1])
+        first = first_places(keys)
         rows = first[self.study.log.find(keys[first]) < 0]
         metrics = {name: np.asarray(values, dtype=np.float64) for name, values in evaluation.metrics.items()}
         metrics |= {name: np.full(len(codes), np.nan) for name in self.evaluator.metrics if name not in metrics}
@@ -274,15 +282,6 @@ class MultiResOptimizer:
             )
         )
 
-    def _on_level_end(self, index: int) -> None:
-        self._saved.save()
-        if self._listeners:
-            self._emit(LevelEnded(level=index, row=self.study.rows[index]))
-
-    def _emit(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
-
 
 def _with_words_of(
     optimizer: Callable[_Words, MultiResOptimizer],
@@ -309,6 +308,17 @@ def optimize(*parts: Any, **words: Any) -> Study:
     {'x': 0.3}
     """
     return MultiResOptimizer(*parts, **words).optimize()
+
+
+def _tell_all(listeners: Iterable[Listener], event: Event) -> None:
+    for listener in listeners:
+        listener(event)
+
+
+def _end_level(saved: SavedTrials, study: Study, listeners: tuple[Listener, ...], index: int) -> None:
+    saved.save()
+    if listeners:  # a row counts features when it is looked at
+        _tell_all(listeners, LevelEnded(level=index, row=study.rows[index]))
 
 
 def _check_words(options: Mapping[str, Any]) -> None:

@@ -29,3 +29,10 @@ class Places:
             get = self._found.get
             return np.array([get(key, -1) for key in keys.tolist()], dtype=np.int64)
         return np.asarray(self._table[keys].astype(np.int64) - 1)
+
+
+def first_places(keys: np.ndarray) -> np.ndarray:
+    """Return where each distinct key is first, ascending."""
+    if len(set(keys.tolist())) == len(keys):  # as almost always; sorting takes as long again
+        return np.arange(len(keys))
+    return np.sort(np.unique(keys, return_index=True)[1])

@@ -23,6 +23,7 @@ from mrtoolkit.search.dimensions import Categorical as Categorical
 from mrtoolkit.search.dimensions import Dimension, dimension_from_dict
 from mrtoolkit.search.dimensions import Integer as Integer
 from mrtoolkit.search.dimensions import Real as Real
+from mrtoolkit.strategy.points import distinct
 
 _KEY_LIMIT = 2**62  # lattices up to here are numbered by int64, larger ones by Python's integers
 _SHORT = 64  # labels that Python sorts sooner than NumPy
@@ -215,8 +216,10 @@ class Space:
         """Return the points of codes for an evaluator that takes whole numbers."""
         labels, places = {}, {}
         for j, (name, dimension) in enumerate(self._dimensions.items()):
-            distinct, places[name] = np.unique(codes[:, j], return_inverse=True)
-            labels[name], joined = _distinct([canonical(label) for label in dimension.decode(distinct).tolist()])
+            own = codes[:, j]
+            first, places[name] = distinct(own, int(own.max(initial=0)) + 1)
+            found = dimension.decode(own[first]).tolist()
+            labels[name], joined = _distinct([canonical(label) for label in found])
             if joined is not None:
                 places[name] = joined[places[name]]
         return CodedPoints(n=len(codes), labels=labels, codes=places)

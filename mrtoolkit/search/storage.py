@@ -323,8 +323,13 @@ def _read_bars(group: Any) -> xr.Dataset:
 
 def plain_json(value: Any) -> Any:
     """Return value as strict JSON holds it: NumPy scalars as numbers, NaN and infinities as text."""
-    if value is None or type(value) in (str, int, bool):  # most are, and to ask for a Mapping takes longest
+    kind = type(value)
+    if value is None or kind in (str, int, bool):  # most are, and to ask for a Mapping takes longest
         return value
+    if kind is float:
+        return value if math.isfinite(value) else str(value)
+    if kind in (list, tuple):
+        return [plain_json(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

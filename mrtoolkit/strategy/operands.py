@@ -68,14 +68,25 @@ class Operands:
         bound = {key: bound_rows(operand, points, rows[key][0], self.shape[1]) for key, operand in operands.items()}
         wanted = {id(node): node for each in bound.values() for node in each if not isinstance(node, Constant)}
         arrays = dict(zip(wanted, store.fetch(bars, list(wanted.values())), strict=True))
-        first = {key: _survey(array)[0] for key, array in arrays.items()}
+        surveys = {key: _survey(array) for key, array in arrays.items()}
         always = np.zeros(self.shape[0], dtype=np.int64)
         self._kept = operands, bound  # what is known by its id must live as long
         self._rows: dict[int, tuple[list[Value], np.ndarray, np.ndarray]] = {}
+        self._has_gaps: dict[int, bool] = {}
         for key, nodes_of_rows in bound.items():
-            values = [number_of(n) if isinstance(n, Constant) else arrays[id(n)] for n in nodes_of_rows]
-            warm = np.stack([first.get(id(n), always) for n in nodes_of_rows], axis=1)
-            self._rows[key] = (values, warm, rows[key][1])
+            values: list[Value] = []
+            firsts, has_gaps = [], False
+            for node in nodes_of_rows:
+                value: Value
+                if isinstance(node, Constant):
+                    value, first, is_whole = number_of(node), always, node.value is not None
+                else:
+                    value, (first, is_whole) = arrays[id(node)], surveys[id(node)]
+                values.append(value)
+                firsts.append(first)
+                has_gaps |= not is_whole
+            self._rows[key] = (values, np.array(firsts, dtype=np.int64).T, rows[key][1])
+            self._has_gaps[key] = has_gaps
 
     def __contains__(self, node: Node) -> bool:
         """Whether `node` is one of the operands."""
@@ -88,8 +99,7 @@ class Operands:
 
     def have_gaps(self, nodes: Iterable[Node]) -> bool:
         """Whether some operand of these conditions misses a value after its first, at some point."""
-        operands = {id(operand): operand for node in nodes for operand in operands_of(node) if operand in self}
-        return not all(_is_whole(value) for key in operands for value in self._rows[key][0])
+        return any(self._has_gaps.get(id(operand), False) for node in nodes for operand in operands_of(node))
 
     @cached_property
     def places(self) -> Places:
@@ -180,6 +190,8 @@ def operands_of(node: Node) -> list[Node]:
 
 def calls_of(node: Node) -> list[Call]:
     """All indicator calls in an expression, those inside others too."""
+    if type(node) is Call and node.depth == 2:  # over inputs, as most are
+        return [node]
     return [part for part in walk(node) if isinstance(part, Call)]
 
 
@@ -195,12 +207,6 @@ def number_of(node: Node) -> float:
     """The value of a constant, NaN where it is None."""
     value = node.value if isinstance(node, Constant) else None
     return float("nan") if value is None else float(value)
-
-
-def _is_whole(value: Value) -> bool:
-    if not isinstance(value, np.ndarray):
-        return value == value  # None, as a number, is missing at every bar
-    return _survey(value)[1]
 
 
 def _survey(array: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -71,6 +71,10 @@ class Points:
             return self
         return Points(n=len(chosen), labels=self.labels, codes={k: v[chosen] for k, v in self.codes.items()})
 
+    def slices(self, at_most: int) -> list[np.ndarray]:
+        """The positions of all points, (point,) int64, cut into slices of at most so many."""
+        return [np.arange(first, min(first + at_most, self.n)) for first in range(0, self.n, at_most)]
+
     def rows(self, params: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """Unique combinations of some parameters: (first point that has each, which of them each point has).
 
@@ -97,20 +101,30 @@ class Points:
             combined = self.codes[params[0]]
             for name in params[1:]:
                 combined = combined * len(self.labels[name]) + self.codes[name]
-            return distinct_codes(np.ascontiguousarray(combined, dtype=np.int64), size)  # type: ignore[no-any-return]
+            return distinct(combined, size)
         combined = np.zeros(self.n, dtype=np.int64)
         for name in params:
             radix = len(self.labels[name])
             if combined.size and int(combined.max()) > (2**62) // max(radix, 1):
                 combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
             combined = combined * radix + self.codes[name]
-        _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
-        return first, inverse
+        return distinct(combined, None)
 
     def values(self, point: int, params: Iterable[str] | None = None) -> dict[str, Scalar]:
         """The labels of one point."""
         names = self.labels if params is None else params
         return {name: self.labels[name][int(self.codes[name][point])] for name in names}
+
+
+def distinct(codes: np.ndarray, size: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The first place of each distinct code, in the order of codes, and which of these each place has, (place,) int64.
+
+    Codes from 0 to `size` - 1, where these are few; any whole numbers where `size` is None.
+    """
+    if size is not None and size <= _FEW_CODES + 4 * len(codes):
+        return distinct_codes(np.ascontiguousarray(codes, dtype=np.int64), size)  # type: ignore[no-any-return]
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    return first, inverse
 
 
 def _check_names(have: list[str], wanted: tuple[str, ...]) -> None:

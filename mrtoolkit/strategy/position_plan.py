@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 
 from mrtoolkit._jit import read_only
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.expressions.scalars import scalar_text
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy.groups import Group, bound_operands, distinct_calls, groups_of, structural_of, warmups
+from mrtoolkit.strategy.abstract_plan import AbstractPlan
+from mrtoolkit.strategy.groups import bound_operands
 from mrtoolkit.strategy.operands import Operands
-from mrtoolkit.strategy.pieces import Piece, Share, pieces_of
+from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.position_tests import MARGIN, PositionCall
@@ -81,12 +82,6 @@ class PositionSpan:
         """The first bar at which every feature has had a value, (asset, point)."""
         return np.asarray(np.maximum.reduce([self.operands.warm(node) for node in self.nodes.values()]))
 
-    def slices(self, at_most: int, at_least: int = 1) -> list[np.ndarray]:
-        """Cut the points into slices of `at_most` so many points, `at_least` so many slices."""
-        n = self.points.n
-        step = max(1, min(at_most, -(-n // at_least)))
-        return [np.arange(first, min(first + step, n)) for first in range(0, n, step)]
-
     def signals(self, chosen: np.ndarray) -> Targets:
         """The targets of the points at some positions of this span; called from any thread."""
         n_assets, n_bars = self.shape
@@ -127,53 +122,11 @@ class PositionSpan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PositionPlan:
+class PositionPlan(AbstractPlan[PositionSpan, Targets]):
     """A position function over bars, ready to be asked for the targets of points; for rules there is `Plan`."""
 
     strategy: Positions
-    bars: xr.Dataset
-    store: FeatureStore
-    structural: frozenset[str] = field(init=False, repr=False)
-    """Parameters that decide what the features are made of."""
     _tested: list[bool] = field(init=False, repr=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "structural", structural_of(self.strategy.features.values()))
-
-    def signals(self, points: Points) -> Iterator[Targets]:
-        """Yield the targets of all points, in slices that are small in memory."""
-        for span in self.spans(points):
-            for chosen in span.slices(span.dense_slice):
-                yield span.signals(chosen)
-
-    def spans(self, points: Points) -> Iterator[PositionSpan]:
-        """Yield all points in spans whose features fit into memory together."""
-        for piece in self.pieces(points):
-            yield self.span(piece)
-
-    def pieces(self, points: Points, share: Share | None = None) -> list[Piece]:
-        """Cut all points so that the arrays of each piece fit into its share of memory; computes nothing.
-
-        Parameters
-        ----------
-        points : Points
-        share : function of nodes, optional
-            Bytes that the arrays of points with these nodes may take. Default: half of the store's memory.
-        """
-        return pieces_of(points, self._groups(points), self.bars, self.store, share)
-
-    def span(self, piece: Piece) -> PositionSpan:
-        """Find or compute the features of a piece.
-
-        The function is tested at its first and its last point, thoroughly in the first piece of all.
-        """
-        operands = Operands(self.bars, self.store, piece.points, piece.nodes.values())
-        span = PositionSpan(
-            strategy=self.strategy, operands=operands, points=piece.points, positions=piece.positions, nodes=piece.nodes
-        )
-        span.test(thoroughly=not self._tested)
-        self._tested.append(True)
-        return span
 
     def check(self, points: Points) -> None:
         """Refuse points that cannot be run; computes nothing.
@@ -190,16 +143,17 @@ class PositionPlan:
             for _ in bound_operands(points.take(positions), nodes, self.bars.sizes["time"]):
                 pass
 
-    def warmups(self, points: Points) -> np.ndarray:
-        """Leading bars for which each point has no value, (point,), as the indicators declare it; computes nothing."""
-        return warmups(points, self._groups(points), self.bars.sizes["time"])
+    def _named_nodes(self) -> Mapping[str, Node]:
+        return self.strategy.features
 
-    def calls(self, points: Points) -> list[Call]:
-        """The distinct indicator calls that the points use, with their values; computes nothing."""
-        return distinct_calls(points, self._groups(points))
-
-    def _groups(self, points: Points) -> Iterator[Group]:
-        return groups_of(points, self.strategy.features, self.structural)
+    def _span(self, operands: Operands, piece: Piece) -> PositionSpan:
+        """The points of a piece; the function is tested at the first and the last, thoroughly in the first piece."""
+        span = PositionSpan(
+            strategy=self.strategy, operands=operands, points=piece.points, positions=piece.positions, nodes=piece.nodes
+        )
+        span.test(thoroughly=not self._tested)
+        self._tested.append(True)
+        return span
 
 
 def plan_of(strategy: Strategy | Positions, bars: xr.Dataset, store: FeatureStore) -> Plan | PositionPlan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from mrtoolkit.expressions.nodes import Comparison, Constant, Logic, Node, Shift
@@ -114,6 +115,12 @@ class Rules:
             self._found[identity] = len(self.parts)
             self.parts.append(part)
         return Ref(self._found[identity])
+
+
+@lru_cache(maxsize=256)
+def rules_of(conditions: tuple[Node, ...], *, has_gaps: bool) -> Rules:
+    """The parts of some conditions, made once: every batch of a search asks for them."""
+    return Rules(conditions, has_gaps=has_gaps)
 
 
 def _params_of(nodes: Iterable[Node], more: tuple[str, ...] = ()) -> tuple[str, ...]:

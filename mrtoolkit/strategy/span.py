@@ -18,7 +18,7 @@ from mrtoolkit.strategy.batch import Batch
 from mrtoolkit.strategy.operands import Operands, number_of
 from mrtoolkit.strategy.pieces import is_plain
 from mrtoolkit.strategy.points import Points
-from mrtoolkit.strategy.rules import Part, Rules
+from mrtoolkit.strategy.rules import Part, Rules, rules_of
 from mrtoolkit.strategy.signals import BitSignals, Signals
 from mrtoolkit.strategy.strategy import RULES, SETTINGS
 
@@ -56,11 +56,6 @@ class Span:
         """Assets and bars."""
         return self.operands.shape
 
-    def slices(self, at_most: int, at_least: int = 1) -> list[np.ndarray]:
-        """Positions of this span's points, cut into `at_least` pieces of `at_most` so many points."""
-        step = max(1, min(at_most, -(-self.points.n // at_least)))
-        return [np.arange(k, min(k + step, self.points.n)) for k in range(0, self.points.n, step)]
-
     @property
     def dense_slice(self) -> int:
         """How many points the dense engine takes at once: few enough for small masks and for 50 ms."""
@@ -77,8 +72,8 @@ class Span:
     @cached_property
     def rules(self) -> Rules:
         """The rules as parts."""
-        conditions = [self.nodes[name] for name in RULES]
-        return Rules(conditions, has_gaps=self.operands.have_gaps(conditions))
+        conditions = tuple([self.nodes[name] for name in RULES])
+        return rules_of(conditions, has_gaps=self.operands.have_gaps(conditions))
 
     @cached_property
     def settings(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -185,7 +180,9 @@ def _groups(rows: np.ndarray, steps: np.ndarray, n_bars: int) -> np.ndarray:
     series = (rows[:, 0] == GREATER) & (steps[rows[:, 1] * (rows[:, 0] < AND)] > 0)
     series &= steps[rows[:, 2] * (rows[:, 0] < AND)] > 0
     left, right = rows[series, 1], rows[series, 2]
-    coded = np.unique(np.concatenate([left, right]))
+    is_coded = np.zeros(len(steps), dtype=bool)
+    is_coded[left] = is_coded[right] = True
+    coded = np.flatnonzero(is_coded)
     least = _ROWS_A_CODE_NEAR if 8 * n_bars * len(coded) <= _NEAR_BYTES else _ROWS_A_CODE
     if len(left) < least * len(coded) or not len(coded):
         return _NO_GROUPS

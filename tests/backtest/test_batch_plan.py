@@ -12,6 +12,8 @@ from oracles.long_form import IS_LONG
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit.backtest.room import kept_bytes
+from mrtoolkit.backtest.threads import n_threads
 from mrtoolkit.errors import StrategyError
 
 CHILD = Path(__file__).parent / "plan_child.py"
@@ -139,3 +141,15 @@ def test_peak_of_memory_is_foretold_within_a_quarter_and_held_under_the_limit(sh
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["planned"] == pytest.approx(found["added"], rel=0.25)
     assert found["added"] <= found["limit"] + 4  # MiB of Python and of what is returned
+
+
+@pytest.mark.parametrize("engine", ["event", "dense"])
+def test_large_memory_to_work_in_is_given_back_after_a_run(monkeypatch, engine):
+    points = {"fast": list(range(3, 30)), "slow": list(range(60, 120))}
+    test = backtest(n=5_000, engine=engine)
+    monkeypatch.setattr("mrtoolkit.backtest.room._KEPT_BYTES", 10_000)
+    first = test.run(points)
+    assert kept_bytes() < n_threads() * 10 * 10_000  # a handful of names
+    assert test.run(points).identical(first)
+    test.trial({"fast": 3, "slow": 60})
+    assert kept_bytes() < n_threads() * 10 * 10_000

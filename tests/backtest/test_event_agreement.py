@@ -31,7 +31,7 @@ import mrtoolkit as mrt
 from mrtoolkit import P
 from mrtoolkit.backtest._kernels.tables import TILE
 from mrtoolkit.backtest.metrics import LEAN_METRICS, compute_metrics
-from mrtoolkit.strategy.span import Span
+from mrtoolkit.strategy.points import Points
 
 N_CASES = 5_000 if IS_LONG else 48  # of 24 points each
 N_LONG_HISTORIES = 60 if IS_LONG else 3
@@ -223,14 +223,14 @@ def assert_same_bits(case, expected):
 def test_number_of_threads_and_sizes_of_slices_change_no_bit(threads, monkeypatch):
     """Slices of a few points each, side by side, a tile a call; the same points in one slice on one core."""
     sizes = ("budget._WORTH_THREADS", "budget._WORTH_A_SLICE", "event._CALL_BARS", "event._CALL_BARS_FULL")
-    cut = Span.slices
+    cut = Points.slices
     for case in (*cases_of_every_kind(), random_case(6 * 10**6, n_bars=20_000, n_points=7, plain=True)):
         monkeypatch.setenv("MRTOOLKIT_THREADS", "1")
         expected = everything(case)
         monkeypatch.setenv("MRTOOLKIT_THREADS", threads)
         for name in sizes:
             monkeypatch.setattr(f"mrtoolkit.backtest.{name}", 1)
-        monkeypatch.setattr(Span, "slices", lambda span, at_most, *more: cut(span, min(at_most, 3), *more))
+        monkeypatch.setattr(Points, "slices", lambda points, at_most: cut(points, min(at_most, 3)))
         assert_same_bits(case, expected)
         monkeypatch.undo()
 

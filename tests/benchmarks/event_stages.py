@@ -100,7 +100,7 @@ class Sweep:
         self.result = backtest.run(self.points, metrics=METRICS)
         self._blocks, self._runner = backtest._market, backtest._runner
         (self._span,) = backtest._plan.spans(backtest._points(self.points))
-        self._slices = [self._span.bits(chosen) for chosen in self._span.slices(_SLICE)]
+        self._slices = [self._span.bits(chosen) for chosen in self._span.points.slices(_SLICE)]
         self.rows = sum(len(signals.rows) for signals in self._slices)
 
     def up_to(self, stage: str) -> float:

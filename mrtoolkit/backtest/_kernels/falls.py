@@ -40,16 +40,11 @@ def meet(path, high, low, ratio):
 
 
 @kernel
-def lay_falls(mark):
-    """The table (bar, 8) that `meet_held` reads, of prices (time,); NaN before the first of them counts for nothing."""
-    falls = np.empty((mark.size, 8))
-    fill_falls(mark, falls)
-    return falls
-
-
-@kernel
 def fill_falls(mark, falls):
-    """Fill a table (bar, 8) of some prices (bar,), the first of which begins a chunk."""
+    """Fill the table (bar, 8) that `meet_held` reads, of some prices (bar,), the first of which begins a chunk.
+
+    NaN before the first price counts for nothing.
+    """
     n = mark.size
     for begin in range(0, n, CHUNK):
         end = min(begin + CHUNK, n)

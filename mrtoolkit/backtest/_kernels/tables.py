@@ -114,9 +114,7 @@ def fill_tile(raw, mark, costs, risk_free, cells, tile, origin, tables, totals):
 
 
 @kernel
-def fill_all(raw, mark, costs, risk_free, cells):
-    """Tables (bar, 8) and totals (cell, 4) of the whole history."""
-    tables, totals = np.empty((mark.size, 8)), np.empty((cells.block.size, 4))
+def fill_all(raw, mark, costs, risk_free, cells, tables, totals):
+    """Fill tables (bar, 8) and totals (cell, 4) of the whole history."""
     for tile in range(cells.of_tile.size - 1):
         fill_tile(raw, mark, costs, risk_free, cells, tile, 0, tables, totals)
-    return tables, totals

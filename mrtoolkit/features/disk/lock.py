@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from filelock import FileLock, Timeout
-
 from mrtoolkit.features.disk.files import NO_FOLLOW
 
 _fcntl: Any = None
@@ -30,6 +28,8 @@ def exclusive(path: Path) -> Iterator[None]:
     with its default of 0.05 s starved two of three writers in a trial, hence the short poll where there is no `flock`.
     """
     if _fcntl is None:
+        from filelock import FileLock
+
         with FileLock(path, poll_interval=0.002):
             yield
         return
@@ -45,6 +45,8 @@ def exclusive(path: Path) -> Iterator[None]:
 def try_exclusive(path: Path) -> Iterator[bool]:
     """Hold the lock file at `path` if nobody else does, and say whether it is held."""
     if _fcntl is None:
+        from filelock import FileLock, Timeout
+
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)

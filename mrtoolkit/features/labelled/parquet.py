@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import parquet as pq
 
 from mrtoolkit.errors import MrtoolkitError, StoreError
 from mrtoolkit.expressions.nodes import Node
@@ -38,6 +37,9 @@ from mrtoolkit.features.labelled.parquet_slices import index_columns, index_fiel
 from mrtoolkit.features.labelled.provenance import row_digest
 from mrtoolkit.features.patterns import bind_labels, feature_text
 from mrtoolkit.indicators.parsing import parse
+
+if TYPE_CHECKING:
+    from pyarrow import parquet as pq  # slow to import: where it is used, then
 
 _A_PART = 2**27  # bytes of a family that are read at once
 _MOST_ROWS = 262_144  # of a row group
@@ -136,6 +138,8 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _write(path: Path, axes: Axes, exported: Sequence[_Exported]) -> None:
+    from pyarrow import parquet as pq
+
     schema = pa.schema([*index_fields(axes), *(one.field for one in exported)], metadata=file_metadata(axes))
     rows = [one.row for one in exported]
     writer = pq.ParquetWriter(
@@ -165,6 +169,8 @@ def read_parquet(path: Path) -> Iterator[tuple[Axes, Family, dict[Labels, np.nda
         At once for a file that is not ours or a column without its origin; on the way for a column whose values are
         not as they were exported, before anything of its part is given out.
     """
+    from pyarrow import parquet as pq
+
     try:
         file = pq.ParquetFile(path)
     except FileNotFoundError as error:
