@@ -75,16 +75,15 @@ def points_of_space(space: Any) -> Asked:
     """
     if space.size <= _ENUMERATED:
         codes = np.indices(space.sizes).reshape(len(space.sizes), -1).T
-        points = space.coded(codes[space.satisfies(codes)])
+        points = space.coded(space.distinct(codes))
         return Asked(points=points, n=points.n)
-    drawn = np.random.default_rng(0).integers(0, space.sizes, (_SAMPLED, len(space.sizes)))
-    codes = drawn[space.satisfies(drawn)]
+    codes = space.distinct(space.sample(_SAMPLED))
     if not len(codes):
         raise StrategyError(
             f"the constraints of the space leave none of {_SAMPLED:,} points drawn from it, so nothing can be said "
             "of them all; plan a table of points instead."
         )
-    n = max(len(codes), int(space.count()[0]))
+    n = max(len(codes), space.count().n)
     return Asked(points=space.coded(codes), n=n, sizes=dict(zip(space.params, space.sizes, strict=True)))
 
 

@@ -1,33 +1,35 @@
-"""The constraints of a space (`where=`): whether any point satisfies them, and how many do."""
+"""The constraints (`where=`) and conditions (`only=`) of a space: what they may say, whether they leave any point."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mrtoolkit.errors import SpaceError, nearest
-from mrtoolkit.expressions.nodes import Arithmetic, Call, Comparison, Constant, Input, Metric, Node, Parameter
+from mrtoolkit.expressions.nodes import Call, Comparison, Input, Metric, Node, Parameter
 from mrtoolkit.expressions.pointwise import evaluate
 from mrtoolkit.expressions.walk import walk
+from mrtoolkit.search.conditions import Conditions
+from mrtoolkit.search.counting import Rule, ancestors
 from mrtoolkit.search.dimensions import Categorical, Dimension, nearest_codes
+from mrtoolkit.search.feasible import Feasible
+from mrtoolkit.search.monotone import bounds
 
 _PROBE = 4_096  # points of the coarse look that nearly every constraint passes
-_EXHAUSTIVE = 5_000_000  # sub-lattices up to this size are looked at whole
-_CHUNK = 262_144
-_SAMPLE = 200_000
 
 
-def check_constraints(dimensions: Mapping[str, Dimension], where: Sequence[Node]) -> None:
+def check_constraints(dimensions: Mapping[str, Dimension], conditions: Conditions, where: Sequence[Node]) -> None:
     """Refuse constraints that are no conditions of this space's parameters, or that leave nothing."""
     for node in where:
         _check_form(dimensions, node)
+    for name, rule in conditions.rules.items():
+        _check_matters(dimensions, conditions, name, rule)
     for node in where:
-        if _proven_empty(dimensions, [node]):
+        if _proven_empty(dimensions, [node], conditions):
             raise SpaceError(_nothing_left(dimensions, node))
-    for group in _groups(where):
-        if len(group) > 1 and _proven_empty(dimensions, group):
+    for group in [where] if conditions else _groups(where):
+        if len(group) > 1 and _proven_empty(dimensions, group, conditions):
             text = "; ".join(node.key for node in group)
             msg = f"no point of the space satisfies all of {text}, though some satisfy each; relax one of them."
             raise SpaceError(msg)
@@ -39,27 +41,6 @@ def satisfied(where: Sequence[Node], columns: Mapping[str, np.ndarray], n_points
     for node in where:
         mask &= np.asarray(evaluate(node, {name: columns[name] for name in node.params}), dtype=bool)
     return mask
-
-
-def count_satisfying(dimensions: Mapping[str, Dimension], where: Sequence[Node]) -> tuple[int, bool]:
-    """Return how many lattice points satisfy the constraints, and whether that count is exact.
-
-    Constraints that share no parameter are counted apart. A group of more than 5,000,000 combinations is estimated
-    from 200,000 of them, drawn with a fixed seed.
-    """
-    total, exact = 1, True
-    for name, dimension in dimensions.items():
-        if not any(name in node.params for node in where):
-            total *= dimension.size
-    for group in _groups(where):
-        names = _names_of(dimensions, group)
-        size = math.prod(dimensions[name].size for name in names)
-        if size <= _EXHAUSTIVE:
-            total *= sum(int(mask.sum()) for mask in _masks(dimensions, group, names))
-        else:
-            exact = False
-            total *= round(size * _sampled_share(dimensions, group, names))
-    return total, exact
 
 
 def _check_form(dimensions: Mapping[str, Dimension], node: Node) -> None:
@@ -103,16 +84,26 @@ def _names_of(dimensions: Mapping[str, Dimension], group: Sequence[Node]) -> lis
     return [name for name in dimensions if any(name in node.params for node in group)]
 
 
-def _proven_empty(dimensions: Mapping[str, Dimension], group: Sequence[Node]) -> bool:
+def _check_matters(dimensions: Mapping[str, Dimension], conditions: Conditions, name: str, rule: Node) -> None:
+    scope = ancestors(conditions, name)
+    holds_somewhere = Rule(rule, scope, unless=False)
+    if Feasible({n: dimensions[n] for n in dimensions if n in scope}, conditions, [], holds_somewhere).count().n:
+        return
+    shown = ", ".join(f"{n} in {_range_text(dimensions[n])}" for n in rule.params)
+    msg = f"{name!r} matters at no point: nowhere holds its only={rule.key} with {shown}; change the condition."
+    raise SpaceError(msg)
+
+
+def _proven_empty(dimensions: Mapping[str, Dimension], group: Sequence[Node], conditions: Conditions) -> bool:
     names = _names_of(dimensions, group)
     per_dimension = max(2, int(_PROBE ** (1 / len(names))))
-    if any(_satisfied_on_grid(dimensions, group, names, count) for count in dict.fromkeys((2, per_dimension))):
+    counts = [count for count in dict.fromkeys((2, per_dimension)) if count ** len(names) <= _PROBE]
+    if any(_satisfied_on_grid(dimensions, group, names, count) for count in counts):
         return False
-    if any(_outside_bounds(dimensions, node) for node in group):
+    if len(group) == 1 and _outside_bounds(dimensions, group[0]):
         return True
-    if math.prod(dimensions[name].size for name in names) > _EXHAUSTIVE:
-        return False  # not proven: the first level will tell
-    return not any(mask.any() for mask in _masks(dimensions, group, names))
+    count = Feasible(dimensions, conditions, group).count()
+    return count.is_exact and count.n == 0  # else it is not proven: the first level will tell
 
 
 def _satisfied_on_grid(
@@ -128,29 +119,11 @@ def _satisfied_on_grid(
     return bool(satisfied(group, columns, grid[0].size).any())
 
 
-def _masks(dimensions: Mapping[str, Dimension], group: Sequence[Node], names: Sequence[str]) -> list[np.ndarray]:
-    """Return which combinations of the named dimensions satisfy the group, in chunks."""
-    sizes = [dimensions[name].size for name in names]
-    masks = []
-    for start in range(0, math.prod(sizes), _CHUNK):
-        index = np.arange(start, min(start + _CHUNK, math.prod(sizes)))
-        codes = np.unravel_index(index, sizes)
-        columns = {name: dimensions[name].decode(code) for name, code in zip(names, codes, strict=True)}
-        masks.append(satisfied(group, columns, len(index)))
-    return masks
-
-
-def _sampled_share(dimensions: Mapping[str, Dimension], group: Sequence[Node], names: Sequence[str]) -> float:
-    rng = np.random.default_rng(0)
-    columns = {n: dimensions[n].decode(rng.integers(0, dimensions[n].size, _SAMPLE)) for n in names}
-    return float(satisfied(group, columns, _SAMPLE).mean())
-
-
 def _outside_bounds(dimensions: Mapping[str, Dimension], node: Node) -> bool:
     """Say whether the bounds of both sides alone prove that a comparison is never true."""
     if not isinstance(node, Comparison):
         return False
-    left, right = _bounds(dimensions, node.left), _bounds(dimensions, node.right)
+    left, right = bounds(dimensions, node.left), bounds(dimensions, node.right)
     if left is None or right is None:
         return False
     return {
@@ -162,37 +135,10 @@ def _outside_bounds(dimensions: Mapping[str, Dimension], node: Node) -> bool:
     }.get(node.op, False)
 
 
-def _bounds(dimensions: Mapping[str, Dimension], node: Node) -> tuple[float, float] | None:
-    """Return the least and greatest value of a node by interval arithmetic, None where it does not apply."""
-    if isinstance(node, Constant):
-        return _point(node.value)
-    if isinstance(node, Parameter):
-        dimension = dimensions[node.name]
-        if isinstance(dimension, Categorical):
-            return None
-        low, high = dimension.decode(np.array([0, dimension.size - 1]))
-        return float(low), float(high)
-    if not isinstance(node, Arithmetic) or node.op not in "+-*":
-        return None
-    left, right = _bounds(dimensions, node.left), _bounds(dimensions, node.right)
-    if left is None or right is None:
-        return None
-    if node.op == "+":
-        return left[0] + right[0], left[1] + right[1]
-    if node.op == "-":
-        return left[0] - right[1], left[1] - right[0]
-    corners = [a * b for a in left for b in right]
-    return min(corners), max(corners)
-
-
-def _point(value: object) -> tuple[float, float] | None:
-    return (float(value), float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _nothing_left(dimensions: Mapping[str, Dimension], node: Node) -> str:
     if isinstance(node, Comparison) and isinstance(node.left, Parameter) and isinstance(node.right, Parameter):
         below, above = (node.left, node.right) if node.op in ("<", "<=") else (node.right, node.left)
-        low, high = _bounds(dimensions, below), _bounds(dimensions, above)
+        low, high = bounds(dimensions, below), bounds(dimensions, above)
         if low is not None and high is not None and node.op in ("<", "<=", ">", ">="):
             return (
                 f"{above.name!r} ends at {high[1]:g} but {below.name!r} starts at {low[0]:g}, so no trial satisfies "

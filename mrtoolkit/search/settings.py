@@ -21,7 +21,6 @@ from mrtoolkit.search.storage import plain_json
 from mrtoolkit.search.transition import Transition, as_transition
 
 _PRESET_TRIALS = 400
-_COUNTED = 1_000_000  # larger lattices are not looked at for whether they fit the budget whole
 
 
 class SearchOptions(TypedDict, total=False):
@@ -164,7 +163,7 @@ def check_fit(evaluator: Evaluator, space: Any) -> None:
 
 
 def _preset(space: Space, trials: int) -> list[Level]:
-    n_points = space.count()[0] if space.size <= _COUNTED else space.size
+    n_points = space.count().n
     if n_points <= trials:
         return [Level("whole lattice", budget=max(1, n_points))]
     return levels(trials=trials, count=min(3, trials))

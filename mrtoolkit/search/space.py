@@ -18,11 +18,12 @@ from mrtoolkit.expressions.normal_form import normal_form
 from mrtoolkit.expressions.objective import no_call
 from mrtoolkit.expressions.scalars import Scalar, canonical
 from mrtoolkit.search.conditions import Conditions
-from mrtoolkit.search.constraints import check_constraints, count_satisfying, satisfied
+from mrtoolkit.search.constraints import check_constraints, satisfied
 from mrtoolkit.search.dimensions import Categorical as Categorical
 from mrtoolkit.search.dimensions import Dimension, dimension_from_dict
 from mrtoolkit.search.dimensions import Integer as Integer
 from mrtoolkit.search.dimensions import Real as Real
+from mrtoolkit.search.feasible import Count, Feasible
 from mrtoolkit.strategy.points import distinct
 
 _KEY_LIMIT = 2**62  # lattices up to here are numbered by int64, larger ones by Python's integers
@@ -63,7 +64,7 @@ class Space:
     (5.0, 5.5, 6.0)
     """
 
-    __slots__ = ("_axes", "_conditions", "_dimensions", "_rules", "_sizes", "_strides", "_where")
+    __slots__ = ("_axes", "_conditions", "_dimensions", "_feasible", "_rules", "_sizes", "_strides", "_where")
 
     def __init__(self, *, where: Node | str | Sequence[Node | str] | None = None, **dimensions: Any) -> None:
         if isinstance(where, Integer | Real | Categorical):
@@ -81,7 +82,8 @@ class Space:
         self._dimensions: dict[str, Dimension] = dict(dimensions)
         self._where = tuple(_as_condition(item) for item in _as_list(where))
         self._conditions = Conditions(self._dimensions)
-        check_constraints(self._dimensions, self._where)
+        check_constraints(self._dimensions, self._conditions, self._where)
+        self._feasible: Feasible | None = None
         self._rules = [normal_form(node) for node in self._where] if self._conditions else []
         self._sizes = tuple(dimension.size for dimension in self._dimensions.values())
         self._strides = _strides(self._sizes)
@@ -138,9 +140,35 @@ class Space:
         """Points of the whole lattice, constraints left aside; nothing is enumerated."""
         return math.prod(self._sizes)
 
-    def count(self) -> tuple[int, bool]:
-        """Return how many lattice points satisfy the constraints, and whether that is exact or estimated."""
-        return count_satisfying(self._dimensions, self._where)
+    def count(self) -> Count:
+        """Return how many points of the lattice satisfy the constraints, and whether that is exact or estimated.
+
+        Points that differ only in what does not matter are one. Nothing is enumerated: the count is exact where each
+        constraint joins few parameters, however large the lattice; an estimate says its error.
+
+        Examples
+        --------
+        >>> from mrtoolkit import P
+        >>> n, is_exact = Space(fast=Integer(1, 100), slow=Integer(1, 100), where=P.fast < P.slow).count()
+        >>> n, is_exact
+        (4950, True)
+        """
+        return self._found().count()
+
+    def sample(self, n: int, *, seed: int | np.random.Generator = 0) -> np.ndarray:
+        """Return `n` points that satisfy the constraints, drawn with replacement, each as likely; (point, dimension).
+
+        Where the space can be counted none is rejected, however little the constraints leave; else there may be fewer.
+        """
+        return self._found().draw(n, np.random.default_rng(seed))
+
+    def place(self, unit: np.ndarray) -> np.ndarray | None:
+        """Return the points that satisfy the constraints for numbers in [0, 1), both (point, dimension).
+
+        Numbers that fill the unit cube evenly, as a Sobol sequence does, give points that fill what the constraints
+        leave evenly. None where the space is too large to be counted.
+        """
+        return self._found().place(unit)
 
     def contains(self, points: Any) -> np.ndarray:
         """Return which points lie on the lattice and satisfy the constraints, (point,) bool."""
@@ -268,6 +296,11 @@ class Space:
         """
         codes = self.canonical(codes)
         return np.asarray(codes.astype(self._strides.dtype, copy=False) @ self._strides)
+
+    def _found(self) -> Feasible:
+        if self._feasible is None:
+            self._feasible = Feasible(self._dimensions, self._conditions, self._where)
+        return self._feasible
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON from which `from_dict` makes this space again."""

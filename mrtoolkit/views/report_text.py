@@ -85,7 +85,7 @@ def top_part(study: Study) -> str:
     rows_shown = [int(i) for i in order if np.isfinite(values[i])]
     if not rows_shown:
         return ""
-    points, levels = study.space.decode(study.log.codes[rows_shown]), level_names(study)
+    points, levels = study.space.shown(study.log.codes[rows_shown]), level_names(study)
     rows = [
         [str(i + 1), levels[int(study.log.level[i])], *map(label, point), _value(study, float(values[i]))]
         for i, point in zip(rows_shown, points.itertuples(index=False), strict=True)
