@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mrtoolkit.errors import ConfigError, StudyError
-from mrtoolkit.search.storage import check_study_path
+from mrtoolkit.search.study_paths import check_study_path
 
 STUDY_FILE = "study.zarr.zip"
 REPORT_FILE = "report.html"

@@ -16,6 +16,7 @@ from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.settings import differences
 from mrtoolkit.search.storage import StudyFile, plain_json, read_study
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.study_paths import naming_damage
 
 
 def load_study(path: str | Path, backtest: Any = None) -> Study:
@@ -39,10 +40,11 @@ def load_study(path: str | Path, backtest: Any = None) -> Study:
     try:
         evaluator = _rebuilt(file) if backtest is None else _matching(file, as_evaluator(backtest), path)
         goal = _goal(said)
-        return Study.from_file(file, goal=goal, evaluator=evaluator)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         msg = f"the study at {path} is damaged ({type(error).__name__}: {error}); restore it from a copy."
         raise StudyError(msg) from error
+    with naming_damage(Path(path)):
+        return Study.from_file(file, goal=goal, evaluator=evaluator)
 
 
 def _rebuilt(file: StudyFile) -> Evaluator | None:

@@ -111,7 +111,7 @@ class MultiResOptimizer:
             self.study,
             self.evaluator,
             emit=self._emit,
-            on_level_end=partial(_end_level, self._saved, self.study, self._listeners),
+            on_level_end=partial(_end_level, self.study, self._listeners),
         )
         self._started: float | None = None
         self._lock = threading.RLock()
@@ -124,7 +124,8 @@ class MultiResOptimizer:
 
     def optimize(self) -> Study:
         """Run the search to its end and return its study; Ctrl-C ends it early, with the study so far."""
-        run_search(self)
+        with self._saved.running():
+            run_search(self)
         return self.study
 
     def ask(self, n: int | None = None) -> pd.DataFrame:
@@ -214,7 +215,7 @@ class MultiResOptimizer:
             _rows_of(evaluation.blocks, rows, len(codes)),
         )
         self._handed_out.told(keys)
-        self._saved.save_sometimes()
+        self._saved.add()
 
     def stop(self, reason: str, *, is_interrupted: bool = False) -> None:
         """End the search now, for a reason of one sentence; what was evaluated is kept."""
@@ -225,9 +226,11 @@ class MultiResOptimizer:
         self.study.stopped, self.study.is_interrupted = reason, is_interrupted
         if len(self.study):
             self.evaluator.persist()
-        self._saved.save()
-        trials, seconds = len(self.study), self.elapsed()
-        self._emit(Stopped(reason=reason, trials=trials, seconds=seconds, is_interrupted=is_interrupted))
+        try:
+            self._saved.save()
+        finally:
+            trials, seconds = len(self.study), self.elapsed()
+            self._emit(Stopped(reason=reason, trials=trials, seconds=seconds, is_interrupted=is_interrupted))
 
     def elapsed(self) -> float:
         """Return the seconds since the first ask."""
@@ -247,6 +250,7 @@ class MultiResOptimizer:
             _rows_of(log.metrics, found, -1),
             _rows_of(log.blocks, found, -1),
         )
+        self._saved.pass_over()
         return True
 
     def _record(
@@ -315,8 +319,7 @@ def _tell_all(listeners: Iterable[Listener], event: Event) -> None:
         listener(event)
 
 
-def _end_level(saved: SavedTrials, study: Study, listeners: tuple[Listener, ...], index: int) -> None:
-    saved.save()
+def _end_level(study: Study, listeners: tuple[Listener, ...], index: int) -> None:
     if listeners:  # a row counts features when it is looked at
         _tell_all(listeners, LevelEnded(level=index, row=study.rows[index]))
 

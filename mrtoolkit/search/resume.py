@@ -2,72 +2,199 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.digest import UNKNOWN
 from mrtoolkit.search.settings import differences
-from mrtoolkit.search.storage import check_study_path, plain_json, read_study
+from mrtoolkit.search.storage import plain_json, read_study
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.study_lock import StudyLock
+from mrtoolkit.search.study_paths import (
+    check_study_path,
+    is_study_there,
+    naming_damage,
+    read_record,
+)
+from mrtoolkit.search.study_writer import StudyWriter
 from mrtoolkit.search.trial_log import TrialLog
 
-_SAVING_SHARE = 0.1  # of the time at most goes into saving between levels
+
+class UnsavedStudyError(StudyError):
+    """A study that could not be written while it was searched.
+
+    Attributes
+    ----------
+    study : Study
+        What was searched so far; `save` writes it elsewhere.
+    """
+
+    def __init__(self, message: str, study: Study) -> None:
+        super().__init__(message)
+        self.study = study
 
 
 class SavedTrials:
     """The file of a growing study, and the trials that an earlier run left in it.
 
     The search goes its way from the start again and takes the results of trials from the file, so a study that was
-    killed and gone on with is the study that was not killed.
+    killed and gone on with is the study that was not killed. The first batch writes the study whole, each after it is
+    appended to its journal, by a thread, behind the next batch; the end writes it whole again.
     """
 
     def __init__(self, study: Study, path: str | Path | None) -> None:
         self._study = study
         self._path = None if path is None else check_study_path(path)
-        self._last_save = time.perf_counter()
-        self._save_seconds = 0.0
-        self._written = (0, "")
-        self._stopped = ""
         self._failures: dict[int, str] = {}
+        self._earlier: Study | None = None
+        self._has_batches = False  # of the file that are in no array yet
+        self._has_written = False
+        self._n_seen = 0
+        self._n_told = (0, 0)
+        self._is_broken = False
+        self._has_ended = False
         self.log = TrialLog(study.space, study.direction, study.log.metric_names)
-        if self._path is not None and self._path.exists() and (self._path.is_file() or any(self._path.iterdir())):
-            self._open(self._path)
+        if self._path is None:
+            return
+        self._writer = StudyWriter(self._path)
+        self._lock = StudyLock(self._path, is_search=True, before_release=self._writer.close)
+        self._lock.acquire()
+        try:
+            if is_study_there(self._path):
+                self._open(self._path)
+        except BaseException:
+            self._lock.release()
+            raise
 
     def failures_of(self, trials: np.ndarray, first: int) -> dict[int, str]:
         """Return what was raised at trials of the file, for when they are taken over as trial `first` and following."""
         said = self._failures
         return {first + i: said[trial] for i, trial in enumerate(trials.tolist()) if trial in said} if said else {}
 
-    def save_sometimes(self) -> None:
-        """Save unless that was done so recently that saving would take more than a tenth of the time."""
-        if time.perf_counter() - self._last_save >= self._save_seconds / _SAVING_SHARE:
-            self.save()
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While this lasts, no other search of this process takes the file over."""
+        if self._path is None:
+            yield
+            return
+        self._lock.is_running = True
+        try:
+            yield
+        finally:
+            self._lock.is_running = False
+
+    def pass_over(self) -> None:
+        """Take the trials of the study so far as those of the file."""
+        self._n_seen = len(self._study)
+
+    def add(self) -> None:
+        """Have what is new of the study written; wait only for what was being written before.
+
+        Raises
+        ------
+        StudyError
+            If it, or what was written before, could not be written.
+        """
+        if self._path is None:
+            return
+        if not self._lock.is_held:
+            self._add_late()
+            return
+        new = slice(self._n_seen, len(self._study))
+        if new.start == new.stop:
+            return
+        self._try(self._writer.wait)
+        self._n_seen, self._has_written = new.stop, True
+        if self._writer.can_append:
+            self._writer.append(self._study.log.rows.take(new), self._changes(new))
+        else:
+            self._writer.write(self._with_left_over().to_file())
 
     def save(self) -> None:
-        """Write the study, with the trials of the earlier run that this one has not come to yet.
+        """Write the study whole, with the trials of the earlier run that this one has not come to, and let it go.
 
         Nothing is written while there is nothing that the file does not hold.
         """
-        state = (len(self._study), self._study.stopped)
-        if self._path is None or len(self._study) == 0 or state == self._written or self._is_replaying():
+        if self._path is None or not self._lock.is_held:
             return
-        started = time.perf_counter()
-        self._with_left_over().save(self._path)
-        self._last_save = time.perf_counter()
-        self._save_seconds = self._last_save - started
-        self._written = state
+        self._has_ended = True
+        try:
+            self._try(self._writer.wait)
+            if len(self._study) and not self._is_known():
+                self._write_now()
+        finally:
+            self._lock.release()
 
-    def _is_replaying(self) -> bool:
-        """Say whether every trial so far came from the file, and the search has not ended otherwise than it did."""
-        if len(self.log) == 0 or self._study.stopped not in ("", self._stopped):
+    def _is_known(self) -> bool:
+        """Say whether every trial so far came from the file's arrays, and the search has not ended otherwise."""
+        if self._earlier is None or self._has_written or self._has_batches:
             return False
-        return bool((self.log.find(self._study.log.keys) >= 0).all())
+        return self._study.stopped in ("", self._earlier.stopped) and self._n_seen == len(self._study)
+
+    def _write_now(self) -> None:
+        self._writer.write(self._with_left_over().to_file())
+        self._try(self._writer.wait)
+
+    def _add_late(self) -> None:
+        """Write what was told after the end of the search."""
+        assert self._path is not None  # noqa: S101 - for the type checker
+        if not self._has_ended:
+            raise StudyError(
+                f"another search of this process goes on with the study at {self._path}, so this one cannot; use that "
+                "one, or give this one another path."
+            )
+        self._lock.acquire()
+        try:
+            found = read_record(self._path)["attributes"].get("commit") if is_study_there(self._path) else ""
+            if found != self._writer.commit:
+                raise StudyError(f"the study at {self._path} was changed by another search; save this one elsewhere.")
+            self._write_now()
+        finally:
+            self._lock.release()
+
+    def _changes(self, new: slice) -> dict[str, Any]:
+        """Return what else of the study changed with the newest trials."""
+        study, (n_rows, n_regions) = self._study, self._n_told
+        rows, regions = study.rows, study.regions
+        self._n_told = (len(rows), len(regions))
+        said: dict[str, Any] = {"spent": {str(level): list(pair) for level, pair in study.spent.items()}}
+        if len(rows) > n_rows:
+            said |= {"rows_from": n_rows, "rows": [row.to_dict() for row in rows[n_rows:]]}
+        if len(regions) > n_regions:
+            said |= {"regions_from": n_regions, "regions": [region.to_dict() for region in regions[n_regions:]]}
+        if study.failures:
+            failures = {row - new.start: study.failures.get(row) for row in range(new.start, new.stop)}
+            said["failures"] = {row: text for row, text in failures.items() if text is not None}
+        if study.notes:
+            said["notes"] = study.notes
+        plain: dict[str, Any] = plain_json(said)
+        return plain
+
+    def _try(self, wait: Callable[[], None]) -> None:
+        """Wait for what is being written, and say once where it could not be."""
+        try:
+            wait()
+        except OSError as error:
+            if self._is_broken:
+                return  # it was said already
+            self._is_broken = True
+            study = self._study
+            raise UnsavedStudyError(
+                f"the study at {self._path} could not be written ({error.strerror or error}), so the search ended "
+                f"after {len(study):,} trials; they are in this error's study: save them with error.study.save(path), "
+                "or search again with the same words once there is room.",
+                study,
+            ) from error
 
     def _open(self, path: Path) -> None:
         file = read_study(path)
+        with naming_damage(path):
+            self._earlier = Study.from_file(file, goal=self._study.goal, evaluator=self._study.evaluator)
         saved, asked = file.described["keys"], plain_json(self._study.keys)
         found = differences(saved, asked)
         if found:
@@ -78,11 +205,13 @@ class SavedTrials:
                 f"I cannot tell whether the function of the study at {path} is the one given now, as it has no Python "
                 "code to compare; give another path, or wrap it in a function written with def."
             )
-        earlier = Study.from_file(file, goal=self._study.goal, evaluator=self._study.evaluator)
-        self.log = earlier.log
-        self._failures = earlier.failures
-        self._stopped = earlier.stopped
-        self._study.spent = dict(earlier.spent)
+        self.log = self._earlier.log
+        self._failures = self._earlier.failures
+        self._study.spent = dict(self._earlier.spent)
+        self._study.notes = dict(self._earlier.notes)
+        self._has_batches = bool(file.batches)
+        if file.commit:
+            self._writer.go_on(file.commit)
 
     def _with_left_over(self) -> Study:
         """Return the study itself, or a copy of it with the trials of the file that it has not taken over yet."""
@@ -92,17 +221,8 @@ class SavedTrials:
         if len(left) == 0:
             return self._study
         whole = Study.from_file(self._study.to_file(), goal=self._study.goal, evaluator=self._study.evaluator)
-        log = self.log
         whole.failures |= self.failures_of(left, len(whole))
-        whole.log.append(
-            log.codes[left],
-            level=log.level[left],
-            region=log.region[left],
-            value=log.value[left],
-            feasible=log.feasible[left],
-            metrics={name: values[left] for name, values in log.metrics.items()},
-            blocks={name: values[left] for name, values in log.blocks.items()},
-        )
+        whole.log.add_new(self.log.rows.take(left))
         return whole
 
 

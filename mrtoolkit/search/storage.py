@@ -1,51 +1,65 @@
 """A study on disk: a Zarr folder, or one zip file of the same layout.
 
-Plain arrays and JSON: opening one runs no code.
+Plain arrays and JSON: opening one runs no code, and ``xr.open_zarr(path)`` shows a finished study's trials.
 
 ::
 
     study.zarr/
-        zarr.json            the commit record: what was searched, the tables of levels and regions, and which of the
-                             folders below count, with a digest of their content; replaced atomically, last
-        trials-4c9a.../      a group a kind, in it an array a column
-            params/          over (trial): labels; of a category its code
-            columns/         over (trial): level, region, value, feasible
-            metrics/         over (trial)
-            blocks/          over (trial, block): statistics per block of time
-        bars-1f0e.../        the prices, up to 20 MB, named by their content
+        zarr.json            the commit record: what was searched, the tables of levels and regions, and the metadata of
+                             all arrays; replaced atomically, last
+        fast/, slow/, ...    over (trial): a parameter's labels; of a category its code
+        level/, value/, ...  over (trial): level, region, value, feasible, and a metric each
+        block-sums/          over (trial, block): statistics per block of time
+        prices-1f0e.../      the prices, up to 20 MB, named by their content
+        trials.log           while a search runs or was killed: the trials since the arrays were written (`journal`);
+                             for study.zarr.zip it lies beside, as study.zarr.zip.log
+
+The chunks of an array are named c/0 and c.0 in turn, so that new ones are written beside those that still count.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
 import shutil
-import tempfile
-import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import numpy as np
 import xarray as xr
-import zarr
-from zarr.storage import LocalStore, ZipStore
 
 from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StudyError
+from mrtoolkit.features.disk.files import write_new, write_whole
+from mrtoolkit.search.array_files import array_metadata, chunk_files, group_metadata, is_plain, read_array
+from mrtoolkit.search.journal import JournalBatch, read_journal
+from mrtoolkit.search.older_study import read_version_2, remove_version_2
+from mrtoolkit.search.study_lock import StudyLock
+from mrtoolkit.search.study_paths import (
+    FORMAT,
+    RECORD,
+    VERSION,
+    as_study_path,
+    check_study_path,
+    is_plain_name,
+    journal_path,
+    member,
+    naming_damage,
+    read_limited,
+    read_record,
+)
 
-FORMAT = "mrtoolkit study"
-VERSION = 2
 LARGEST_BARS = 20_000_000  # bytes; larger prices are not written into a study
-_CHUNK = 65_536
+BLOCKS, PRICES = "block-sums", "prices-"
 _DIMS = {"params": ("trial",), "columns": ("trial",), "metrics": ("trial",), "blocks": ("trial", "block")}
-_ABANDONED = 3600.0  # seconds after which a folder that no record names was left by a writer that was killed
+_ATTEMPTS = 5  # to read what is being replaced
+_Part = tuple[str, tuple[str, ...], np.ndarray, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +77,10 @@ class StudyFile:
     metrics : mapping of name to (trial,)
     blocks : mapping of name to (trial, block)
     bars : Dataset, optional
+    batches : tuple of JournalBatch
+        Trials that came after those, of a search that was killed or is running.
+    commit : str
+        What names this state of the arrays; empty where it was not read from a file.
     """
 
     described: Mapping[str, Any]
@@ -71,77 +89,62 @@ class StudyFile:
     metrics: Mapping[str, np.ndarray]
     blocks: Mapping[str, np.ndarray]
     bars: xr.Dataset | None
-
-
-def as_study_path(path: Any) -> Path:
-    """Return a path as a Path, or say that it is none."""
-    if not isinstance(path, str | os.PathLike) or not str(path):
-        raise StudyError(f"the path of a study is {path!r}; give a text or a Path, as in 'study.zarr'.")
-    return Path(path)
-
-
-def check_study_path(path: str | Path, *, older: bool = False) -> Path:
-    """Return the path of a study that is there or can be written there; refuse any other file or folder.
-
-    A study of an older format is refused too unless `older`. Whether one may write is tried, by an empty folder that
-    is removed.
-    """
-    found = as_study_path(path)
-    _check_writable(found)
-    if found.is_dir() and any(found.iterdir()):
-        _read_root(found, older=older)
-    elif found.is_file():
-        if found.suffix != ".zip":
-            msg = f"{found} is a file, but a study is a folder or a file that ends in .zip; choose another path."
-            raise StudyError(msg)
-        _read_root(found, older=older)
-    elif found.is_dir() and found.suffix == ".zip":
-        msg = f"{found} is a folder, but its name ends in .zip, so the study would be one file; choose another path."
-        raise StudyError(msg)
-    return found
-
-
-def _check_writable(path: Path) -> None:
-    """Refuse a path at which nothing can be written, and name the folder that forbids it."""
-    folder = path if (path / "zarr.json").is_file() else path.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryDirectory(prefix=".mrtoolkit-", dir=folder):
-            pass
-    except OSError as error:
-        why = "is a file" if folder.is_file() else f"takes no files ({error.strerror})"
-        raise StudyError(
-            f"no study can be written at {path}: {folder} {why}; give a path in a folder that you may write in."
-        ) from error
+    batches: tuple[JournalBatch, ...] = ()
+    commit: str = ""
 
 
 def write_study(file: StudyFile, path: str | Path) -> Path:
-    """Write a study whole or not at all; return its path."""
+    """Write a study whole or not at all, while no search and no other save writes there; return its path.
+
+    Raises
+    ------
+    StudyError
+        If something else is there, a search is writing there, or nothing can be written.
+    """
     target = check_study_path(path, older=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = _beside(target)
+    lock = StudyLock(target, is_search=False)
+    lock.acquire()
     try:
-        if target.suffix == ".zip":
-            _write_zip(file, beside)
-            beside.replace(target)
-        elif (target / "zarr.json").exists():
-            _write_folder(file, target)
-        else:
-            _write_folder(file, beside)
-            if target.is_dir():
-                target.rmdir()  # empty, as it was checked
-            beside.rename(target)
+        commit_study(file, target)
+    except OSError as error:
+        raise StudyError(f"the study could not be written at {target} ({error}); save it elsewhere.") from error
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside, ignore_errors=True)
-        else:
-            beside.unlink(missing_ok=True)
+        lock.release()
     return target
 
 
+def commit_study(file: StudyFile, target: Path) -> str:
+    """Write a study whole or not at all, where the lock is held; return the name of this state.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there is as it was.
+    """
+    commit = uuid4().hex
+    beside = target.with_name(f".{target.name}.partial")
+    _remove(beside)  # of a writer that was killed
+    try:
+        if target.suffix == ".zip":
+            _write_zip(file, commit, beside)
+            beside.replace(target)
+        elif (target / RECORD).exists():
+            _write_over(file, commit, target)
+        else:
+            _write_folder(file, commit, beside)
+            if target.is_dir():
+                target.rmdir()  # empty, as it was checked
+            beside.rename(target)
+    except BaseException:
+        _remove(beside)
+        raise
+    with suppress(OSError):
+        journal_path(target).unlink(missing_ok=True)  # of the state before; its records no longer count anyhow
+    return commit
+
+
 def read_study(path: str | Path) -> StudyFile:
-    """Read a study from a folder or a zip file.
+    """Read a study from a folder or a zip file, with the trials that a running or killed search has added.
 
     Raises
     ------
@@ -151,150 +154,170 @@ def read_study(path: str | Path) -> StudyFile:
     found = as_study_path(path)
     if not found.exists():
         raise StudyError(f"there is no study at {found}; check the path, or save one with study.save(path).")
-    attributes = _read_root(found)
-    store = ZipStore(found, mode="r") if found.suffix == ".zip" else LocalStore(found, read_only=True)
-    try:
-        root: Any = zarr.open_group(store, mode="r")
-        trials = root[attributes["trials"]]
-        kinds = {kind: {name: np.asarray(array[...]) for name, array in trials[kind].arrays()} for kind in _DIMS}
-        bars = _read_bars(root[attributes["bars"]]) if attributes["bars"] else None
-        if _digest(kinds) != attributes["digest"]:
-            raise ValueError("its trials are not those that were written")  # a missing chunk reads as zeros
-        return StudyFile(described=attributes["study"], **kinds, bars=bars)
-    except (KeyError, ValueError, OSError, RuntimeError, zipfile.BadZipFile) as error:
-        raise StudyError(
-            f"the study at {found} is damaged ({error}); restore it from a copy, or search again."
-        ) from error
-    finally:
-        store.close()
+    for attempt in range(_ATTEMPTS):
+        record = read_record(found)
+        try:
+            with naming_damage(found):
+                return _read(found, record)
+        except StudyError:
+            if attempt + 1 == _ATTEMPTS or read_record(found) == record:
+                raise  # else it was replaced meanwhile
+    raise AssertionError
 
 
-def _read_root(path: Path, *, older: bool = False) -> dict[str, Any]:
-    """Return the commit record, of an older format only where it is asked for; or say that this is no study."""
-    holds = "holds other files and no study" if path.is_dir() else "is not a study"
-    problem = f"{path} {holds}; give the path of a study, or one where nothing is yet."
-    try:
-        if path.is_dir():
-            text = (path / "zarr.json").read_text(encoding="utf-8")
-        else:
-            with zipfile.ZipFile(path) as archive:
-                text = archive.read("zarr.json").decode("utf-8")
-        attributes: dict[str, Any] = json.loads(text)["attributes"]
-        if attributes["format"] != FORMAT or not isinstance(attributes["version"], int):
-            raise StudyError(problem)
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
-        raise StudyError(problem) from None
-    if attributes["version"] != VERSION and not (older and attributes["version"] < VERSION):
-        cure = "update mrtoolkit" if attributes["version"] > VERSION else "search again, into another path"
-        msg = (
-            f"the study at {path} has version {attributes['version']} of the format, and this mrtoolkit "
-            f"reads version {VERSION}; {cure}."
-        )
-        raise StudyError(msg)
-    return attributes
+def _read(path: Path, record: Mapping[str, Any]) -> StudyFile:
+    if record["attributes"]["version"] == 2:
+        return StudyFile(**read_version_2(path, record["attributes"], _bars_of))
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            return _read_arrays(path, record, lambda name, size: member(archive, name, size))
+    return _read_arrays(path, record, lambda name, size: read_limited(path / name, size))
 
 
-def _write_folder(file: StudyFile, folder: Path) -> None:
-    """Write new trials beside the old ones, then replace the commit record, then remove what no longer counts."""
-    folder.mkdir(exist_ok=True)
-    replaced = _read_root(folder, older=True) if (folder / "zarr.json").exists() else {}
-    attributes = _attributes(file)
-    _write_trials(zarr.create_group(LocalStore(folder / attributes["trials"])), file)
-    if attributes["bars"] and not (folder / attributes["bars"]).exists():
-        _write_bars_folder(file.bars, folder / attributes["bars"])
-    record = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-    beside = _beside(folder / "zarr.json")
-    beside.write_text(json.dumps(record, indent=1, allow_nan=False), encoding="utf-8")
-    beside.replace(folder / "zarr.json")
-    _remove_superseded(folder, attributes, replaced)
+def _read_arrays(path: Path, record: Mapping[str, Any], fetch: Callable[[str, int], bytes]) -> StudyFile:
+    attributes, metadata = record["attributes"], record["consolidated_metadata"]["metadata"]
+
+    def array(name: str) -> np.ndarray:
+        if not all(is_plain_name(part) for part in name.split("/")):
+            raise ValueError(f"an array named {name[:40]!r}")
+        return read_array(metadata[name], lambda chunk, size: fetch(f"{name}/{chunk}", size))
+
+    kinds = {
+        kind: {str(name): array(place) for name, place in attributes["arrays"][kind].items()} for kind in _DIMS
+    }
+    n_trials = attributes["trials"]
+    for kind, arrays in kinds.items():
+        for name, values in arrays.items():
+            if values.ndim != len(_DIMS[kind]) or len(values) != n_trials:
+                raise ValueError(f"{name} has shape {values.shape} for {n_trials} trials")
+    bars, held, commit = None, attributes["bars"], attributes["commit"]
+    if held is not None:
+        said = metadata[held]["attributes"]
+        bars = _bars_of(said, {name: array(f"{held}/{name}") for name in (*said["columns"], "time")})
+    if not isinstance(commit, str):
+        raise ValueError(f"a commit named {str(commit)[:40]!r}")
+    batches, _ = read_journal(journal_path(path), commit)
+    return StudyFile(described=attributes["study"], **kinds, bars=bars, batches=tuple(batches), commit=commit)
 
 
-def _beside(path: Path) -> Path:
-    """Return a name beside `path` that no other writer has, in whatever process or thread."""
-    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+def _write_folder(file: StudyFile, commit: str, folder: Path) -> None:
+    """Write a study into a folder that is not there yet."""
+    record, arrays = _layout(file, commit, "/")
+    for name, parts in _array_files(record, arrays, "/"):
+        write_new(str(folder / name), *parts)
+    write_new(str(folder / RECORD), _json(record))
 
 
-def _write_bars_folder(bars: xr.Dataset | None, folder: Path) -> None:
-    beside = _beside(folder)
-    try:
-        _write_bars(zarr.create_group(LocalStore(beside)), bars)
-        beside.rename(folder)
-    except OSError:
-        if not folder.exists():  # else another writer was first; it is named by its content, so it is the same
-            raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+def _write_over(file: StudyFile, commit: str, folder: Path) -> None:
+    """Write chunks beside those that count, then replace the commit record, then remove what no longer counts."""
+    old = read_record(folder, older=True)
+    before = old.get("consolidated_metadata", {}).get("metadata", {})
+    separator = "." if old["attributes"].get("separator") == "/" else "/"
+    record, arrays = _layout(file, commit, separator)
+    after = record["consolidated_metadata"]["metadata"]
+    kept = {name for name in after if name.startswith(PRICES) and name in before}
+    for name in after:
+        if name not in kept:
+            _remove_chunks(folder / name, separator)  # of a writer that was killed
+    for name, parts in _array_files(record, [one for one in arrays if one[0] not in kept], separator):
+        if not name.endswith(RECORD):
+            write_new(str(folder / name), *parts)
+    write_whole(str(folder / RECORD), _json(record))
+    with suppress(OSError):  # the study is written; what is left over is in nobody's way
+        for name, metadata in after.items():
+            write_whole(str(folder / name / RECORD), _json(metadata))
+        for name in before:
+            if all(is_plain_name(part) for part in name.split("/")):
+                if name not in after:
+                    _remove(folder / name)
+                elif name not in kept:
+                    _remove_chunks(folder / name, "/" if separator == "." else ".")
+        remove_version_2(folder, old["attributes"])
 
 
-def _remove_superseded(folder: Path, current: Mapping[str, Any], replaced: Mapping[str, Any]) -> None:
-    """Remove what the replaced record named, and what a killed writer left; not what another is writing now."""
-    for old in (*folder.glob("trials-*"), *folder.glob("bars-*"), *folder.glob(".*.tmp")):
-        if old.name in (current["trials"], current["bars"]):
-            continue
-        with suppress(OSError):
-            if (
-                old.name in (replaced.get("trials"), replaced.get("bars"))
-                or time.time() - old.stat().st_mtime > _ABANDONED
-            ):
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+def _remove_chunks(folder: Path, separator: str) -> None:
+    if separator == "/":
+        _remove(folder / "c")
+    else:
+        for chunk in folder.glob("c.*"):
+            chunk.unlink()
 
 
-def _write_zip(file: StudyFile, path: Path) -> None:
-    path.unlink(missing_ok=True)
-    attributes = _attributes(file)
-    store = ZipStore(path, mode="w")
-    try:
-        root = zarr.create_group(store, attributes=attributes)
-        _write_trials(root.create_group(attributes["trials"]), file)
-        if attributes["bars"]:
-            held = _bars_attributes(file.bars)
-            _write_arrays(root.create_group(attributes["bars"], attributes=held), _bars_arrays(file.bars))
-    finally:
-        store.close()
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
-def _attributes(file: StudyFile) -> dict[str, Any]:
-    is_small = file.bars is not None and file.bars.nbytes <= LARGEST_BARS
-    bars = f"bars-{fingerprint(file.bars)}" if file.bars is not None and is_small else None
-    return {
+def _write_zip(file: StudyFile, commit: str, path: Path) -> None:
+    record, arrays = _layout(file, commit, "/")
+    with zipfile.ZipFile(path, mode="x") as archive:
+        archive.writestr(RECORD, _json(record))
+        for name, parts in _array_files(record, arrays, "/"):
+            archive.writestr(name, b"".join(bytes(part) for part in parts))
+
+
+def _array_files(record: Mapping[str, Any], arrays: list[_Part], separator: str) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the path and the parts of every file but the commit record."""
+    for name, metadata in record["consolidated_metadata"]["metadata"].items():
+        yield f"{name}/{RECORD}", [_json(metadata)]
+    for name, _, values, _ in arrays:
+        for chunk, parts in chunk_files(values, _separator(name, separator)):
+            yield f"{name}/{chunk}", parts
+
+
+def _layout(file: StudyFile, commit: str, separator: str) -> tuple[dict[str, Any], list[_Part]]:
+    """Return the commit record and all arrays with their paths, dimensions and attributes."""
+    arrays, places = _trial_arrays(file)
+    groups = {BLOCKS: group_metadata({})} if file.blocks else {}
+    bars = None if file.bars is None else _bars_arrays(file.bars)
+    held = f"{PRICES}{fingerprint(file.bars)}" if file.bars is not None and bars is not None else None
+    if bars is not None and held is not None:
+        groups[held] = group_metadata(_bars_attributes(file.bars))
+        arrays += [(f"{held}/{name}", *rest) for name, *rest in bars]  # type: ignore[misc]
+    metadata = groups | {
+        name: array_metadata(values, dims, _separator(name, separator), said) for name, dims, values, said in arrays
+    }
+    attributes = {
         "format": FORMAT,
         "version": VERSION,
-        "trials": f"trials-{uuid4().hex}",
-        "digest": _digest(_kinds(file)),
-        "bars": bars,
+        "commit": commit,
+        "trials": len(file.columns["level"]),
+        "separator": separator,
+        "arrays": places,
+        "bars": held,
+        "coordinates": " ".join(places["params"].values()),
+        "objective": file.described.get("objective"),
+        "direction": file.described.get("direction"),
         "study": plain_json(file.described),
     }
+    return group_metadata(attributes, metadata), arrays
 
 
-def _kinds(file: StudyFile) -> dict[str, Mapping[str, np.ndarray]]:
-    """Return the arrays over trials, by kind and name."""
-    return {kind: getattr(file, kind) for kind in _DIMS}
+def _separator(name: str, separator: str) -> str:
+    """Return how the chunks of an array are named: those of prices, which never change, always alike."""
+    return "/" if name.startswith(PRICES) else separator
 
 
-def _digest(kinds: Mapping[str, Mapping[str, np.ndarray]]) -> str:
-    state = hashlib.blake2b(digest_size=16)
-    for kind in _DIMS:
-        for name in sorted(kinds[kind]):
-            values = np.ascontiguousarray(kinds[kind][name])
-            state.update(f"{kind}/{name} {values.dtype.str} {values.shape}".encode())
-            state.update(values.tobytes())
-    return state.hexdigest()
-
-
-def _write_trials(group: zarr.Group, file: StudyFile) -> None:
-    for kind, arrays in _kinds(file).items():
-        _write_arrays(group.create_group(kind), {name: (_DIMS[kind], values) for name, values in arrays.items()})
-
-
-def _write_arrays(group: zarr.Group, arrays: Mapping[str, tuple[tuple[str, ...], np.ndarray]]) -> None:
-    for name, (dims, values) in arrays.items():
-        chunks = tuple(max(1, min(_CHUNK, length)) for length in values.shape)
-        group.create_array(name, data=np.ascontiguousarray(values), chunks=chunks, dimension_names=dims)
-
-
-def _write_bars(group: zarr.Group, bars: xr.Dataset | None) -> None:
-    group.update_attributes(_bars_attributes(bars))
-    _write_arrays(group, _bars_arrays(bars))
+def _trial_arrays(file: StudyFile) -> tuple[list[_Part], dict[str, dict[str, str]]]:
+    """Return the arrays over trials, and under which path each column of each kind is."""
+    arrays: list[_Part] = []
+    places: dict[str, dict[str, str]] = {kind: {} for kind in _DIMS}
+    taken = {RECORD, BLOCKS, "trials.log"}
+    dimensions = file.described.get("space", {}).get("dimensions", {})
+    for kind, dims in _DIMS.items():
+        for name, values in getattr(file, kind).items():
+            place = quote(name, safe="") if name.isascii() or not name.isidentifier() else name
+            place = f"{BLOCKS}/{place}" if kind == "blocks" else place
+            while place.casefold() in taken:  # a metric called value, and file systems that take A for a
+                place += f"-{kind}"
+            taken.add(place.casefold())
+            places[kind][name] = place
+            categories = dimensions.get(name, {}).get("values") if kind == "params" else None
+            said = {} if categories is None else {"categories": plain_json(categories)}
+            arrays.append((place, dims, np.asarray(values), said))
+    return arrays, places
 
 
 def _bars_attributes(bars: xr.Dataset | None) -> dict[str, Any]:
@@ -305,20 +328,26 @@ def _bars_attributes(bars: xr.Dataset | None) -> dict[str, Any]:
     return {"columns": columns, "asset": asset, "bars": plain_json(dict(bars.attrs))}
 
 
-def _bars_arrays(bars: xr.Dataset | None) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    if bars is None:
-        return {}
-    arrays = {str(name): (tuple(str(dim) for dim in bars[name].dims), bars[name].to_numpy()) for name in bars.data_vars}
-    return arrays | {"time": (("time",), bars["time"].to_numpy().astype("datetime64[ns]").astype(np.int64))}
+def _bars_arrays(bars: xr.Dataset) -> list[_Part] | None:
+    """Return the arrays of bars, None where they are too large or no plain numbers."""
+    arrays: list[_Part] = [
+        (str(name), tuple(str(dim) for dim in bars[name].dims), bars[name].to_numpy(), {}) for name in bars.data_vars
+    ]
+    if bars.nbytes > LARGEST_BARS or not all(is_plain(one[2]) and is_plain_name(one[0]) for one in arrays):
+        return None
+    return [*arrays, ("time", ("time",), bars["time"].to_numpy().astype("datetime64[ns]").astype(np.int64), {})]
 
 
-def _read_bars(group: Any) -> xr.Dataset:
-    said = dict(group.attrs)
-    coords: dict[str, Any] = {"time": np.asarray(group["time"][...]).astype("datetime64[ns]")}
+def _bars_of(said: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
+    coords: dict[str, Any] = {"time": arrays["time"].astype("datetime64[ns]")}
     if said["asset"] is not None:
         coords["asset"] = np.array(said["asset"], dtype=object)
-    variables = {name: (dims, np.asarray(group[name][...])) for name, dims in said["columns"].items()}
+    variables = {name: (dims, arrays[name]) for name, dims in said["columns"].items()}
     return xr.Dataset(variables, coords=coords, attrs=said["bars"])
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, allow_nan=False).encode()
 
 
 def plain_json(value: Any) -> Any:

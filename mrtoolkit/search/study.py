@@ -20,6 +20,7 @@ from mrtoolkit.search.inference import Inference, infer
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.plateau import plateau_trial
 from mrtoolkit.search.region import Region
+from mrtoolkit.search.saved_codes import check_codes, saved_codes
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.storage import StudyFile, write_study
 from mrtoolkit.search.study_text import study_html, study_text
@@ -93,6 +94,7 @@ class Study:
         self.is_interrupted = False
         self.spent: dict[int, tuple[int, float]] = {}
         self.failures: dict[int, str] = {}
+        self.notes: dict[str, Any] = {}  # JSON: what a search has decided on its way, for when it is gone on with
         self._benchmark: dict[str, float] | None = None
         self._plateau: tuple[int, int | None] = (0, None)
         self._inference: tuple[int, Inference] | None = None
@@ -271,6 +273,7 @@ class Study:
             "regions": [region.to_dict() for region in self.regions],
             "spent": {str(level): list(pair) for level, pair in self.spent.items()},
             "failures": {str(trial): text for trial, text in self.failures.items()},
+            "notes": self.notes,
             "stopped": self.stopped,
             "is_interrupted": self.is_interrupted,
             "benchmark": self.benchmark,
@@ -310,16 +313,30 @@ class Study:
             keys=said["keys"],
             metrics=tuple(said["metrics"]),
         )
-        codes = _saved_codes(study.space, file.params)
+        codes = saved_codes(study.space, file.params)
         study.log.append(codes, metrics=file.metrics, blocks=file.blocks, **file.columns)
-        study._rows = [LevelRow(**{**row, "best": float(row["best"])}) for row in said["rows"]]
-        study.regions = [Region.from_dict(region) for region in said["regions"]]
-        study.spent = {int(level): (int(pair[0]), float(pair[1])) for level, pair in said["spent"].items()}
+        study._tell(said)
         study.failures = {int(trial): str(text) for trial, text in said.get("failures", {}).items()}
+        for batch in file.batches:
+            check_codes(study.space, batch.rows.codes)
+            n_before, texts = len(study), batch.said.get("failures", {})
+            added = study.log.add_new(batch.rows).tolist()
+            study.failures |= {n_before + i: str(texts[str(row)]) for i, row in enumerate(added) if str(row) in texts}
+            study._tell(batch.said)
         study.stopped, study.is_interrupted = said["stopped"], bool(said["is_interrupted"])
         if said["benchmark"] is not None:
             study._benchmark = {name: float(value) for name, value in said["benchmark"].items()}
         return study
+
+    def _tell(self, said: Mapping[str, Any]) -> None:
+        """Take over what a file says beside the trials: of rows and regions, those from a number on."""
+        rows = [LevelRow(**{**row, "best": float(row["best"])}) for row in said.get("rows", ())]
+        self._rows[said.get("rows_from", len(self._rows)) :] = rows
+        regions = [Region.from_dict(region) for region in said.get("regions", ())]
+        self.regions[said.get("regions_from", len(self.regions)) :] = regions
+        spent = said.get("spent", {})
+        self.spent |= {int(level): (int(pair[0]), float(pair[1])) for level, pair in spent.items()}
+        self.notes |= said.get("notes", {})
 
     def _candidate(self, trial: int | None) -> Candidate:
         if trial is None:
@@ -359,21 +376,3 @@ def _function_of(keys: Mapping[str, Any]) -> str:
     rules = searched.get("strategy", {})
     name = f"the position function {rules['position']}" if "position" in rules else searched.get("callable", "")
     return f", as it searched {name}, whose code no file holds" if name else ""
-
-
-def _saved_codes(space: Space, params: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the lattice codes of saved trials, (trial, dimension); refuse a label that the space does not have."""
-    columns = []
-    for name in space:
-        saved, dimension = params[name], space[name]
-        codes = saved if isinstance(dimension, Categorical) else dimension.encode(saved)
-        strange = (codes < 0) | (codes >= dimension.size)
-        if strange.any():
-            trial = int(np.argmax(strange))
-            msg = (
-                f"this file of a study is damaged: trial {trial:,} has {name}={saved[trial]}, which is no label of "
-                "its space; restore it from a copy, or search again."
-            )
-            raise StudyError(msg)
-        columns.append(codes)
-    return np.stack(columns, axis=1)

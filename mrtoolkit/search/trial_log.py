@@ -3,16 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mrtoolkit.search.objective import best_index, ranking, scores
-from mrtoolkit.search.places import Places
+from mrtoolkit.search.places import Places, first_places
 from mrtoolkit.search.space import Space
 
 _BLOCK = "block:"
 _ROOM = 1_024  # trials; what is not written to takes no memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRows:
+    """Some trials of a log, a row each.
+
+    Attributes
+    ----------
+    codes : (trial, dimension) int64
+        Lattice codes.
+    level, region : (trial,) int64
+    value : (trial,) float64
+    feasible : (trial,) bool
+    metrics : mapping of name to (trial,) float64
+    blocks : mapping of name to (trial, block) float32
+    """
+
+    codes: np.ndarray
+    level: np.ndarray
+    region: np.ndarray
+    value: np.ndarray
+    feasible: np.ndarray
+    metrics: Mapping[str, np.ndarray]
+    blocks: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def check(self) -> None:
+        """Refuse columns that have not a row a trial.
+
+        Raises
+        ------
+        ValueError
+            For columns of different lengths, or of more dimensions than they have.
+        """
+        flat = (self.level, self.region, self.value, self.feasible, *self.metrics.values())
+        square = (self.codes, *self.blocks.values())
+        if any(v.shape != (len(self),) for v in flat) or any(v.ndim != 2 or len(v) != len(self) for v in square):
+            raise ValueError("columns of different lengths")
+
+    def take(self, rows: np.ndarray | slice) -> TrialRows:
+        """Return some of the rows; of a slice without a copy."""
+        return TrialRows(
+            codes=self.codes[rows],
+            level=self.level[rows],
+            region=self.region[rows],
+            value=self.value[rows],
+            feasible=self.feasible[rows],
+            metrics={name: values[rows] for name, values in self.metrics.items()},
+            blocks={name: values[rows] for name, values in self.blocks.items()},
+        )
 
 
 class TrialLog:
@@ -95,6 +148,38 @@ class TrialLog:
     def nbytes(self) -> int:
         """Bytes of the trials so far."""
         return sum(column[: self._size].nbytes for column in self._columns.values())
+
+    @property
+    def rows(self) -> TrialRows:
+        """All columns that say what came of the trials, without a copy. A log that grows leaves them as they are."""
+        return TrialRows(
+            codes=self.codes,
+            level=self.level,
+            region=self.region,
+            value=self.value,
+            feasible=self.feasible,
+            metrics=self.metrics,
+            blocks=self.blocks,
+        )
+
+    def add_new(self, rows: TrialRows) -> np.ndarray:
+        """Add those of some trials whose points are not in the log, of equal points the first; return which."""
+        keys = self._space.keys(rows.codes)
+        first = first_places(keys)
+        new = first[self.find(keys[first]) < 0]
+        if len(new) == 0:
+            return new
+        found = rows if len(new) == len(rows) else rows.take(new)
+        self.append(
+            found.codes,
+            level=found.level,
+            region=found.region,
+            value=found.value,
+            feasible=found.feasible,
+            metrics=found.metrics,
+            blocks=found.blocks,
+        )
+        return new
 
     def append(
         self,

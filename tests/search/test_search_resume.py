@@ -1,11 +1,7 @@
 """A study on disk: interrupted, gone on with, refused where it is another one; nothing finished is lost."""
 
 import dataclasses
-import json
 import operator
-import shutil
-import zipfile
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -201,21 +197,6 @@ def test_blocks_and_the_benchmark_are_kept(cross, tmp_path):
         load_study(tmp_path / "s.zip", backtest=type(cross)(fee=0.5))
 
 
-def test_what_is_on_disk_is_plain_arrays_and_json(cross, tmp_path):
-    import zarr
-
-    space = Space(x=Integer(0, 3), kind=Categorical(["a", None]))
-    optimize(lambda p: p["x"], space).save(tmp_path / "s.zarr")
-    record = json.loads((tmp_path / "s.zarr" / "zarr.json").read_text())["attributes"]
-    assert record["study"]["space"]["dimensions"]["kind"]["values"] == ["a", None]
-    group = zarr.open_group(tmp_path / "s.zarr" / record["trials"], mode="r")
-    assert group["params/kind"][...].tolist() == [0, 1] * 4
-    assert group["params/x"][...].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert group["metrics/value"][...].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert sorted(group.group_keys()) == ["blocks", "columns", "metrics", "params"]
-    assert all(array.dtype.kind in "iufb" for _, kind in group.groups() for _, array in kind.arrays())
-
-
 @pytest.mark.parametrize("name", ["metric_value", "block_sum", "block_size"])
 @pytest.mark.parametrize("file", ["s.zarr", "s.zarr.zip"])
 def test_a_parameter_may_be_called_like_a_column_of_another_kind(cross, tmp_path, name, file):
@@ -248,111 +229,6 @@ def test_a_trial_that_is_no_point_of_its_space_is_damage(tmp_path, name, wrong):
     storage.write_study(dataclasses.replace(file, params=params), tmp_path / "s.zarr")
     with pytest.raises(StudyError, match=f"damaged: trial 5 has {name}="):
         load_study(tmp_path / "s.zarr")
-
-
-def test_writers_at_the_same_time_leave_a_whole_study(make_cross, tmp_path):
-    studies = [optimize(make_cross(), CROSS, trials=trials) for trials in (20, 30, 40, 50)]
-    path = tmp_path / "s.zarr"
-    studies[0].save(path)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda study: study.save(path), studies * 3))
-    assert len(load_study(path)) in {len(study) for study in studies}
-    assert [entry.name for entry in tmp_path.iterdir()] == ["s.zarr"]
-    assert not list(path.glob(".*"))
-
-
-def test_saving_again_replaces_the_study_and_leaves_nothing_behind(make_cross, tmp_path):
-    path = tmp_path / "s.zarr"
-    for trials in (20, 40):
-        optimize(make_cross(), CROSS, trials=trials).save(path)
-    assert len(load_study(path)) > 20
-    assert sorted(entry.name[:6] for entry in path.iterdir()) == ["trials", "zarr.j"]
-    assert [entry.name for entry in tmp_path.iterdir()] == ["s.zarr"]
-
-
-@pytest.mark.parametrize("name", ["s.zarr", "s.zarr.zip"])
-def test_a_write_that_breaks_off_leaves_the_old_study(make_cross, tmp_path, monkeypatch, name):
-    path = tmp_path / name
-    first = optimize(make_cross(), CROSS, trials=20)
-    first.save(path)
-
-    write = storage._write_arrays
-
-    def breaks(group, arrays):
-        write(group, dict(list(arrays.items())[:3]))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(storage, "_write_arrays", breaks)
-        with pytest.raises(KeyboardInterrupt):
-            optimize(make_cross(), CROSS, trials=40).save(path)
-    assert load_study(path).trials.identical(first.trials)
-    second = optimize(make_cross(), CROSS, trials=40)
-    second.save(path)
-    assert load_study(path).trials.identical(second.trials)
-    assert [entry.name for entry in tmp_path.iterdir()] == [name]
-
-
-def test_a_first_write_that_breaks_off_leaves_nothing(cross, tmp_path, monkeypatch):
-    def breaks(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(storage, "_write_arrays", breaks)
-    with pytest.raises(OSError, match="disk full"):
-        optimize(cross, CROSS, trials=20).save(tmp_path / "s.zarr")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_damaged_study_is_named(cross, tmp_path):
-    path = tmp_path / "s.zarr"
-    optimize(cross, CROSS, trials=20).save(path)
-    broken = tmp_path / "broken.zarr"
-    shutil.copytree(path, broken)
-    shutil.rmtree(next(broken.glob("trials-*")) / "columns" / "value")
-    with pytest.raises(StudyError, match="broken.zarr is damaged"):
-        load_study(broken)
-    lost = tmp_path / "lost.zarr"
-    shutil.copytree(path, lost)
-    (next(lost.glob("trials-*")) / "columns" / "value" / "c" / "0").unlink()
-    with pytest.raises(StudyError, match="lost.zarr is damaged .its trials are not those that were written"):
-        load_study(lost)
-    record = json.loads((path / "zarr.json").read_text())
-    record["attributes"]["version"] = 99
-    (path / "zarr.json").write_text(json.dumps(record))
-    with pytest.raises(StudyError, match="version 99 of the format"):
-        load_study(path)
-    torn = tmp_path / "torn.zip"
-    optimize(cross, CROSS, trials=20).save(torn)
-    torn.write_bytes(torn.read_bytes()[:500])
-    with pytest.raises(StudyError, match="not a study"):
-        load_study(torn)
-
-
-def test_a_file_or_folder_that_is_no_study_is_left_alone(cross, tmp_path):
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.txt").write_text("mine")
-    (tmp_path / "prices.csv").write_text("time,close")
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
-        archive.writestr("a.txt", "mine")
-    (tmp_path / "other.zarr").mkdir()
-    (tmp_path / "other.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
-    for name in ("notes", "prices.csv", "other.zip", "other.zarr"):
-        with pytest.raises(StudyError, match="choose another path|not a study|holds other files and no study"):
-            optimize(cross, CROSS, trials=20, study=tmp_path / name)
-        with pytest.raises(StudyError, match="choose another path|not a study|holds other files and no study"):
-            optimize(cross, CROSS, trials=20).save(tmp_path / name)
-        with pytest.raises(StudyError):
-            load_study(tmp_path / name)
-    with pytest.raises(StudyError, match="there is no study at"):
-        load_study(tmp_path / "nowhere.zarr")
-    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
-    assert not (tmp_path / "nowhere.zarr").exists()
-
-
-def test_an_empty_folder_may_become_a_study(cross, tmp_path):
-    (tmp_path / "s.zarr").mkdir()
-    study = optimize(cross, CROSS, trials=20, study=tmp_path / "s.zarr")
-    assert len(load_study(tmp_path / "s.zarr")) == len(study)
 
 
 def test_a_callable_objective_comes_back_as_its_text(cross, tmp_path):
@@ -418,19 +294,3 @@ def test_more_trials_than_the_study_has_are_told_how_to_go_on(make_cross, tmp_pa
     optimize(make_cross(), CROSS, trials=24, study=tmp_path / "s.zarr")
     with pytest.raises(StudyError, match="budget.*search with the same trials= and levels= to go on with it"):
         optimize(make_cross(), CROSS, trials=48, study=tmp_path / "s.zarr")
-
-
-@pytest.mark.parametrize("name", ["s.zarr", "s.zarr.zip"])
-def test_a_study_of_an_older_format_is_refused_before_a_search_and_replaced_by_save(
-    make_cross, tmp_path, monkeypatch, name
-):
-    study, second = optimize(make_cross(), CROSS, trials=20), make_cross()
-    with monkeypatch.context() as patch:
-        patch.setattr(storage, "VERSION", 1)
-        study.save(tmp_path / name)
-    with pytest.raises(StudyError, match="has version 1 of the format"):
-        optimize(second, CROSS, trials=20, study=tmp_path / name)
-    assert second.batches == []
-    study.save(tmp_path / name)
-    assert load_study(tmp_path / name).trials.identical(study.trials)
-    assert [entry.name for entry in tmp_path.iterdir()] == [name]
