@@ -39,7 +39,8 @@ class Input(Node):
             return found
         if not isinstance(name, str) or not name:
             raise ExpressionError(
-                f"mrt.input needs the name of a column of the bars, got {name!r}; write mrt.input('vix')."
+                f"mrt.input needs the name of a column of the bars, got {name!r}; write mrt.input('vix'), and "
+                "for a search to choose one mrt.choose(P.source, {'close': mrt.close, 'vix': mrt.input('vix')})."
             )
         key = name if name in INPUT_NAMES else f"input({string_text(name)})"
         return cls._create((cls, name), (name,), key, precedence=ATOM, is_series=True)

@@ -13,6 +13,7 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.points import points_for
 from mrtoolkit.search.space import Space
 
+_DRAWN, _EACH = 256, 16  # points drawn, and those of them in which an end is tried
 _MAX_CATEGORIES = 32  # of a longer list so many are tried, evenly spread
 
 
@@ -70,13 +71,30 @@ def corner_codes(space: Space, levels: Sequence[Level]) -> np.ndarray:
         rest = [codes[int(others * (len(codes) - 1))] for codes in ends]
         rows += [[*rest[:j], code, *rest[j + 1 :]] for j, codes in enumerate(ends) for code in codes]
     candidates = np.array(rows, dtype=np.int64)
+    candidates = candidates[space.holds(candidates)]
+    if space.has_conditions or not len(candidates):  # ends that matter at few points, or points that are few
+        candidates = np.concatenate([candidates, _drawn(space, ends)])
+    active = space.active(candidates).tolist()
     chosen, covered = [], set[tuple[int, int]]()
-    for row in candidates[space.holds(candidates)].tolist():
-        has = set(enumerate(row))
+    for row, matters in zip(space.canonical(candidates).tolist(), active, strict=True):
+        has = {(j, code) for j, code in enumerate(row) if matters[j] and code in ends[j]}
         if not has <= covered:
             covered |= has
             chosen.append(row)
     return np.array(chosen, dtype=np.int64).reshape(-1, len(space))
+
+
+def _drawn(space: Space, ends: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return points drawn from the space, each end in the place of what some of those have at which it matters."""
+    drawn = space.sample(_DRAWN)
+    active = space.active(drawn)
+    found = [drawn[:1]]
+    for j, codes in enumerate(ends):
+        some = np.repeat(drawn[active[:, j]][:_EACH], len(codes), axis=0)
+        some[:, j] = np.tile(codes, len(some) // len(codes))
+        found.append(some)
+    rows = np.concatenate(found)
+    return np.asarray(rows[space.holds(rows)])
 
 
 def _ends(space: Space, name: str, levels: Sequence[Level]) -> np.ndarray:

@@ -168,9 +168,20 @@ def _design(
         found = codes[np.sort(np.unique(space.keys(codes), return_index=True)[1])][:budget]
         if len(found) == budget:
             break
+    if len(found) < budget and _is_whole(space, level, box):  # the constraints leave too little to be met by chance
+        placed = space.place(unit)
+        if placed is not None:
+            placed = space.distinct(placed)
+            found = placed[~is_known(space.keys(placed))][:budget]
     found = found[np.argsort(space.keys(found), kind="stable")]
     per_dimension = max(2, round(budget ** (1 / len(space))))
     return found, [_spread(space, j, lower, upper, per_dimension) for j in range(len(space))]
+
+
+def _is_whole(space: Space, level: Level, box: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Say whether a level looks at the whole space with no labels of its own."""
+    is_free = level.grid is None and level.step is None and level.labels is None
+    return is_free and not box[0].any() and bool((box[1] == np.array(space.sizes) - 1).all())
 
 
 def _place(space: Space, level: Level, name: str, unit: np.ndarray, ends: tuple[int, int]) -> np.ndarray:
