@@ -93,9 +93,9 @@ def print_against(
     return all(not lead.mean <= 0 for found in leads.values() for lead in found.values())
 
 
-def all_rivals(*, gp: bool) -> list[str]:
-    """Names of the rivals; GP takes torch, so it is left out where its results are not cached."""
-    return [name for name in (*RIVALS, *ZOOMS) if gp or name != "GP"]
+def all_rivals(*, torch: bool) -> list[str]:
+    """Names of the rivals; Optuna's GP takes torch, so it is left out where there is none."""
+    return [name for name in (*RIVALS, *ZOOMS) if torch or name != "Optuna's GP"]
 
 
 def cases_of(problems: Sequence[Problem | Smooth]) -> list[tuple[str, Truth]]:

@@ -2,7 +2,7 @@
 
 Run in full: `python -m tests.benchmarks.search.test_search_floors` (or some parts: `... floors against`), or
 MRTOOLKIT_BENCH=1 under pytest. What is exhaustive is computed once (about three minutes) and kept, see
-`search_truth.py`, and so are the rivals' curves (half an hour; GP's, which needs torch, an hour), see
+`search_truth.py`, and so are the rivals' curves (an hour; Optuna's GP, which takes torch, two), see
 `search_rivals.py`. By default a short form searches a few small problems and holds them to looser floors.
 """
 
@@ -25,7 +25,9 @@ import search_rivals  # noqa: E402 (found by the line above)
 import search_truth  # noqa: E402
 from figures import IS_FULL, print_table  # noqa: E402
 from search_against import all_rivals, cases_of, print_against  # noqa: E402
+from search_costs import features, large_truth, overhead  # noqa: E402
 from search_floors import BUDGETS, Budget, by_problem, found, our_search, plateaus, value_of  # noqa: E402
+from search_later import later, print_later  # noqa: E402
 from search_problems import PROBLEMS, Problem, problems  # noqa: E402
 from search_smooth import SMOOTH  # noqa: E402
 from search_truth import truth_of  # noqa: E402
@@ -55,15 +57,14 @@ def floors(of: Sequence[Problem]) -> bool:
 
 def against(of: Sequence[Problem]) -> bool:
     """Print the comparison with each rival at equal trials."""
-    rivals = all_rivals(gp=importlib.util.find_spec("torch") is not None or bool(os.environ.get("MRTOOLKIT_GP")))
+    rivals = all_rivals(torch=importlib.util.find_spec("torch") is not None or bool(os.environ.get("MRTOOLKIT_TORCH")))
     is_met = True
     for title, chosen in (
         ("of up to 60,000 points", [p for p in of if not p.is_large]),
         ("of 400,000 to 5,000,000 points", [p for p in of if p.is_large]),
     ):
         is_met &= print_against(f"{len(chosen)} problems {title}", cases_of(chosen), _ours, rivals)
-    without_gp = [rival for rival in rivals if rival != "GP"]
-    print_against(f"{len(SMOOTH)} smooth functions", cases_of(SMOOTH), _ours, without_gp)
+    print_against(f"{len(SMOOTH)} smooth functions", cases_of(SMOOTH), _ours, all_rivals(torch=False))
     return is_met
 
 
@@ -71,7 +72,25 @@ def _ours(truth: search_truth.Truth, budget: int) -> list[float]:
     return [value_of(our_search()(truth, budget, seed)) for seed in range(SEEDS)]
 
 
-PARTS: dict[str, Callable[[Sequence[Problem]], bool]] = {"floors": floors, "against": against}
+def costs(of: Sequence[Problem]) -> bool:
+    """Print the features computed and the time beside the trials."""
+    rows = [*features([p for p in of if not p.is_large]), *overhead(large_truth(), trials=100_000, repeats=3)]
+    return print_table("What it costs", rows)
+
+
+def year_after(of: Sequence[Problem]) -> bool:
+    """Print plateau against peak in the year after; over all problems, as no search has seen that year."""
+    del of
+    print_later(PROBLEMS, our_search(), SEEDS)
+    return True
+
+
+PARTS: dict[str, Callable[[Sequence[Problem]], bool]] = {
+    "floors": floors,
+    "against": against,
+    "costs": costs,
+    "later": year_after,
+}
 
 
 @pytest.fixture
@@ -126,6 +145,22 @@ def test_rivals_spend_what_they_are_given_and_no_more(folder):
         assert np.array_equal(curve, search_rivals.curve("short", truth, rival, 0, limit=60))
     for zoom in search_rivals.ZOOMS:
         assert truth.share(search_rivals.zoomed(truth, zoom, 60, 0)) > 0.3
+
+
+def test_costs_are_counted(folder):
+    problem = _short()[0]
+    (ratio,) = features([problem])
+    assert 0.05 < ratio.median < 1.0
+    rows = list(overhead(truth_of(problem), trials=2_000, repeats=1, levels=2))
+    assert all(0.0 < row.median < 1_000.0 for row in rows)
+
+
+def test_year_after_is_no_part_of_what_was_searched(folder):
+    problem = _short()[1]
+    span = problem.span
+    assert span.after == span.whole["time"].values[span.seen.sizes["time"]]
+    made = later([problem], our_search(), 1, 100)
+    assert all(np.isfinite(values).all() for by in made.values() for values in by.values())
 
 
 def test_smooth_functions_have_their_known_optima():
