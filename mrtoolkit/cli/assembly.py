@@ -92,11 +92,14 @@ def build_search(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _dimension(entry: dict[str, Any]) -> Integer | Real | Categorical:
     if "categories" in entry:
-        if len(entry) > 1:
+        if "step" in entry or "log" in entry:
             msg = "categories are taken as they are; 'step' and 'log' go with integer and real."
             raise ConfigError(msg)
-        return Categorical([None if category == "none" else category for category in entry["categories"]])
-    options = {key: entry[key] for key in ("step", "log") if key in entry}
+        categories = [None if category == "none" else category for category in entry["categories"]]
+        return Categorical(categories, ordered=entry.get("ordered", False), only=entry.get("only"))
+    if "ordered" in entry:
+        raise ConfigError("numbers are in their order; 'ordered' goes with categories.")
+    options = {key: entry[key] for key in ("step", "log", "only") if key in entry}
     return Integer(*entry["integer"], **options) if "integer" in entry else Real(*entry["real"], **options)
 
 

@@ -90,6 +90,8 @@ DIMENSION = {
     "integer": Key(kind="range", doc="integer = [20, 200]"),
     "real": Key(kind="range", doc="real = [0.5, 4]"),
     "categories": Key(kind="list", doc='categories = ["ema", "sma"]; the text "none" stands for no value'),
+    "ordered": Key(kind="flag", doc="whether categories beside each other are neighbours", default="false"),
+    "only": Key(kind="rule", doc="where the parameter matters: 'P.kind == \"macd\"'", default="everywhere"),
     "step": Key(kind="number", doc="distance of neighbouring labels", default="1 for integer; none for real"),
     "log": Key(kind="flag", doc="coarse levels look at equal ratios, not equal distances", default="false"),
 }

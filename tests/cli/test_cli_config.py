@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mrtoolkit.cli.assembly import build_space
 from mrtoolkit.cli.config import read_config
 from mrtoolkit.cli.schema import EXAMPLE, TABLES, describe
 from mrtoolkit.errors import ConfigError
@@ -120,3 +121,16 @@ def test_the_example_keeps_to_the_schema(tmp_path):
     config = read_config(write(tmp_path, EXAMPLE))
     assert set(tomllib.loads(EXAMPLE)) <= set(TABLES)
     assert set(config["space"]) == {"where", "fast", "slow", "overbought", "stop"}
+
+
+def test_conditions_and_orders_of_a_space_are_read(tmp_path):
+    text = GOOD.replace("fast = {integer = [5, 10]}", "fast = {integer = [5, 10], only = 'P.kind == \"b\"'}")
+    text += 'kind = {categories = ["a", "b", "none"], ordered = true, only = "P.slow > 30"}\n'
+    path = write(tmp_path, text)
+    space = build_space(path, read_config(path)["space"])
+    assert space["fast"].only.key == 'P.kind == "b"'
+    assert space["kind"].ordered
+    assert space["kind"].only.key == "P.slow > 30"
+    path.write_text(GOOD.replace("[5, 10]}", "[5, 10], ordered = true}"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="'ordered' goes with categories"):
+        build_space(path, read_config(path)["space"])

@@ -42,8 +42,8 @@ PARTS = {
     "store": (STORE, of_signature(mrt.FeatureStore), set(), set()),
     "dimension": (
         DIMENSION,
-        of_fields(mrt.Integer) | of_fields(mrt.Real),
-        {"low", "high"},
+        of_signature(mrt.Categorical) | of_signature(mrt.Integer) | of_signature(mrt.Real),
+        {"low", "high", "values"},
         {"integer", "real", "categories"},
     ),
 }

@@ -9,7 +9,7 @@ import pytest
 
 import mrtoolkit as mrt
 from mrtoolkit import Categorical, Integer, P, Real, Space, optimize
-from mrtoolkit.errors import ExpressionError, SpaceError
+from mrtoolkit.errors import ExpressionError, SpaceError, StudyError
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.search.corners import corner_codes
 from mrtoolkit.search.level import Level
@@ -144,3 +144,17 @@ def test_the_study_s_text_says_which_parameters_do_not_matter():
     assert len(study) == 9
     assert "kind=a, n=-" in repr(study)
     assert study.best.params == {"kind": "a", "n": 2}
+
+
+def test_a_study_of_other_conditions_is_not_gone_on_with(tmp_path):
+    def space(only):
+        return Space(kind=Categorical(["a", "b", "c"]), n=Integer(2, 9, only=only))
+
+    def evaluate(p):
+        return float(p["n"])
+
+    first = optimize(evaluate, space(P.kind == "b"), study=tmp_path / "s.zarr")
+    again = optimize(evaluate, space(P.kind == "b"), study=tmp_path / "s.zarr")
+    assert again.to_pandas()["n"].tolist() == first.to_pandas()["n"].tolist()
+    with pytest.raises(StudyError, match=r"space.dimensions.n.only"):
+        optimize(evaluate, space(P.kind == "c"), study=tmp_path / "s.zarr")
