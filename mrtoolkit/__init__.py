@@ -67,8 +67,10 @@ from mrtoolkit.search import Integer as Integer
 from mrtoolkit.search import Level as Level
 from mrtoolkit.search import MultiResOptimizer as MultiResOptimizer
 from mrtoolkit.search import Real as Real
+from mrtoolkit.search import SideBySide as SideBySide
 from mrtoolkit.search import Space as Space
 from mrtoolkit.search import Study as Study
+from mrtoolkit.search import compare as compare
 from mrtoolkit.search import compare_cost as compare_cost
 from mrtoolkit.search import levels as levels
 from mrtoolkit.search import load_study as load_study
@@ -79,20 +81,21 @@ from mrtoolkit.strategy import Strategy as Strategy
 from mrtoolkit.strategy import position as position
 
 if TYPE_CHECKING:
+    from mrtoolkit import integrations as integrations
     from mrtoolkit import views as views
     from mrtoolkit.views import report as report
 
 __version__ = "0.1.0"
 
-_LAZY = {"views": "mrtoolkit.views", "report": "mrtoolkit.views"}
-"""What needs bokeh, and is imported when it is first used."""
+_LAZY = {"views": "mrtoolkit.views", "report": "mrtoolkit.views", "integrations": "mrtoolkit.integrations"}
+"""What needs bokeh or an extra, and is imported when it is first used."""
 
 
 def __getattr__(name: str) -> _Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'mrtoolkit' has no attribute {name!r}")
     module = _import_module(_LAZY[name])
-    return module if name == "views" else getattr(module, name)
+    return module if module.__name__ == f"mrtoolkit.{name}" else getattr(module, name)
 
 
 _PARTS = {"TYPE_CHECKING", "backtest", "cli", "errors", "evaluation", "expressions", "features", "indicators", "search"}

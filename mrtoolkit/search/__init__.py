@@ -4,6 +4,8 @@ It knows no trading but in `loading`, which makes a saved study's backtest again
 """
 
 from . import robust as robust
+from .compare import SideBySide as SideBySide
+from .compare import compare as compare
 from .corners import ComparisonWarning as ComparisonWarning
 from .cost import CostComparison as CostComparison
 from .cost import compare_cost as compare_cost

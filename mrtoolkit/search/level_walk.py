@@ -83,7 +83,7 @@ class LevelWalk:
         n_levels, after = len(self._settings.levels), f"after {len(self._study):,} trials."
         if run.index + 1 == n_levels:
             return f"all {n_levels} levels are done {after}" if n_levels > 1 else f"the one level is done {after}"
-        if self._improvement.is_over(self._study.comparison.progress()):
+        if self._improvement.is_over(self._study.scoring.progress()):
             beyond = f"by more than {self._settings.tolerance:g}" if self._settings.tolerance else "at all"
             return f"level {run.level.name!r} did not improve the best {beyond}, {after}"
         self._start_level(run.index + 1)
@@ -162,7 +162,7 @@ class LevelWalk:
         history = History(
             space=self._space,
             codes=log.codes,
-            scores=self._study.comparison.scores(),
+            scores=self._study.scoring.scores(),
             levels=log.level,
             looked=tuple(self._looked),
             seed=self._settings.seed,

@@ -272,7 +272,7 @@ class MultiResOptimizer:
         )
         if not self._listeners:
             return
-        best = self.study.comparison.best()
+        best = self.study.scoring.best()
         done, total = walk.progress()
         self._emit(
             BatchDone(

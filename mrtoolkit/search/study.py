@@ -13,7 +13,6 @@ import xarray as xr
 
 from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
-from mrtoolkit.search.comparing import Comparison
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.events import LevelRow
 from mrtoolkit.search.inference import Inference, infer
@@ -21,6 +20,7 @@ from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.plateau import plateau_trial
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.saved_codes import check_codes, saved_codes
+from mrtoolkit.search.scoring import Scoring
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.storage import StudyFile, write_study
 from mrtoolkit.search.study_text import study_html, study_text
@@ -86,7 +86,7 @@ class Study:
         self.seed = seed
         self.keys = keys
         self.log = TrialLog(space, direction, metrics)
-        self.comparison = Comparison(space, goal, self.log)
+        self.scoring = Scoring(space, goal, self.log)
         self._rows: list[LevelRow] = []
         self._unread_rows: list[Callable[[], LevelRow]] = []
         self.regions: list[Region] = []
@@ -116,7 +116,7 @@ class Study:
     @property
     def has_best(self) -> bool:
         """Whether any trial satisfies the constraints and has a value, so that there are a best and a plateau."""
-        return self.comparison.best() is not None
+        return self.scoring.best() is not None
 
     @property
     def best(self) -> Candidate:
@@ -124,12 +124,12 @@ class Study:
 
         Of several objectives the trial of the front that is nearest to the best of all of them.
         """
-        return self._candidate(self.comparison.best())
+        return self._candidate(self.scoring.best())
 
     @property
     def front(self) -> pd.DataFrame:
         """The Pareto front: the trials that no other beats in every objective, as `to_pandas` has them."""
-        return self.to_pandas().iloc[self.comparison.front()]
+        return self.to_pandas().iloc[self.scoring.front()]
 
     @property
     def plateau(self) -> Candidate:
@@ -142,7 +142,7 @@ class Study:
     def inference(self) -> Inference:
         """How much of the winner may be luck: effective trials, deflated Sharpe ratio, probability of over-fitting."""
         if self._inference is None or self._inference[0] != len(self.log):
-            self._inference = (len(self.log), infer(self.space, self.log, self.comparison.best(), seed=self.seed))
+            self._inference = (len(self.log), infer(self.space, self.log, self.scoring.best(), seed=self.seed))
         return self._inference[1]
 
     @property

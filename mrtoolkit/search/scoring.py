@@ -11,7 +11,7 @@ from mrtoolkit.search.space import Space
 from mrtoolkit.search.trial_log import TrialLog
 
 
-class Comparison:
+class Scoring:
     """Scores of all trials of a growing log, kept until it grows.
 
     Parameters

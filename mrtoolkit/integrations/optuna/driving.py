@@ -1,0 +1,130 @@
+"""One of Optuna's samplers over our evaluator: batch by batch, with the features shared, into a study of ours."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.trial import Trial, TrialState
+
+from mrtoolkit.errors import StudyError, check_count
+from mrtoolkit.integrations.optuna.spaces import SearchedSpace, distributions
+from mrtoolkit.search.events import LevelRow
+from mrtoolkit.search.failures import evaluate_all
+from mrtoolkit.search.optimizer import MultiResOptimizer
+from mrtoolkit.search.points import points_for
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.study import Study
+
+_PATIENCE = 20  # times as many suggestions as trials are asked for: some samplers suggest the same points again
+
+
+def optimize(
+    evaluator: Any,
+    space: Space,
+    sampler: BaseSampler,
+    *,
+    trials: int = 400,
+    batch: int = 1,
+    seconds: float | None = None,
+    **words: Any,
+) -> Study:
+    """Let an Optuna sampler choose the trials; return the same `Study` as a search of ours does.
+
+    Parameters
+    ----------
+    evaluator : Evaluator or callable
+        As for `mrt.MultiResOptimizer`.
+    space : Space
+        A continuous dimension is taken at its lattice.
+    sampler : optuna.samplers.BaseSampler
+        With its seed.
+    trials : int
+        Distinct lattice points to evaluate; suggestions of points that are known, or that break the constraints, are
+        answered and do not count. After twenty times as many suggestions the search ends.
+    batch : int
+        Points that are asked for before any of them is told. One at a time is what samplers are made for; a batch
+        shares features and is faster.
+    seconds : float, optional
+        No batch begins later than this.
+    **words
+        `objective`, `constraints`, `direction`, `seed`, `study`: as for `mrt.MultiResOptimizer`.
+
+    Raises
+    ------
+    StudyError
+        For words that do not fit each other; before anything is evaluated.
+    """
+    check_count("trials", trials, StudyError)
+    check_count("batch", batch, StudyError)
+    if not isinstance(sampler, BaseSampler):
+        raise StudyError(f"sampler={sampler!r} is not Optuna's; give one, as in optuna.samplers.TPESampler(seed=0).")
+    optimizer = MultiResOptimizer(evaluator, space, transition="peak", **words)
+    goal = optimizer.goal
+    directions: list[Any] = [goal.direction, *(direction for _, direction in goal.others)]
+    theirs = optuna.create_study(sampler=sampler, directions=directions)
+    searched = SearchedSpace(distributions(space), space)
+    started, reason, n_asked = time.perf_counter(), "", 0
+    while not reason:
+        n_done = len(optimizer.study)
+        if n_done >= trials:
+            reason = f"the budget of {trials:,} trials is spent."
+        elif n_done >= space.count()[0]:
+            reason = f"all {n_done:,} points of the lattice are evaluated."
+        elif seconds is not None and time.perf_counter() - started >= seconds:
+            reason = f"the {seconds:g} seconds are over after {n_done:,} trials."
+        elif n_asked >= _PATIENCE * trials:
+            reason = f"{sampler} suggested {n_asked:,} points, of which {n_done:,} were new."
+        else:
+            n_asked += _batch(optimizer, theirs, searched, min(batch, trials - n_done))
+    _add_row(optimizer, type(sampler).__name__, n_asked, time.perf_counter() - started)
+    optimizer.stop(reason)
+    return optimizer.study
+
+
+def _batch(optimizer: MultiResOptimizer, theirs: optuna.Study, searched: SearchedSpace, n: int) -> int:
+    """Ask for points, evaluate those that are new, tell all; return how many were asked for."""
+    space, log = optimizer.space, optimizer.study.log
+    asked: list[tuple[Trial, np.ndarray | None]] = []
+    for _ in range(n):
+        trial = theirs.ask(searched.asked)
+        asked.append((trial, searched.codes(trial.params)))
+    codes = np.array([each for _, each in asked if each is not None], dtype=np.int64).reshape(-1, len(space))
+    keys = space.keys(codes)
+    first = np.sort(np.unique(keys, return_index=True)[1])
+    new = first[log.find(keys[first]) < 0]
+    if len(new):
+        evaluation = evaluate_all(optimizer.evaluator, space, codes[new])
+        if len(evaluation.failures) == len(new) and optimizer.study.has_failed_alone:
+            raise evaluation.failures[0]
+        optimizer.record(codes[new], evaluation)
+    for trial, each in asked:
+        _tell(optimizer, theirs, trial, each)
+    return n
+
+
+def _tell(optimizer: MultiResOptimizer, theirs: optuna.Study, trial: Trial, codes: np.ndarray | None) -> None:
+    goal, log = optimizer.goal, optimizer.study.log
+    if codes is not None:
+        place = int(log.find(optimizer.space.keys(codes[np.newaxis]))[0])
+        scores = goal.all_scores(log)[place]
+        if np.isfinite(scores).all():
+            signs = [1.0 if d == "maximize" else -1.0 for d in (goal.direction, *(d for _, d in goal.others))]
+            theirs.tell(trial, [float(score * sign) for score, sign in zip(scores, signs, strict=True)])
+            return
+    theirs.tell(trial, state=TrialState.PRUNED)
+
+
+def _add_row(optimizer: MultiResOptimizer, name: str, n_asked: int, seconds: float) -> None:
+    study, evaluator = optimizer.study, optimizer.evaluator
+    computed, _ = study.spent.get(0, (0, 0.0))
+    used = len(evaluator.features(points_for(evaluator, study.space, study.log.codes))) if len(study) else 0
+    row = LevelRow(
+        level=name, points=len(study), reused=n_asked - len(study), run=len(study), features_used=used,
+        features_reused=max(0, used - computed), features_computed=computed,
+        best=study.best.value if study.has_best else float("nan"), seconds=seconds,
+    )  # fmt: skip
+    study.add_row(lambda: row)
