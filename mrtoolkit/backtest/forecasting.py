@@ -197,7 +197,8 @@ def _work_bytes(runner: Runner, pieces: Sequence[Piece], cuts: Sequence[Cut]) ->
         first = piece.points.take(np.arange(n))
         rows = sum(len(first.rows(part.params)[0]) for part in parts_of(piece.nodes))
         rows = n if need.kind == "function" else rows + 1
-        largest = max(largest, piece.own_bytes + at_work * (need.thread + n * need.point + rows * need.row))
+        worked_in = at_work * (need.thread + n * need.point + rows * need.row)
+        largest = max(largest, piece.own_bytes + worked_in)
     kept = max(cut.need.kept for cut in cuts)
     return max(0, kept - runner.budget.held_bytes) + largest + _SLACK_BYTES
 

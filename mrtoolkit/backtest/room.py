@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-_KEPT_BYTES = 8 * 2**20  # of a name and thread: as much as the small batches of a search need, one after the other
+_KEPT_BYTES = 2**20  # of a name and thread: as much as the small batches of a search need, one after the other
 
 
 class _Kept:

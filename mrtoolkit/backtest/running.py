@@ -50,17 +50,19 @@ class Runner:
     engine: str
     _whole: Market = field(init=False)
     budget: Budget = field(init=False)
-    """Of memory."""
+    """Of memory, where all statistics of all blocks are asked for."""
+    _lean_budget: Budget = field(init=False)
     _ground: Ground = field(init=False)
 
     def __post_init__(self) -> None:
-        edges = self.market.edges[[0, -1]]
-        object.__setattr__(self, "_whole", replace(self.market, edges=edges))
+        whole = replace(self.market, edges=self.market.edges[[0, -1]])
+        object.__setattr__(self, "_whole", whole)
         limit = self.plan.store.memory_limit
         ground = Ground(self.market, limit // 4)
         runs = "function" if isinstance(self.plan, PositionPlan) else "dense" if self.engine == "dense" else "event"
         object.__setattr__(self, "_ground", ground)
         object.__setattr__(self, "budget", Budget(self.market, ground, limit=limit, engine=runs))
+        object.__setattr__(self, "_lean_budget", Budget(whole, ground, limit=limit, engine=runs, is_lean=True))
 
     def block_statistics(self, points: Points) -> np.ndarray:
         """Block statistics of all points, (point, asset, block, statistic)."""
@@ -128,8 +130,9 @@ class Runner:
             else:
                 event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span))
 
-        pieces = self.plan.pieces(points, self.budget.share)
-        cuts = [self.budget.cut(piece, n_threads()) for piece in pieces]  # what does not fit is refused first
+        budget = self._lean_budget if market is self._whole else self.budget
+        pieces = self.plan.pieces(points, budget.share)
+        cuts = [budget.cut(piece, n_threads()) for piece in pieces]  # what does not fit is refused first
         try:
             for piece, cut in zip(pieces, cuts, strict=True):
                 with self.plan.store.lend(cut.lent_bytes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from oracles.long_form import IS_LONG
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit.backtest.points import as_request
 from mrtoolkit.backtest.room import kept_bytes
 from mrtoolkit.backtest.threads import n_threads
 from mrtoolkit.errors import StrategyError
@@ -130,8 +132,8 @@ def test_memory_is_lent_only_while_a_batch_runs():
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux says the peak of a process's memory")
 @pytest.mark.parametrize(
     ("shape", "engine"),
-    [("grid", "event"), ("million", "event")]
-    + [(shape, "event") for shape in ("stops", "assets", "shorts") if IS_LONG]
+    [("large grid", "event"), ("stop grid", "event"), ("million", "event")]
+    + [(shape, "event") for shape in ("grid", "stops", "assets", "shorts") if IS_LONG]
     + [(shape, "dense") for shape in ("grid", "assets", "million") if IS_LONG],
 )
 def test_peak_of_memory_is_foretold_within_a_quarter_and_held_under_the_limit(shape, engine):
@@ -153,3 +155,27 @@ def test_large_memory_to_work_in_is_given_back_after_a_run(monkeypatch, engine):
     assert test.run(points).identical(first)
     test.trial({"fast": 3, "slow": 60})
     assert kept_bytes() < n_threads() * 10 * 10_000
+
+
+def test_tables_of_the_market_are_counted_for_few_metrics_and_for_all():
+    points, n = {"fast": [3, 5], "slow": [20, 30]}, 20_000
+    lean, full, both = (backtest(n=n) for _ in range(3))
+    lean.run(points, metrics=["sharpe"])
+    full.run(points)
+    both.run(points)
+    both.run(points, metrics=["sharpe"])
+    held = [test._runner._ground.held_bytes / n for test in (lean, full, both)]
+    assert held == pytest.approx([64, 128, 192], rel=0.01)
+    planned = lean.plan(points).work_bytes - full.plan(points).work_bytes
+    assert planned == pytest.approx(128 * n, rel=0.01)  # a run for all metrics after the first: one more table, falls
+    assert both.plan(points).work_bytes == pytest.approx(full.plan(points).work_bytes, rel=0.01)
+
+
+def test_statistics_of_many_blocks_are_counted_only_where_they_are_asked_for():
+    test = backtest(n=60_000, memory="20 MiB")
+    points = test._points(as_request({"fast": list(range(3, 15)), "slow": list(range(20, 1_020))}).points)
+    (piece,) = test._plan.pieces(points, lambda _: 2**40)
+    piece = replace(piece, kept_bytes=0)
+    runner = test._runner
+    lean, full = (budget.cut(piece, 1).slice_points for budget in (runner._lean_budget, runner.budget))
+    assert full < 0.5 * lean
