@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from oracles.long_form import IS_LONG
 
@@ -179,3 +180,15 @@ def test_statistics_of_many_blocks_are_counted_only_where_they_are_asked_for():
     runner = test._runner
     lean, full = (budget.cut(piece, 1).slice_points for budget in (runner._lean_budget, runner.budget))
     assert full < 0.5 * lean
+
+
+def test_batch_that_is_much_too_large_is_cut_into_tiles_that_share_features():
+    points = {"fast": list(range(3, 35)), "slow": list(range(40, 72)), "n": [7, 14]}
+    rule = mrt.Strategy(entry=(mrt.ema(P.fast) > mrt.ema(P.slow)) & (mrt.rsi(P.n) < 60))
+    tight, roomy = backtest(rule, n=100_000, memory="18 MiB"), backtest(rule, n=100_000, memory="256 MiB")
+    plan = tight.plan(points)
+    assert 16 < plan.spans <= 2_048 // 16  # of at least four by four points
+    pieces = tight._plan.pieces(tight._points(as_request(points).points), tight._runner.budget.share)
+    assert sorted(np.concatenate([piece.positions for piece in pieces])) == list(range(2_048))
+    assert tight.run(points, metrics=["sharpe"]).identical(roomy.run(points, metrics=["sharpe"]))
+    assert tight.store.counters.computed < 66 + 10 * plan.spans  # halves, first by first, took three times as many
