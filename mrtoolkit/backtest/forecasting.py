@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest.asset_groups import in_hand
 from mrtoolkit.backtest.budget import Cut, parts_of
 from mrtoolkit.backtest.forecast import BatchPlan
 from mrtoolkit.backtest.metrics import METRICS
 from mrtoolkit.backtest.points import as_request
 from mrtoolkit.backtest.running import Runner
-from mrtoolkit.backtest.threads import n_threads
 from mrtoolkit.errors import MrtoolkitError, StrategyError
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.nodes import Call
@@ -132,8 +132,10 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
     """Count what the points need and return it as a plan; `points` are what was asked for, or a sample of it."""
     n = asked.n
     plan, market, budget = runner.plan, runner.market, runner.budget
-    pieces = plan.pieces(points, budget.share)
-    cuts = [budget.cut(piece, n_threads()) for piece in pieces]
+    n_assets, n_blocks = len(market.prices), len(market.edges) - 1
+    made = runner.cut(points, budget)
+    pieces = [piece if k is None else in_hand(piece, n_assets, k, cut.threads) for piece, cut, k in made]
+    cuts = [cut for _, cut, _ in made]
     calls = plan.calls(points)
     outlook = plan.store.outlook(plan.bars, calls)
     grown = asked.grown([call for node in plan.nodes.values() for call in calls_of(node)], len(calls))
@@ -141,7 +143,6 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
     conditions = sum(len(g.points.rows(part.params)[0]) for g in groups for part in parts_of(g.nodes))
     more = n / points.n
     slices = sum(-(-piece.points.n // cut.slice_points) for piece, cut in zip(pieces, cuts, strict=True))
-    n_assets, n_blocks = len(market.prices), len(market.edges) - 1
     threads = max(cut.threads for cut in cuts)
     feature_bytes, times = _feature_bytes(outlook, grown, pieces, cuts, plan.store.memory_limit)
     feature_seconds = outlook.compute_seconds + (tried.seconds_of(outlook.unknown) if tried else math.nan)
@@ -179,6 +180,8 @@ def _feature_bytes(
     outlook: Outlook, grown: float, pieces: Sequence[Piece], cuts: Sequence[Cut], limit: int
 ) -> tuple[int, float]:
     """How much more the store will hold with what is made at once, and how often a feature is made."""
+    if not any(piece.kept_bytes for piece in pieces):  # computed in passing
+        return 0, 1.0
     held, new = outlook.held_bytes, round(grown * outlook.missing_bytes)
     room = limit - max(cut.lent_bytes for cut in cuts)
     if held + new <= room:

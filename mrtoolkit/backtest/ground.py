@@ -48,6 +48,13 @@ class Ground:
         self._plain: dict[int, bool] = {}
         self._cells: dict[tuple[int, bytes], Cells] = {}
 
+    def of_assets(self, market: Market, first: int) -> Ground:
+        """Of the market of some of the assets, from `first` on, keeping no tables."""
+        part = Ground(market, 0)
+        for asset in range(len(market.prices)):
+            part._marks[asset], part._plain[asset] = self.mark(first + asset), self.is_plain(first + asset)
+        return part
+
     @property
     def held_bytes(self) -> int:
         """Bytes that are kept now."""

@@ -29,6 +29,7 @@ from mrtoolkit.features.local_paths import parquet_file, store_folder
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.memory import ByteLRU
 from mrtoolkit.features.outlook import Outlook, look_out
+from mrtoolkit.features.passing import Passing
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
 from mrtoolkit.features.stock.info import StoreInfo
 from mrtoolkit.features.stock.inventory import store_info
@@ -91,12 +92,9 @@ class FeatureStore:
         check_choice("persist", persist, ("always", "auto", "never"), StoreError)
         check_choice("dtype", dtype, ("float64", "float32"), StoreError)
         if disk is not None and path is None:
-            raise StoreError(
-                f"disk={disk!r} limits a folder, and this store has none; give a path, or leave disk= out."
-            )
+            raise StoreError(f"disk={disk!r} limits a folder, and this store has none; give a path, or leave it out.")
         budget, limit = parse_size(memory, "memory"), None if disk is None else parse_size(disk, "disk")
-        self._persist = persist
-        self._dtype = dtype
+        self._persist, self._dtype = persist, dtype
         self._disk = None if path is None else Disk(store_folder(path))
         self._memory = ByteLRU[Any, Any](budget)
         self._lookup = Lookup(memory=self._memory, disk=self._disk, persist=persist, dtype=dtype, disk_limit=limit)
@@ -140,9 +138,12 @@ class FeatureStore:
         wanted = [check_concrete(node) for node, row in zip(nodes, found, strict=True) if row is None]
         if not wanted:
             return found  # type: ignore[return-value]
-        gather = self._lookup.gather(bars, wanted)
-        rest = map(gather.array, wanted)
+        rest = map(self._lookup.gather(bars, wanted).array, wanted)
         return [next(rest) if row is None else row for row in found]
+
+    def passing(self, bars: xr.Dataset, nodes: Sequence[Node]) -> Passing:
+        """Return how to compute concrete expressions for some assets after others; `features/passing.py` says when."""
+        return Passing(self._lookup, bars, nodes)
 
     def array(self, bars: xr.Dataset, node: Node) -> np.ndarray:
         """Return one feature as a read-only float64 array, (time,), or (time, asset) of bars with assets.
@@ -262,8 +263,8 @@ class FeatureStore:
         """
         bars = self._meant(bars)
         if self._disk is not None:
-            data = None if bars is None else fingerprint(bars)
             axes = None if bars is None else self._lookup.axes_of(bars)
+            data = None if axes is None else axes.fingerprint
             return open_family(self._disk, name, data, chunks, dtype=self.dtype, axes=axes)
         if bars is None:
             raise StoreError(f"store[{name!r}] has nothing: this store is empty; use compute_batch(bars, [...]) first.")
