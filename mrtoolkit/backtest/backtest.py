@@ -232,14 +232,14 @@ class Backtest:
     def plan(self, points: Any) -> BatchPlan:
         """Say what running points, or all of a `Space`, will compute, its peak of memory, and how long it should take.
 
-        Runs none of them: counts are exact up to 200,000 points of a space and from a sample beyond, memory is reckoned
-        from them. Time is from what the store has measured of its features, and from a few of the points run over the
-        last few thousand bars: some hundredths of a second, once the kernels are compiled.
+        Runs none of them: counts are exact up to 1,000,000 points of a space and from a sample beyond, memory is
+        reckoned from them. Time is of all metrics, from what the store has measured of its features, and from some of
+        the points run over the last few thousand bars: about a tenth of a second, once the kernels are compiled.
 
         Raises
         ------
         StrategyError
-            If one trial alone takes more memory than the store's limit.
+            If one trial alone takes more memory than the store's limit, or `points` are none.
         """
         return plan_batch(self, self._runner, points)
 

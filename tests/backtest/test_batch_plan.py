@@ -14,6 +14,7 @@ from oracles.long_form import IS_LONG
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit.backtest.forecasting import _fitted, alike
 from mrtoolkit.backtest.points import as_request
 from mrtoolkit.backtest.room import kept_bytes
 from mrtoolkit.backtest.threads import n_threads
@@ -187,8 +188,35 @@ def test_batch_that_is_much_too_large_is_cut_into_tiles_that_share_features():
     rule = mrt.Strategy(entry=(mrt.ema(P.fast) > mrt.ema(P.slow)) & (mrt.rsi(P.n) < 60))
     tight, roomy = backtest(rule, n=100_000, memory="18 MiB"), backtest(rule, n=100_000, memory="256 MiB")
     plan = tight.plan(points)
-    assert 16 < plan.spans <= 2_048 // 16  # of at least four by four points
+    assert 16 < plan.spans <= 64  # halved by the first parameter, then the next, they were 128
     pieces = tight._plan.pieces(tight._points(as_request(points).points), tight._runner.budget.share)
     assert sorted(np.concatenate([piece.positions for piece in pieces])) == list(range(2_048))
     assert tight.run(points, metrics=["sharpe"]).identical(roomy.run(points, metrics=["sharpe"]))
-    assert tight.store.counters.computed < 66 + 10 * plan.spans  # halves, first by first, took three times as many
+    assert tight.store.counters.computed < 400  # and 1,058
+
+
+def test_work_of_each_kind_is_told_apart_by_batches_of_several_sizes():
+    works = np.array([[1.0, 2, 1, 1], [1, 12, 36, 36], [1, 24, 72, 144], [1, 48, 300, 576]])
+    costs = np.array([1e-3, 2e-5, 5e-6, 1e-5])
+    np.testing.assert_allclose(_fitted(works, works @ costs), costs, rtol=1e-6)
+    noisy = (works @ costs) * np.array([1.0, 1.1, 0.9, 1.0])
+    far = np.array([1.0, 200, 10_000, 20_000])
+    assert far @ _fitted(works, noisy) == pytest.approx(far @ costs, rel=0.35)
+
+
+def test_points_that_are_tried_share_as_much_as_all_points_do():
+    test = backtest()
+    grid = test._points(as_request({"fast": list(range(3, 63)), "slow": list(range(70, 170))}).points)
+    some = alike(grid, 600)
+    assert 400 <= some.n <= 600
+    assert len(some.rows(("fast",))[0]) == pytest.approx(60 * 10**-0.5, abs=1)
+    drawn = np.random.default_rng(0).integers(1, 2_000, (1_000, 2))
+    scattered = test._points(as_request([{"fast": int(f), "slow": int(s)} for f, s in drawn]).points)
+    assert alike(scattered, 100).n == pytest.approx(100, abs=50)
+    assert alike(grid, 1).n == 1
+
+
+@pytest.mark.parametrize("points", [None, 3, "fast"])
+def test_plan_of_what_are_no_points_says_what_a_plan_is_of(points):
+    with pytest.raises(StrategyError, match=r"a plan is of a Space \(of a study its study\.space\), a grid"):
+        backtest().plan(points)
