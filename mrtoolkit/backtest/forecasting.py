@@ -239,13 +239,13 @@ def try_out(backtest: Backtest, points: Points) -> Tried | None:
 
 def work_of(runner: Runner, points: Points) -> np.ndarray:
     """Pieces, and the features, distinct conditions and trials of all of them, the latter three a thread."""
-    pieces = runner.plan.pieces(points, runner.budget.share)
-    cuts = [runner.budget.cut(piece, n_threads()) for piece in pieces]
+    cuts = runner.cut(points, runner.budget)
     feature_bytes = np.dtype(runner.plan.store.dtype).itemsize * runner.market.n_bars * len(runner.market.prices)
-    total = np.array([float(len(pieces)), 0.0, 0.0, 0.0])
-    for piece, cut in zip(pieces, cuts, strict=True):
+    total = np.array([float(len(cuts)), 0.0, 0.0, 0.0])
+    for piece, cut, n_together in cuts:
         rows = sum(len(piece.points.rows(part.params)[0]) for part in parts_of(piece.nodes))
-        side_by_side = min(cut.threads, -(-piece.points.n // cut.slice_points))
+        n_slices = -(-piece.points.n // cut.slice_points)
+        side_by_side = cut.threads if n_together is not None else min(cut.threads, n_slices)
         total[1:] += np.array([piece.kept_bytes / feature_bytes, rows, piece.points.n]) / side_by_side
     return total
 
