@@ -346,18 +346,11 @@ class Backtest:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the bars, which are named by their fingerprint, as plain JSON."""
         return {
-            "kind": "backtest",
-            "strategy": self.strategy.to_dict(),
-            "costs": self.costs.to_dict(),
-            "fill": self.fill,
-            "engine": self.engine,
-            "start": start_text(self.bars, self._start),
-            "periods_per_year": self.periods_per_year,
-            "risk_free": self.risk_free,
-            "blocks": self.n_blocks,
-            "cash": self.cash,
-            "bars": fingerprint(self.bars),
-        }
+            "kind": "backtest", "strategy": self.strategy.to_dict(), "costs": self.costs.to_dict(), "fill": self.fill,
+            "engine": self.engine, "start": start_text(self.bars, self._start),
+            "periods_per_year": self.periods_per_year, "risk_free": self.risk_free, "blocks": self.n_blocks,
+            "cash": self.cash, "bars": fingerprint(self.bars),
+        }  # fmt: skip
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], bars: Any, store: FeatureStore | None = None) -> Backtest:
@@ -372,6 +365,15 @@ class Backtest:
                 for key in ("fill", "engine", "start", "periods_per_year", "risk_free", "blocks", "cash")
             },
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make it anew elsewhere: its bars travel, its features are found in the store's folder or made again."""
+        if isinstance(self.strategy, Positions):
+            raise TypeError(
+                f"a Backtest of the position function {self.strategy.name} cannot be pickled, as a function cannot; "
+                "import the function in the other process and make the Backtest there, of the same bars."
+            )
+        return type(self).from_dict, (self.to_dict(), self.bars, self.store)
 
     def __repr__(self) -> str:
         """Return what is run over what."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from weakref import ref
@@ -40,9 +41,6 @@ from mrtoolkit.features.stock.verify_report import VerifyReport
 from mrtoolkit.features.too_short import check_long_enough
 from mrtoolkit.features.wanted import wanted_by
 from mrtoolkit.features.writing import Rows, write_dataset, write_families
-
-Persist = Literal["always", "auto", "never"]
-DType = Literal["float64", "float32"]
 
 
 class FeatureStore:
@@ -86,8 +84,8 @@ class FeatureStore:
         *,
         memory: str | int = "256 MiB",
         disk: str | int | None = None,
-        persist: Persist = "always",
-        dtype: DType = "float64",
+        persist: Literal["always", "auto", "never"] = "always",
+        dtype: Literal["float64", "float32"] = "float64",
     ) -> None:
         check_choice("persist", persist, ("always", "auto", "never"), StoreError)
         check_choice("dtype", dtype, ("float64", "float32"), StoreError)
@@ -107,7 +105,7 @@ class FeatureStore:
         return None if self._disk is None else self._disk.path
 
     @property
-    def dtype(self) -> DType:
+    def dtype(self) -> Literal["float64", "float32"]:
         """Of the values kept, "float64" or "float32"."""
         return self._dtype
 
@@ -375,6 +373,10 @@ class FeatureStore:
         """Return what the store holds and did, as a table that prints itself."""
         return store_info(self._memory, self._disk, self._lookup.costs, self.counters, self._lookup.disk_limit)
 
+    def __reduce__(self) -> tuple[Any, ...]:  # another process begins with an empty memory, over the same folder
+        memory, disk = self.memory_limit, self._lookup.disk_limit
+        return partial(FeatureStore, self.path, memory=memory, disk=disk, persist=self._persist, dtype=self._dtype), ()
+
     def __repr__(self) -> str:
         held = f"{format_size(self._memory.n_bytes)} of {format_size(self.memory_limit)} in memory"
         return f"feature store {self.path or 'in memory'}: {len(self._memory):,} features, {held}"
@@ -388,9 +390,7 @@ class FeatureStore:
 
     def _meant(self, bars: xr.Dataset | None) -> xr.Dataset | None:
         """Return checked bars, or where none are given those used last, as long as somebody has them."""
-        if bars is not None:
-            return self._checked(bars)
-        return None if self._last is None else self._last()
+        return self._checked(bars) if bars is not None else self._last() if self._last is not None else None
 
     def _checked(self, bars: xr.Dataset) -> xr.Dataset:
         """Return checked bars; those used last were checked then (about 1 ms saved, and 50 with many assets)."""
