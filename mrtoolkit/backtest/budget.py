@@ -178,7 +178,7 @@ class Budget:
         return Need(
             kind="long",
             kept=kept,
-            thread=8 * (TILE + 64) + (0 if kept else TILE * (TABLE_BYTES + FALL_BYTES)),
+            thread=4 * (TILE + 64) + (0 if kept else TILE * (TABLE_BYTES + FALL_BYTES)),
             point=_POINT_BYTES + 8 * n_blocks * len(STATISTICS),
             row=8 * (n_bars // 64 + 1) if whole else TILE // 8,
             rows=len(parts) + 1,

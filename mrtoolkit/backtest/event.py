@@ -108,7 +108,7 @@ def _run_assets(
     n_words = -(-place.end // 64)
     work = (  # of few words no more: rows 1,024 bytes apart would all share a few lines of the first cache
         room("bits", (len(signals.rows), n_words if signals.has_shifts else min(n_words, TILE_WORDS)), np.uint64),
-        room("fills", (TILE + 64,), np.int64),
+        room("fills", (TILE + 64,), np.int32),
         np.empty((n_trials, 2), dtype=np.uint64),
         np.empty((n_trials, len(SUMS))),
     )
@@ -134,7 +134,7 @@ def _run_long(
     place = ground.long_market(asset, market.edges)
     n_words = -(-place.end // 64)
     bits = room("bits", (len(signals.rows), n_words if signals.has_shifts else TILE_WORDS), np.uint64)
-    fills = room("fills", (TILE + 64,), np.int64)
+    fills = room("fills", (TILE + 64,), np.int32)
     carried = np.zeros((n_trials, 2), dtype=np.uint64)
     recipes = LongSignals(
         signals.rows, signals.n_compared, signals.places.of_asset(asset), signals.places.steps,

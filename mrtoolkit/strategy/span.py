@@ -13,8 +13,9 @@ import numpy as np
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Constant, Node
 from mrtoolkit.expressions.walk import walk
+from mrtoolkit.strategy._kernels.codes import join_compared
 from mrtoolkit.strategy._kernels.conditions import AND, CONSTANT, SHIFT
-from mrtoolkit.strategy._kernels.words import ALL, GREATER, NONE
+from mrtoolkit.strategy._kernels.words import ALL, NONE
 from mrtoolkit.strategy.batch import Batch
 from mrtoolkit.strategy.operands import Operands, number_of
 from mrtoolkit.strategy.pieces import is_plain
@@ -215,21 +216,7 @@ def _bound(part: Part, points: Points, first: np.ndarray) -> list[Node]:
 
 def _groups(rows: np.ndarray, steps: np.ndarray, n_bars: int) -> np.ndarray:
     """The group of each operand that is worth coding: those that are compared with each other, by many rows."""
-    series = (rows[:, 0] == GREATER) & (steps[rows[:, 1] * (rows[:, 0] < AND)] > 0)
-    series &= steps[rows[:, 2] * (rows[:, 0] < AND)] > 0
-    left, right = rows[series, 1], rows[series, 2]
-    is_coded = np.zeros(len(steps), dtype=bool)
-    is_coded[left] = is_coded[right] = True
-    coded = np.flatnonzero(is_coded)
-    least = _ROWS_A_CODE_NEAR if 8 * n_bars * len(coded) <= _NEAR_BYTES else _ROWS_A_CODE
-    if len(left) < least * len(coded) or not len(coded):
-        return _NO_GROUPS
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(steps)
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
-    _, component = connected_components(graph, directed=False)
-    groups = np.full(n, -1, dtype=np.int64)
-    groups[coded] = np.unique(component[coded], return_inverse=True)[1]
-    return groups
+    groups = np.empty(len(steps), dtype=np.int64)
+    n_rows, n_coded = join_compared(rows, steps, groups)
+    least = _ROWS_A_CODE_NEAR if 8 * n_bars * n_coded <= _NEAR_BYTES else _ROWS_A_CODE
+    return groups if n_coded and n_rows >= least * n_coded else _NO_GROUPS
