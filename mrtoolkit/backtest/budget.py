@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADE
 from mrtoolkit.backtest._kernels.tables import TILE
-from mrtoolkit.backtest.ground import LONG_BYTES, TRACK_BYTES, Ground
+from mrtoolkit.backtest.ground import FALL_BYTES, TABLE_BYTES, TRACK_BYTES, Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.errors import StrategyError
 from mrtoolkit.expressions.nodes import Node
@@ -33,8 +33,8 @@ _MADE_BYTES = 10 * 2**20  # of features of one asset that one call of a kernel m
 _LEAST_LIMIT = 16 * 2**20
 _WORTH_THREADS = 4_000_000  # bars times points: about a millisecond of the event engine
 _WORTH_A_SLICE = 16  # points: of fewer a slice, less threads with more of them are quicker
-_BARS_A_TRADE = 50  # fewer bars than most trades take
-_EVENT_BYTES = 120  # of a trade, where trials go from event to event
+_BARS_A_TRADE = 20  # fewer bars than most trades take
+_EVENT_BYTES = 128  # of a trade, where trials go from event to event
 _POINT_BYTES = 1_024  # of what a trial carries, its metrics, and the numbers of its rows
 
 
@@ -47,7 +47,7 @@ class Need:
     kind : {"long", "events", "dense", "function"}
         How they are run.
     kept : int
-        Of the market, once, as long as the backtest lives.
+        Of the market from then on, as long as the backtest lives, for trials of other kinds too.
     thread : int
         Of each thread.
     point : int
@@ -113,13 +113,15 @@ class Budget:
         Bytes.
     engine : {"event", "dense", "function"}
         What runs the trials; a "function" is a user's own.
+    is_lean : bool
+        Whether only those statistics are asked for that need no tables of falls.
     """
 
-    def __init__(self, market: Market, ground: Ground, *, limit: int, engine: str) -> None:
+    def __init__(self, market: Market, ground: Ground, *, limit: int, engine: str, is_lean: bool = False) -> None:
         self.limit = max(limit, _LEAST_LIMIT)
         self._given = limit
-        self._market, self._ground, self._engine = market, ground, engine
-        self._needs: dict[tuple[Node, ...], Need] = {}
+        self._market, self._ground, self._engine, self._is_lean = market, ground, engine, is_lean
+        self._needs: dict[tuple[int, tuple[Node, ...]], Need] = {}
 
     @property
     def held_bytes(self) -> int:
@@ -155,7 +157,7 @@ class Budget:
 
     def need(self, nodes: Mapping[str, Node]) -> Need:
         """What points with these nodes need."""
-        key = tuple(nodes.values())
+        key = self._ground.held_bytes, tuple(nodes.values())
         if key not in self._needs:
             self._needs[key] = self._need(nodes)
         return self._needs[key]
@@ -171,12 +173,12 @@ class Budget:
 
     def _of_long(self, parts: list[Part]) -> Need:
         n_bars, n_blocks = self._market.n_bars, len(self._market.edges) - 1
-        kept = n_bars * len(self._market.prices) * LONG_BYTES if self._ground.keeps else 0
+        kept = self._ground.bytes_after(edges=self._market.edges, with_falls=not self._is_lean)
         whole = any(part.kind == SHIFT for part in parts)
         return Need(
             kind="long",
             kept=kept,
-            thread=8 * (TILE + 64) + (0 if kept else TILE * LONG_BYTES),
+            thread=4 * (TILE + 64) + (0 if kept else TILE * (TABLE_BYTES + FALL_BYTES)),
             point=_POINT_BYTES + 8 * n_blocks * len(STATISTICS),
             row=8 * (n_bars // 64 + 1) if whole else TILE // 8,
             rows=len(parts) + 1,
@@ -185,7 +187,7 @@ class Budget:
 
     def _of_events(self, parts: list[Part]) -> Need:
         n_bars, n_blocks = self._market.n_bars, len(self._market.edges) - 1
-        kept = n_bars * len(self._market.prices) * TRACK_BYTES if self._ground.keeps else 0
+        kept = self._ground.bytes_after(edges=None)
         return Need(
             kind="events",
             kept=kept,

@@ -68,7 +68,8 @@ def evaluate(
     signals = span.bits(chosen)
     n_assets, n_blocks = span.shape[0], len(market.edges) - 1
     exact = np.zeros((n_assets, len(chosen)), dtype=np.uint8)
-    plain = [span.is_plain and ground.is_plain(asset) for asset in range(n_assets)]
+    may_be_plain = span.is_plain
+    plain = [may_be_plain and ground.is_plain(asset) for asset in range(n_assets)]
     single = np.arange(n_assets)
     n_together = min(_ASSETS_AT_ONCE, _RESULTS_AT_ONCE // len(chosen), _CALL_BARS // (market.n_bars * len(chosen)))
     if n_together > 1 and n_assets > 1 and n_blocks == 1 and not wanted.rest and not ground.keeps:
@@ -105,9 +106,9 @@ def _run_assets(
     n_trials = len(signals.points)
     place = ground.long_market(int(assets[0]), market.edges)
     n_words = -(-place.end // 64)
-    work = (
-        room("bits", (len(signals.rows), n_words if signals.has_shifts else TILE_WORDS), np.uint64),
-        room("fills", (TILE + 64,), np.int64),
+    work = (  # of few words no more: rows 1,024 bytes apart would all share a few lines of the first cache
+        room("bits", (len(signals.rows), n_words if signals.has_shifts else min(n_words, TILE_WORDS)), np.uint64),
+        room("fills", (TILE + 64,), np.int32),
         np.empty((n_trials, 2), dtype=np.uint64),
         np.empty((n_trials, len(SUMS))),
     )
@@ -133,7 +134,7 @@ def _run_long(
     place = ground.long_market(asset, market.edges)
     n_words = -(-place.end // 64)
     bits = room("bits", (len(signals.rows), n_words if signals.has_shifts else TILE_WORDS), np.uint64)
-    fills = room("fills", (TILE + 64,), np.int64)
+    fills = room("fills", (TILE + 64,), np.int32)
     carried = np.zeros((n_trials, 2), dtype=np.uint64)
     recipes = LongSignals(
         signals.rows, signals.n_compared, signals.places.of_asset(asset), signals.places.steps,

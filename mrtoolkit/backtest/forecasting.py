@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest.asset_groups import in_hand
 from mrtoolkit.backtest.budget import Cut, parts_of
 from mrtoolkit.backtest.forecast import BatchPlan
 from mrtoolkit.backtest.metrics import METRICS
 from mrtoolkit.backtest.points import as_request
 from mrtoolkit.backtest.running import Runner
-from mrtoolkit.backtest.threads import n_threads
 from mrtoolkit.errors import MrtoolkitError, StrategyError
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.nodes import Call
@@ -31,11 +32,11 @@ from mrtoolkit.strategy.points import Points
 if TYPE_CHECKING:
     from mrtoolkit.backtest.backtest import Backtest
 
-_ENUMERATED = 200_000  # points of a lattice
+_ENUMERATED = 1_000_000  # points of a lattice
 _SAMPLED = 4_096
 _SLACK_BYTES = 2 * 2**20  # of Python's objects and what threads begin with
-_TRIED_SECONDS = 0.01
-_TRIED_VALUES = 3_000_000  # bars times points times assets: under what is worth threads
+_TRIED_SECONDS = 0.02
+_TRIED_VALUES = 24_000_000  # bars times points times assets
 _TRIED_BARS = 16_384
 
 
@@ -89,22 +90,22 @@ def points_of_space(space: Any) -> Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What a few trials over a few bars took.
+    """What some batches over a few bars took.
 
     Attributes
     ----------
-    trial_seconds : float
-        Of one trial over the whole history on one thread.
     call_seconds : float
-        Of running a piece, however few its trials.
+        Of running a piece, however few its trials and bars.
+    work_seconds : (3,) float64
+        Of one thread over the whole history: a feature that is there already, a distinct condition, a trial.
     backtest : Backtest
         Which was run; its store knows what its features cost.
     longer : float
         By how much the whole history is longer.
     """
 
-    trial_seconds: float
     call_seconds: float
+    work_seconds: np.ndarray
     backtest: Backtest
     longer: float
 
@@ -118,6 +119,11 @@ def plan_batch(backtest: Backtest, runner: Runner, points: Any) -> BatchPlan:
     """Return the plan of points, or of a space."""
     if hasattr(points, "dimensions"):
         asked = points_of_space(points)
+    elif not isinstance(points, Mapping | pd.DataFrame | Iterable) or isinstance(points, str):
+        raise StrategyError(
+            f"points are {type(points).__name__}, but a plan is of a Space (of a study its study.space), a grid such "
+            "as {'fast': [5, 10], 'slow': 40}, a table with a column a parameter, or a list of points."
+        )
     else:
         given = as_request(points).points
         asked = Asked(points=given, n=len(given))
@@ -131,8 +137,10 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
     """Count what the points need and return it as a plan; `points` are what was asked for, or a sample of it."""
     n = asked.n
     plan, market, budget = runner.plan, runner.market, runner.budget
-    pieces = plan.pieces(points, budget.share)
-    cuts = [budget.cut(piece, n_threads()) for piece in pieces]
+    n_assets, n_blocks = len(market.prices), len(market.edges) - 1
+    made = runner.cut(points, budget)
+    pieces = [piece if k is None else in_hand(piece, n_assets, k, cut.threads) for piece, cut, k in made]
+    cuts = [cut for _, cut, _ in made]
     calls = plan.calls(points)
     outlook = plan.store.outlook(plan.bars, calls)
     grown = asked.grown([call for node in plan.nodes.values() for call in calls_of(node)], len(calls))
@@ -140,13 +148,13 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
     conditions = sum(len(g.points.rows(part.params)[0]) for g in groups for part in parts_of(g.nodes))
     more = n / points.n
     slices = sum(-(-piece.points.n // cut.slice_points) for piece, cut in zip(pieces, cuts, strict=True))
-    n_assets, n_blocks = len(market.prices), len(market.edges) - 1
     threads = max(cut.threads for cut in cuts)
     feature_bytes, times = _feature_bytes(outlook, grown, pieces, cuts, plan.store.memory_limit)
     feature_seconds = outlook.compute_seconds + (tried.seconds_of(outlook.unknown) if tried else math.nan)
-    trial_seconds = (
-        n * tried.trial_seconds / min(threads, slices) + len(pieces) * tried.call_seconds if tried else math.nan
-    )
+    work = work_of(runner, points)
+    trial_seconds = math.nan
+    if tried:
+        trial_seconds = more * float(work @ np.array([tried.call_seconds, *tried.work_seconds]))
     kinds = tuple(dict.fromkeys(cut.need.kind for cut in cuts))
     return BatchPlan(
         n_trials=n,
@@ -178,6 +186,8 @@ def _feature_bytes(
     outlook: Outlook, grown: float, pieces: Sequence[Piece], cuts: Sequence[Cut], limit: int
 ) -> tuple[int, float]:
     """How much more the store will hold with what is made at once, and how often a feature is made."""
+    if not any(piece.kept_bytes for piece in pieces):  # computed in passing
+        return 0, 1.0
     held, new = outlook.held_bytes, round(grown * outlook.missing_bytes)
     room = limit - max(cut.lent_bytes for cut in cuts)
     if held + new <= room:
@@ -196,34 +206,76 @@ def _work_bytes(runner: Runner, pieces: Sequence[Piece], cuts: Sequence[Cut]) ->
         first = piece.points.take(np.arange(n))
         rows = sum(len(first.rows(part.params)[0]) for part in parts_of(piece.nodes))
         rows = n if need.kind == "function" else rows + 1
-        largest = max(largest, piece.own_bytes + at_work * (need.thread + n * need.point + rows * need.row))
+        worked_in = at_work * (need.thread + n * need.point + rows * need.row)
+        largest = max(largest, piece.own_bytes + worked_in)
     kept = max(cut.need.kept for cut in cuts)
     return max(0, kept - runner.budget.held_bytes) + largest + _SLACK_BYTES
 
 
 def try_out(backtest: Backtest, points: Points) -> Tried | None:
-    """Run some of the points over the last bars, features and all, and then again until it can be timed.
+    """Run larger and larger batches of the points over the last bars, and tell apart what of the time grows with what.
 
     None where they cannot be run there.
     """
     n_bars, n_assets = backtest.bars.sizes["time"], backtest.bars.sizes.get("asset", 1)
-    few = min(n_bars, max(1_000, min(_TRIED_BARS, _TRIED_VALUES // (8 * n_assets))))
+    few = min(n_bars, max(1_000, min(_TRIED_BARS, _TRIED_VALUES // (64 * n_assets))))
+    most = max(1, min(points.n, _TRIED_VALUES // (few * n_assets)))
+    works, taken = [], []
     with contextlib.suppress(MrtoolkitError):
         shorter = _of_last(backtest, few)
-        n, least = min(points.n, 8), math.inf
-        while True:
-            chosen = points.take(np.unique(np.linspace(0, points.n - 1, n).astype(np.int64)))
+        for n in sorted({1, max(1, most // 16), max(1, most // 4), most}):
+            chosen = alike(points, n)
             shorter.evaluate(_coded(chosen))  # makes the features, and what is to be compiled
-            seconds = _seconds_of(shorter, chosen)
-            least = min(least, _seconds_of(shorter, chosen.take(np.arange(1))))  # of which most is not the trial's
-            more = min(4 * n, points.n, _TRIED_VALUES // (few * n_assets))
-            if seconds > _TRIED_SECONDS or more <= n:
-                each = (seconds - least) / (chosen.n - 1) if chosen.n > 1 and seconds > least else seconds / chosen.n
-                return Tried(
-                    trial_seconds=each * n_bars / few, call_seconds=least, backtest=shorter, longer=n_bars / few
-                )
-            n = more
+            taken.append(_seconds_of(shorter, chosen))
+            works.append(work_of(shorter._runner, chosen))  # noqa: SLF001
+            if taken[-1] > _TRIED_SECONDS:
+                break
+        call, *work = _fitted(np.array(works), np.array(taken))
+        longer = n_bars / few
+        return Tried(call_seconds=call, work_seconds=longer * np.array(work), backtest=shorter, longer=longer)
     return None
+
+
+def work_of(runner: Runner, points: Points) -> np.ndarray:
+    """Pieces, and the features, distinct conditions and trials of all of them, the latter three a thread."""
+    cuts = runner.cut(points, runner.budget)
+    feature_bytes = np.dtype(runner.plan.store.dtype).itemsize * runner.market.n_bars * len(runner.market.prices)
+    total = np.array([float(len(cuts)), 0.0, 0.0, 0.0])
+    for piece, cut, n_together in cuts:
+        rows = sum(len(piece.points.rows(part.params)[0]) for part in parts_of(piece.nodes))
+        n_slices = -(-piece.points.n // cut.slice_points)
+        side_by_side = cut.threads if n_together is not None else min(cut.threads, n_slices)
+        total[1:] += np.array([piece.kept_bytes / feature_bytes, rows, piece.points.n]) / side_by_side
+    return total
+
+
+def alike(points: Points, n: int) -> Points:
+    """Some `n` of the points, which have about as much in common with each other as all have: a coarser grid of a grid.
+
+    Of points that are no grid, such as drawn ones, every so manieth.
+    """
+    several = {name: codes for name, codes in points.codes.items() if len(points.labels[name]) > 1}
+    share = (n / points.n) ** (1.0 / max(1, len(several)))
+    is_kept = np.ones(points.n, dtype=bool)
+    for name, codes in several.items():
+        n_labels = len(points.labels[name])
+        kept = np.zeros(n_labels, dtype=bool)
+        kept[np.linspace(0, n_labels - 1, max(1, math.ceil(share * n_labels))).astype(np.int64)] = True
+        is_kept &= kept[codes]
+    found = np.flatnonzero(is_kept)
+    if len(found) < n // 2:
+        found = np.linspace(0, points.n - 1, n).astype(np.int64)
+    return points.take(np.unique(found[np.linspace(0, len(found) - 1, min(n, len(found))).astype(np.int64)]))
+
+
+def _fitted(works: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Seconds of each kind of work, none below 0, that come closest to what the batches took, in parts of it."""
+    from scipy.optimize import nnls
+
+    relative = works / taken[:, np.newaxis]
+    scale = np.maximum(np.abs(relative).max(axis=0), 1e-300)
+    found, _ = nnls(relative / scale, np.ones(len(taken)))
+    return np.asarray(found / scale)
 
 
 def _seconds_of(backtest: Backtest, points: Points) -> float:

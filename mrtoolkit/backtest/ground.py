@@ -19,8 +19,9 @@ from mrtoolkit.features.row_memory import row_memory
 from mrtoolkit.strategy._kernels.first_value import is_whole
 from mrtoolkit.strategy.operands import address_of
 
-LONG_BYTES = 128  # a bar: tables of running sums, and of falls
+TABLE_BYTES, FALL_BYTES = 64, 64  # a bar: of running sums that begin anew at the edges of blocks, and of falls
 TRACK_BYTES = 48  # a bar
+_MOST_BYTES = 2 * TABLE_BYTES + FALL_BYTES + TRACK_BYTES  # a bar, where runs for few metrics and for all take turns
 _KEPT_BARS, _KEPT_ASSETS = 1_000_000, 16  # of many assets each is soon made, but memory for all of them is not
 
 
@@ -37,7 +38,7 @@ class Ground:
     def __init__(self, market: Market, most_bytes: int) -> None:
         n_bars = market.n_bars * len(market.prices)
         few = n_bars <= _KEPT_BARS and len(market.prices) <= _KEPT_ASSETS
-        self.keeps = few and n_bars * (LONG_BYTES + TRACK_BYTES) <= most_bytes
+        self.keeps = few and n_bars * _MOST_BYTES <= most_bytes
         self._market = market
         self._lock = RLock()  # threads that begin at once would make, and hold, the same twice
         self._marks: dict[int, np.ndarray] = {}
@@ -47,6 +48,13 @@ class Ground:
         self._plain: dict[int, bool] = {}
         self._cells: dict[tuple[int, bytes], Cells] = {}
 
+    def of_assets(self, market: Market, first: int) -> Ground:
+        """Of the market of some of the assets, from `first` on, keeping no tables."""
+        part = Ground(market, 0)
+        for asset in range(len(market.prices)):
+            part._marks[asset], part._plain[asset] = self.mark(first + asset), self.is_plain(first + asset)
+        return part
+
     @property
     def held_bytes(self) -> int:
         """Bytes that are kept now."""
@@ -55,6 +63,16 @@ class Ground:
             tracks = [array for track in self._tracks.values() for array in track if isinstance(array, np.ndarray)]
             arrays = {id(array): array for array in (*tables, *tracks, *self._falls.values())}  # some are there twice
             return sum(array.nbytes for array in arrays.values())
+
+    def bytes_after(self, *, edges: np.ndarray | None, with_falls: bool = False) -> int:
+        """Bytes that are kept after a run: of long trials over blocks with these edges, or from event to event."""
+        if not self.keeps:
+            return 0
+        with self._lock:
+            tables = {key for _, key in self._tables} | (set() if edges is None else {edges.tobytes()})
+            has_falls, has_tracks = with_falls or bool(self._falls), edges is None or bool(self._tracks)
+        a_bar = len(tables) * TABLE_BYTES + has_falls * FALL_BYTES + has_tracks * TRACK_BYTES
+        return a_bar * self._market.n_bars * len(self._market.prices)
 
     def mark(self, asset: int) -> np.ndarray:
         """The last known close at each bar, (time,)."""

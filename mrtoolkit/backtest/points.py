@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mrtoolkit.backtest.metrics import METRICS
 from mrtoolkit.errors import StrategyError
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.scalars import Scalar, canonical
+from mrtoolkit.features.sizes import format_size
 
 MAX_POINTS = 10_000_000
 
@@ -96,8 +98,9 @@ def _grid(points: Mapping[str, Any]) -> RequestedPoints:
     if n > MAX_POINTS:
         sizes = " x ".join(f"{len(values):,}" for values in lists.values())
         raise StrategyError(
-            f"the grid has {sizes} = {n:,} points, more than {MAX_POINTS:,}; at 0.1 ms each they would take "
-            f"{n / 1e4 / 3600:,.1f} hours. Give fewer values, or let mrt.optimize search the space."
+            f"the grid has {sizes} = {n:,} points, more than {MAX_POINTS:,}; the points and their metrics alone would "
+            f"take {format_size(8 * n * (len(lists) + len(METRICS)))}. Give fewer values, or let mrt.optimize search "
+            "the space."
         )
     for name, values in points.items():
         if name in lists:

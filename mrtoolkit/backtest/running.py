@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest._kernels.window import WINDOW
+from mrtoolkit.backtest.asset_groups import Group, cut_groups, group_share, run_groups
 from mrtoolkit.backtest.budget import Budget, Cut
 from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
@@ -21,6 +22,8 @@ from mrtoolkit.backtest.room import release_room
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.backtest.threads import n_threads, on_all_cores
 from mrtoolkit.backtest.windows import windowed_metrics
+from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.features.passing import can_pass
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
@@ -51,17 +54,19 @@ class Runner:
     engine: str
     _whole: Market = field(init=False)
     budget: Budget = field(init=False)
-    """Of memory."""
+    """Of memory, where all statistics of all blocks are asked for."""
+    _lean_budget: Budget = field(init=False)
     _ground: Ground = field(init=False)
 
     def __post_init__(self) -> None:
-        edges = self.market.edges[[0, -1]]
-        object.__setattr__(self, "_whole", replace(self.market, edges=edges))
+        whole = replace(self.market, edges=self.market.edges[[0, -1]])
+        object.__setattr__(self, "_whole", whole)
         limit = self.plan.store.memory_limit
         ground = Ground(self.market, limit // 4)
         runs = "function" if isinstance(self.plan, PositionPlan) else "dense" if self.engine == "dense" else "event"
         object.__setattr__(self, "_ground", ground)
         object.__setattr__(self, "budget", Budget(self.market, ground, limit=limit, engine=runs))
+        object.__setattr__(self, "_lean_budget", Budget(whole, ground, limit=limit, engine=runs, is_lean=True))
 
     def block_statistics(self, points: Points) -> np.ndarray:
         """Block statistics of all points, (point, asset, block, statistic)."""
@@ -125,6 +130,34 @@ class Runner:
         finally:
             release_room()
 
+    def cut(self, points: Points, budget: Budget) -> list[tuple[Piece, Cut, int | None]]:
+        """Points in pieces that fit into memory, how each is run, and how many assets at a time if not all.
+
+        Raises
+        ------
+        StrategyError
+            If one trial does not fit.
+        """
+        n_assets, threads = len(self.market.prices), n_threads()
+
+        def share(nodes: Mapping[str, Node]) -> int:
+            whole = budget.share(nodes)
+            return group_share(whole, n_assets, threads) if self._may_group(nodes) else whole
+
+        made: list[tuple[Piece, Cut, int | None]] = []
+        for piece in self.plan.pieces(points, share):
+            if piece.n_bytes <= budget.share(piece.nodes) or not self._may_group(piece.nodes):
+                made.append((piece, budget.cut(piece, threads), None))
+            else:
+                made.append((piece, *cut_groups(budget, piece, n_assets, threads)))
+        return made
+
+    def _may_group(self, nodes: Mapping[str, Node]) -> bool:
+        """Whether features of a few assets at a time will do."""
+        store, is_event = self.plan.store, isinstance(self.plan, Plan) and self.engine != "dense"
+        is_kept = store.path is not None or store.dtype != "float64"  # or rounded
+        return is_event and len(self.market.prices) > 1 and not is_kept and can_pass(nodes.values())
+
     def _run(self, points: Points, market: Market, wanted: Wanted, take: Take) -> None:
         """Run all points, slice by slice on all cores, and give their statistics to `take`."""
 
@@ -135,12 +168,21 @@ class Runner:
             else:
                 event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span))
 
-        pieces = self.plan.pieces(points, self.budget.share)
-        cuts = [self.budget.cut(piece, n_threads()) for piece in pieces]  # what does not fit is refused first
+        def run_group(group: Group, span: Span, chosen: np.ndarray) -> None:
+            def take_group(assets: np.ndarray, positions: np.ndarray, stats: np.ndarray) -> None:
+                take(span, assets + group.first, positions, stats)
+
+            event.evaluate(group.market, group.ground, span, chosen, wanted, take_group)
+
+        budget = self._lean_budget if market is self._whole else self.budget
+        cuts = self.cut(points, budget)  # what does not fit is refused first
         try:
-            for piece, cut in zip(pieces, cuts, strict=True):
+            for piece, cut, n_together in cuts:
                 with self.plan.store.lend(cut.lent_bytes):
-                    self._run_piece(piece, cut, run)
+                    if n_together is not None and isinstance(self.plan, Plan):
+                        run_groups(self.plan, piece, cut, n_together, market, self._ground, run_group)
+                    else:
+                        self._run_piece(piece, cut, run)
         finally:
             release_room()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from weakref import ref
@@ -29,6 +30,7 @@ from mrtoolkit.features.local_paths import parquet_file, store_folder
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.memory import ByteLRU
 from mrtoolkit.features.outlook import Outlook, look_out
+from mrtoolkit.features.passing import Passing
 from mrtoolkit.features.sizes import check_fits, format_size, parse_size
 from mrtoolkit.features.stock.info import StoreInfo
 from mrtoolkit.features.stock.inventory import store_info
@@ -39,9 +41,6 @@ from mrtoolkit.features.stock.verify_report import VerifyReport
 from mrtoolkit.features.too_short import check_long_enough
 from mrtoolkit.features.wanted import wanted_by
 from mrtoolkit.features.writing import Rows, write_dataset, write_families
-
-Persist = Literal["always", "auto", "never"]
-DType = Literal["float64", "float32"]
 
 
 class FeatureStore:
@@ -85,18 +84,15 @@ class FeatureStore:
         *,
         memory: str | int = "256 MiB",
         disk: str | int | None = None,
-        persist: Persist = "always",
-        dtype: DType = "float64",
+        persist: Literal["always", "auto", "never"] = "always",
+        dtype: Literal["float64", "float32"] = "float64",
     ) -> None:
         check_choice("persist", persist, ("always", "auto", "never"), StoreError)
         check_choice("dtype", dtype, ("float64", "float32"), StoreError)
         if disk is not None and path is None:
-            raise StoreError(
-                f"disk={disk!r} limits a folder, and this store has none; give a path, or leave disk= out."
-            )
+            raise StoreError(f"disk={disk!r} limits a folder, and this store has none; give a path, or leave it out.")
         budget, limit = parse_size(memory, "memory"), None if disk is None else parse_size(disk, "disk")
-        self._persist = persist
-        self._dtype = dtype
+        self._persist, self._dtype = persist, dtype
         self._disk = None if path is None else Disk(store_folder(path))
         self._memory = ByteLRU[Any, Any](budget)
         self._lookup = Lookup(memory=self._memory, disk=self._disk, persist=persist, dtype=dtype, disk_limit=limit)
@@ -109,7 +105,7 @@ class FeatureStore:
         return None if self._disk is None else self._disk.path
 
     @property
-    def dtype(self) -> DType:
+    def dtype(self) -> Literal["float64", "float32"]:
         """Of the values kept, "float64" or "float32"."""
         return self._dtype
 
@@ -140,9 +136,12 @@ class FeatureStore:
         wanted = [check_concrete(node) for node, row in zip(nodes, found, strict=True) if row is None]
         if not wanted:
             return found  # type: ignore[return-value]
-        gather = self._lookup.gather(bars, wanted)
-        rest = map(gather.array, wanted)
+        rest = map(self._lookup.gather(bars, wanted).array, wanted)
         return [next(rest) if row is None else row for row in found]
+
+    def passing(self, bars: xr.Dataset, nodes: Sequence[Node]) -> Passing:
+        """Return how to compute concrete expressions for some assets after others; `features/passing.py` says when."""
+        return Passing(self._lookup, bars, nodes)
 
     def array(self, bars: xr.Dataset, node: Node) -> np.ndarray:
         """Return one feature as a read-only float64 array, (time,), or (time, asset) of bars with assets.
@@ -262,8 +261,8 @@ class FeatureStore:
         """
         bars = self._meant(bars)
         if self._disk is not None:
-            data = None if bars is None else fingerprint(bars)
             axes = None if bars is None else self._lookup.axes_of(bars)
+            data = None if axes is None else axes.fingerprint
             return open_family(self._disk, name, data, chunks, dtype=self.dtype, axes=axes)
         if bars is None:
             raise StoreError(f"store[{name!r}] has nothing: this store is empty; use compute_batch(bars, [...]) first.")
@@ -374,6 +373,10 @@ class FeatureStore:
         """Return what the store holds and did, as a table that prints itself."""
         return store_info(self._memory, self._disk, self._lookup.costs, self.counters, self._lookup.disk_limit)
 
+    def __reduce__(self) -> tuple[Any, ...]:  # another process begins with an empty memory, over the same folder
+        memory, disk = self.memory_limit, self._lookup.disk_limit
+        return partial(FeatureStore, self.path, memory=memory, disk=disk, persist=self._persist, dtype=self._dtype), ()
+
     def __repr__(self) -> str:
         held = f"{format_size(self._memory.n_bytes)} of {format_size(self.memory_limit)} in memory"
         return f"feature store {self.path or 'in memory'}: {len(self._memory):,} features, {held}"
@@ -387,9 +390,7 @@ class FeatureStore:
 
     def _meant(self, bars: xr.Dataset | None) -> xr.Dataset | None:
         """Return checked bars, or where none are given those used last, as long as somebody has them."""
-        if bars is not None:
-            return self._checked(bars)
-        return None if self._last is None else self._last()
+        return self._checked(bars) if bars is not None else self._last() if self._last is not None else None
 
     def _checked(self, bars: xr.Dataset) -> xr.Dataset:
         """Return checked bars; those used last were checked then (about 1 ms saved, and 50 with many assets)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,7 @@ class Study:
         self.scoring = Scoring(space, goal, self.log)
         self._rows: list[LevelRow] = []
         self._unread_rows: list[Callable[[], LevelRow]] = []
+        self._reading = RLock()
         self.regions: list[Region] = []
         self.stopped = ""
         self.is_interrupted = False
@@ -161,15 +163,17 @@ class Study:
     @property
     def rows(self) -> list[LevelRow]:
         """The rows of the table of levels; the features that a level used are counted when its row is first read."""
-        while self._unread_rows:
-            self._rows.append(self._unread_rows[0]())
-            del self._unread_rows[0]
-        return self._rows
+        with self._reading:  # two that read at once would take a row twice, or none
+            while self._unread_rows:
+                self._rows.append(self._unread_rows[0]())
+                del self._unread_rows[0]
+            return self._rows
 
     @property
     def n_rows(self) -> int:
         """How many levels have ended."""
-        return len(self._rows) + len(self._unread_rows)
+        with self._reading:
+            return len(self._rows) + len(self._unread_rows)
 
     def add_row(self, row: Callable[[], LevelRow]) -> None:
         """Add the row of a level that has ended: a function that gives it."""

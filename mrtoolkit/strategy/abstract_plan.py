@@ -13,7 +13,7 @@ import xarray as xr
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.groups import Group, distinct_calls, groups_of, structural_of, warmups
-from mrtoolkit.strategy.operands import Operands
+from mrtoolkit.strategy.operands import Operands, fetch_operands
 from mrtoolkit.strategy.pieces import Piece, Share, pieces_of
 from mrtoolkit.strategy.points import Points
 
@@ -94,7 +94,7 @@ class AbstractPlan(ABC, Generic[SpanT, SignalsT]):
 
     def span(self, piece: Piece) -> SpanT:
         """Find or compute the features of a piece."""
-        return self._span(Operands(self.bars, self.store, piece.points, piece.nodes.values()), piece)
+        return self._span(fetch_operands(self.bars, self.store, piece.points, piece.nodes.values()), piece)
 
     def warmups(self, points: Points) -> np.ndarray:
         """Leading bars for which each point has no value, (point,), as the indicators declare it; computes nothing."""

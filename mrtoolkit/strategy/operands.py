@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,54 +52,123 @@ class Places:
         return self.addresses + np.where(self.steps > 0, np.uint64(asset * self.asset_bytes), np.uint64(0))
 
 
-class Operands:
-    """Values of the operands of some nodes at some points, a row for each distinct value of an operand's parameters.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """Which numbers a bar some nodes compare and read at some points; nothing of it is computed yet.
+
+    Attributes
+    ----------
+    operands : mapping of id to node
+        They live as long as what is known by their ids.
+    wanted : tuple of Node
+        The distinct series among the operands, their parameters bound.
+    columns : mapping of id to (row,) int64
+        Of each distinct value of an operand's parameters: which of `wanted` it is, -1 where it is a number.
+    numbers : mapping of id to list of float
+        That number.
+    index : mapping of id to (point,) int64
+        The row of each point.
+    """
+
+    operands: Mapping[int, Node]
+    wanted: tuple[Node, ...]
+    columns: Mapping[int, np.ndarray]
+    numbers: Mapping[int, list[float]]
+    index: Mapping[int, np.ndarray]
+
+
+def needed_by(points: Points, nodes: Iterable[Node], n_bars: int) -> Needed:
+    """The numbers a bar that some nodes need at some points.
 
     Raises
     ------
     StrategyError
         If an indicator has no value within the history.
     """
+    operands = {id(operand): operand for node in nodes for operand in operands_of(node)}
+    rows = {key: points.rows(operand.params) for key, operand in operands.items()}
+    bound = {key: bound_rows(operand, points, rows[key][0], n_bars) for key, operand in operands.items()}
+    wanted = {id(node): node for each in bound.values() for node in each if not isinstance(node, Constant)}
+    place = {key: k for k, key in enumerate(wanted)}
+    return Needed(
+        operands=operands,
+        wanted=tuple(wanted.values()),
+        columns={key: np.array([place.get(id(n), -1) for n in each], np.int64) for key, each in bound.items()},
+        numbers={key: [number_of(n) for n in each] for key, each in bound.items()},
+        index={key: index for key, (_, index) in rows.items()},
+    )
 
-    def __init__(self, bars: xr.Dataset, store: FeatureStore, points: Points, nodes: Iterable[Node]) -> None:
-        self.shape = (bars.sizes.get("asset", 1), bars.sizes["time"])
-        operands = {id(operand): operand for node in nodes for operand in operands_of(node)}
-        rows = {key: points.rows(operand.params) for key, operand in operands.items()}
-        bound = {key: bound_rows(operand, points, rows[key][0], self.shape[1]) for key, operand in operands.items()}
-        wanted = {id(node): node for each in bound.values() for node in each if not isinstance(node, Constant)}
-        arrays = dict(zip(wanted, store.fetch(bars, list(wanted.values())), strict=True))
-        surveys = {key: _survey(array) for key, array in arrays.items()}
-        always = np.zeros(self.shape[0], dtype=np.int64)
-        self._kept = operands, bound  # what is known by its id must live as long
-        self._rows: dict[int, tuple[list[Value], np.ndarray, np.ndarray]] = {}
-        self._has_gaps: dict[int, bool] = {}
-        for key, nodes_of_rows in bound.items():
-            values: list[Value] = []
-            firsts, has_gaps = [], False
-            for node in nodes_of_rows:
-                value: Value
-                if isinstance(node, Constant):
-                    value, first, is_whole = number_of(node), always, node.value is not None
-                else:
-                    value, (first, is_whole) = arrays[id(node)], surveys[id(node)]
-                values.append(value)
-                firsts.append(first)
-                has_gaps |= not is_whole
-            self._rows[key] = (values, np.array(firsts, dtype=np.int64).T, rows[key][1])
-            self._has_gaps[key] = has_gaps
+
+def fetch_operands(bars: xr.Dataset, store: FeatureStore, points: Points, nodes: Iterable[Node]) -> Operands:
+    """The operands of some nodes at some points over all assets, found or computed.
+
+    Raises
+    ------
+    StrategyError
+        If an indicator has no value within the history.
+    """
+    shape = (bars.sizes.get("asset", 1), bars.sizes["time"])
+    needed = needed_by(points, nodes, shape[1])
+    arrays = store.fetch(bars, needed.wanted)
+    surveys = [_survey(array) for array in arrays]
+    first = np.zeros((shape[0], len(arrays)), dtype=np.int64)
+    for k, (begin, _) in enumerate(surveys):
+        first[:, k] = begin
+    return Operands(needed, shape, arrays, first, [whole for _, whole in surveys])
+
+
+class Operands:
+    """Values of the operands of some nodes at some points, a row for each distinct value of an operand's parameters.
+
+    Parameters
+    ----------
+    needed : Needed
+    shape : tuple of int
+        Assets and bars.
+    arrays : sequence of (asset, time) float64
+        Of each of the needed series. Bars lie side by side, and assets equally far apart in all of them.
+    first : (asset, series) int64
+        The first bar at which each has a value.
+    whole : sequence of bool
+        Whether each has every value from there on.
+    """
+
+    def __init__(
+        self, needed: Needed, shape: tuple[int, int], arrays: Sequence[np.ndarray], first: np.ndarray,
+        whole: Sequence[bool],
+    ) -> None:  # fmt: skip
+        self.shape, self._needed, self._arrays = shape, needed, arrays
+        self._whole = [*whole, True]  # and that of what is a number
+        self._first = np.concatenate([first, np.zeros((shape[0], 1), dtype=np.int64)], axis=1)
+
+    def moved(self, first: np.ndarray, whole: Sequence[bool]) -> Operands:
+        """The same places, where other assets' values lie now."""
+        made = Operands(self._needed, self.shape, self._arrays, first, whole)
+        made.__dict__["_placed"] = self._placed
+        return made
 
     def __contains__(self, node: Node) -> bool:
         """Whether `node` is one of the operands."""
-        return id(node) in self._rows
+        return id(node) in self._needed.columns
 
     def values(self, node: Node) -> tuple[list[Value], np.ndarray]:
         """The rows of an operand, and the row of each point, (point,)."""
-        values, _, index = self._rows[id(node)]
-        return values, index
+        return self._values(id(node)), self._needed.index[id(node)]
+
+    def _values(self, key: int) -> list[Value]:
+        needed = self._needed
+        columns = needed.columns[key].tolist()
+        return [x if k < 0 else self._arrays[k] for k, x in zip(columns, needed.numbers[key], strict=True)]
 
     def have_gaps(self, nodes: Iterable[Node]) -> bool:
         """Whether some operand of these conditions misses a value after its first, at some point."""
-        return any(self._has_gaps.get(id(operand), False) for node in nodes for operand in operands_of(node))
+        keys = {id(operand) for node in nodes for operand in operands_of(node) if operand in self}
+        return any(self._has_gaps(key) for key in keys)
+
+    def _has_gaps(self, key: int) -> bool:
+        columns, numbers = self._needed.columns[key].tolist(), self._needed.numbers[key]
+        missing = any(k < 0 and x != x for k, x in zip(columns, numbers, strict=True))  # None: at every bar
+        return missing or not all(self._whole[k] for k in columns)
 
     @cached_property
     def places(self) -> Places:
@@ -108,7 +177,7 @@ class Operands:
 
     def place(self, node: Node) -> np.ndarray:
         """The place of an operand at each point, (point,)."""
-        return np.asarray(self._placed[1][id(node)][self._rows[id(node)][2]])
+        return np.asarray(self._placed[1][id(node)][self._needed.index[id(node)]])
 
     @cached_property
     def _placed(self) -> tuple[Places, dict[int, np.ndarray]]:
@@ -117,29 +186,29 @@ class Operands:
         steps: list[int] = []
         found: dict[object, int] = {}
         of_rows: dict[int, np.ndarray] = {}
-        for key, (values, _, _) in self._rows.items():
+        for key in self._needed.columns:
             rows = []
-            for value in values:
+            for value in self._values(key):
                 is_array = isinstance(value, np.ndarray)
                 identity: object = id(value) if is_array else ("constant", value)
                 if identity not in found:
                     found[identity] = len(kept)
-                    kept.append(np.ascontiguousarray(value, dtype=np.float64) if is_array else np.full(BITS, value))
+                    kept.append(value if isinstance(value, np.ndarray) else np.full(BITS, value))
                     steps.append(8 * BITS if is_array else 0)
                 rows.append(found[identity])
             of_rows[key] = np.array(rows, dtype=np.int64)
         places = Places(
             addresses=np.array([address_of(array) for array in kept], dtype=np.uint64),
             steps=np.array(steps, dtype=np.uint64),
-            asset_bytes=8 * self.shape[1],
+            asset_bytes=self._arrays[0].strides[0] if self._arrays else 0,
             kept=tuple(kept),
         )
         return places, of_rows
 
     def warm(self, node: Node) -> np.ndarray:
         """The first bar at which an operand has had a value, (asset, point)."""
-        _, warm, index = self._rows[id(node)]
-        return np.asarray(warm[:, index])
+        columns = self._needed.columns[id(node)]
+        return np.asarray(self._first[:, columns[self._needed.index[id(node)]]])
 
 
 def address_of(array: np.ndarray) -> int:

@@ -101,6 +101,16 @@ class Arrays:
             kept, own = kept + n_rows * kept_bytes, own + n_rows * own_bytes
         return kept, own
 
+    @property
+    def params(self) -> list[str]:
+        """Parameters on which arrays depend."""
+        return sorted({name for params in self._bytes for name in params})
+
+    def bytes_on(self, points: Points, param: str) -> int:
+        """Bytes of those arrays of some points that depend on a parameter."""
+        sets = ((params, sum(each)) for params, each in self._bytes.items() if param in params)
+        return sum(n_bytes * len(points.rows(params)[0]) for params, n_bytes in sets)
+
     def _add(self, node: Node, *, kept: int = 0, own: int = 0) -> None:
         found = self._bytes.setdefault(node.params, [0, 0])
         found[0] += kept
@@ -110,7 +120,7 @@ class Arrays:
 def pieces_of(
     points: Points, groups: Iterable[Group], bars: xr.Dataset, store: FeatureStore, share: Share | None
 ) -> list[Piece]:
-    """Cut groups of points in halves until the arrays of each piece fit into its share, or it is one point.
+    """Cut groups of points into tiles until the arrays of each piece fit into its share, or it is one point.
 
     Without a share half of the store's memory is.
     """
@@ -119,7 +129,7 @@ def pieces_of(
     for positions, nodes in groups:
         arrays = _arrays_of(tuple(nodes.items()), n_values, store.dtype)
         most = store.memory_limit // 2 if share is None else share(nodes)
-        pieces.extend(_halves(points.take(positions), positions, nodes, arrays, most))
+        pieces.extend(_tiles(points.take(positions), positions, nodes, arrays, most))
     return pieces
 
 
@@ -128,12 +138,30 @@ def _arrays_of(nodes: tuple[tuple[str, Node], ...], n_values: int, dtype: str) -
     return Arrays(dict(nodes), n_values, dtype)
 
 
-def _halves(
+def _tiles(
     points: Points, positions: np.ndarray, nodes: Mapping[str, Node], arrays: Arrays, share: int
 ) -> Iterator[Piece]:
+    """Halve points by the labels of the parameter on which most bytes hang, until they fit.
+
+    The second half comes in reverse, so that one piece differs from the next in one parameter, and finds in the store
+    what hangs on the others.
+    """
     kept, own = arrays.of(points)
     if points.n == 1 or kept + own <= share:
         yield Piece(positions=positions, points=points, nodes=nodes, kept_bytes=kept, own_bytes=own)
         return
-    for half in np.array_split(np.arange(points.n), 2):
-        yield from _halves(points.take(half), positions[half], nodes, arrays, share)
+    halves = [_tiles(points.take(half), positions[half], nodes, arrays, share) for half in _halved(points, arrays)]
+    yield from halves[0]
+    yield from reversed(list(halves[1]))
+
+
+def _halved(points: Points, arrays: Arrays) -> list[np.ndarray]:
+    """Positions of the points with the lower and with the higher labels of the parameter that takes most bytes."""
+    found = {name: np.unique(points.codes[name]) for name in arrays.params}
+    several = [name for name, codes in found.items() if len(codes) > 1]
+    if not several:  # nothing that takes memory differs
+        return np.array_split(np.arange(points.n), 2)
+    name = max(several, key=lambda name: arrays.bytes_on(points, name))
+    codes = found[name]
+    is_low = points.codes[name] < codes[len(codes) // 2]
+    return [np.flatnonzero(is_low), np.flatnonzero(~is_low)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from mrtoolkit.expressions.binding import bind
 from mrtoolkit.expressions.nodes import Constant, Node
 from mrtoolkit.expressions.walk import walk
+from mrtoolkit.strategy._kernels.codes import join_compared
 from mrtoolkit.strategy._kernels.conditions import AND, CONSTANT, SHIFT
-from mrtoolkit.strategy._kernels.words import ALL, GREATER, NONE
+from mrtoolkit.strategy._kernels.words import ALL, NONE
 from mrtoolkit.strategy.batch import Batch
 from mrtoolkit.strategy.operands import Operands, number_of
 from mrtoolkit.strategy.pieces import is_plain
@@ -31,6 +33,15 @@ _NEAR_BYTES = 4 * 2**20  # in the caches
 _NO_GROUPS = np.empty(0, dtype=np.int64)
 
 
+class _Recipes(NamedTuple):
+    """What bits of some points are made from, whatever the assets."""
+
+    rows: np.ndarray
+    rules: np.ndarray
+    groups: np.ndarray
+    are_all: bool  # of the span's points, in order
+
+
 @dataclass(frozen=True, kw_only=True)
 class Span:
     """Points that share flags and categories, and the features that they need.
@@ -44,12 +55,15 @@ class Span:
         Of the points among all.
     nodes : mapping of name to node
         The rules in normal form and the settings, their structural parameters bound.
+    is_moved : bool
+        Whether the same will be asked of other assets (`moved`), so that what they share is kept.
     """
 
     operands: Operands
     points: Points
     positions: np.ndarray
     nodes: Mapping[str, Node]
+    is_moved: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,11 +83,23 @@ class Span:
         """Whether positions are long, of the whole account, without stops and limits, at every point."""
         return is_plain(self.nodes)
 
+    def moved(self, operands: Operands) -> Span:
+        """The same points where other assets' values lie in the same places: recipes of bits are made once."""
+        made = replace(self, operands=operands)
+        if operands.have_gaps(self.nodes[name] for name in RULES) == self.rules.has_gaps:
+            made.__dict__.update(rules=self.rules, _recipes_of=self._recipes_of)
+        return made
+
     @cached_property
     def rules(self) -> Rules:
         """The rules as parts."""
         conditions = tuple([self.nodes[name] for name in RULES])
         return rules_of(conditions, has_gaps=self.operands.have_gaps(conditions))
+
+    @cached_property
+    def _recipes_of(self) -> dict[bytes, _Recipes]:
+        """Of the points that bits were asked for; kept for other assets by spans that are moved alone."""
+        return {}
 
     @cached_property
     def settings(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -116,22 +142,35 @@ class Span:
 
     def bits(self, chosen: np.ndarray) -> BitSignals:
         """The signals of the points at some positions of this span, as recipes for rows of bits."""
-        points = self.points.take(chosen)
-        rows, rules = self._rows(points, chosen)
+        recipes = self._recipes(chosen)
         values, index = self.settings
         return BitSignals(
             points=self.positions[chosen],
-            rows=rows,
-            n_compared=int(np.count_nonzero(rows[:, 0] < AND)),
+            rows=recipes.rows,
+            n_compared=int(np.count_nonzero(recipes.rows[:, 0] < AND)),
             has_shifts=self.rules.has_shifts,
             places=self.operands.places,
-            groups=_groups(rows, self.operands.places.steps, self.shape[1]) if not self.rules.has_gaps else _NO_GROUPS,
-            rules=rules,
+            groups=recipes.groups,
+            rules=recipes.rules,
             flips=np.array([ALL if root.flip else NONE for root in self.rules.roots], np.uint64),
             settings=values,
-            index=index if points is self.points else np.ascontiguousarray(index[chosen]),
-            warm=self.warm if points is self.points else np.ascontiguousarray(self.warm[:, chosen]),
+            index=index if recipes.are_all else np.ascontiguousarray(index[chosen]),
+            warm=self.warm if recipes.are_all else np.ascontiguousarray(self.warm[:, chosen]),
         )
+
+    def _recipes(self, chosen: np.ndarray) -> _Recipes:
+        """Recipes of rows of bits, and what they share, of the points at some positions."""
+        key = chosen.tobytes() if self.is_moved else b""
+        if self.is_moved and key in self._recipes_of:
+            return self._recipes_of[key]
+        points = self.points.take(chosen)
+        rows, rules = self._rows(points, chosen)
+        steps = self.operands.places.steps
+        groups = _groups(rows, steps, self.shape[1]) if not self.rules.has_gaps else _NO_GROUPS
+        made = _Recipes(rows, rules, groups, points is self.points)
+        if self.is_moved:
+            self._recipes_of[key] = made
+        return made
 
     def _rows(self, points: Points, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Recipes of all rows, and each trial's rows of the four rules."""
@@ -143,7 +182,7 @@ class Span:
             if part.params not in unique:
                 unique[part.params] = points.rows(part.params)
             first, inverse = unique[part.params]
-            blocks.append(self._recipes(part, points, chosen, first, index))
+            blocks.append(self._part(part, points, chosen, first, index))
             index.append(inverse + n_rows)
             n_rows += len(first)
         rules = np.empty((points.n, len(self.rules.roots)), dtype=np.int64)
@@ -151,7 +190,7 @@ class Span:
             rules[:, k] = index[root.part]
         return np.concatenate(blocks), rules
 
-    def _recipes(
+    def _part(
         self, part: Part, points: Points, chosen: np.ndarray, first: np.ndarray, index: list[np.ndarray]
     ) -> np.ndarray:
         block = np.zeros((len(first), 5), dtype=np.int64)
@@ -177,21 +216,7 @@ def _bound(part: Part, points: Points, first: np.ndarray) -> list[Node]:
 
 def _groups(rows: np.ndarray, steps: np.ndarray, n_bars: int) -> np.ndarray:
     """The group of each operand that is worth coding: those that are compared with each other, by many rows."""
-    series = (rows[:, 0] == GREATER) & (steps[rows[:, 1] * (rows[:, 0] < AND)] > 0)
-    series &= steps[rows[:, 2] * (rows[:, 0] < AND)] > 0
-    left, right = rows[series, 1], rows[series, 2]
-    is_coded = np.zeros(len(steps), dtype=bool)
-    is_coded[left] = is_coded[right] = True
-    coded = np.flatnonzero(is_coded)
-    least = _ROWS_A_CODE_NEAR if 8 * n_bars * len(coded) <= _NEAR_BYTES else _ROWS_A_CODE
-    if len(left) < least * len(coded) or not len(coded):
-        return _NO_GROUPS
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = len(steps)
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
-    _, component = connected_components(graph, directed=False)
-    groups = np.full(n, -1, dtype=np.int64)
-    groups[coded] = np.unique(component[coded], return_inverse=True)[1]
-    return groups
+    groups = np.empty(len(steps), dtype=np.int64)
+    n_rows, n_coded = join_compared(rows, steps, groups)
+    least = _ROWS_A_CODE_NEAR if 8 * n_bars * n_coded <= _NEAR_BYTES else _ROWS_A_CODE
+    return groups if n_coded and n_rows >= least * n_coded else _NO_GROUPS

@@ -6,19 +6,27 @@ import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]  # what is tested is this checkout, whatever is installed
 
-from figures import PeakMemory
+from figures import PeakMemory  # noqa: E402
 
-import mrtoolkit as mrt
-from mrtoolkit import P
+import mrtoolkit as mrt  # noqa: E402
+from mrtoolkit import P  # noqa: E402
 
 CROSS = dict(entry=mrt.ema(P.fast) > mrt.ema(P.slow), exit=mrt.ema(P.fast) < mrt.ema(P.slow))
 STOPS = CROSS | dict(stop_loss=P.k * mrt.atr(14) / mrt.close, size=P.s * 0.01 * mrt.close / mrt.atr(20))
 SHORTS = CROSS | dict(short_entry=mrt.ema(P.fast) < mrt.ema(P.slow))
+NUMBER_STOPS = CROSS | dict(stop_loss=P.sl, trailing_stop=P.tr)
 FEW = {"fast": list(range(5, 15)), "slow": list(range(30, 80, 5))}
 SHAPES = {
     "grid": dict(n=50_000, rules=CROSS, points={"fast": list(range(5, 25)), "slow": list(range(30, 130, 5))}),
+    "large grid": dict(
+        n=50_000, rules=CROSS, points={"fast": list(range(5, 105)), "slow": list(range(110, 210))}
+    ),
+    "stop grid": dict(
+        n=50_000, rules=NUMBER_STOPS, points=FEW | {"sl": [0.01, 0.02, 0.03, 0.05], "tr": [0.02, 0.04, 0.06, 0.1]}
+    ),
     "stops": dict(n=50_000, rules=STOPS, points=FEW | {"k": [1.0, 2.0, 3.0], "s": [0.5, 1.0]}),
     "assets": dict(n=10_000, assets=50, rules=CROSS, points=FEW),
     "million": dict(

@@ -1,6 +1,7 @@
 """What a backtest returns: labels, shapes, assets, one trial in full, and the same again from its text."""
 
 import os
+import pickle  # noqa: TID251 (what a process pool does)
 import signal
 
 import numpy as np
@@ -240,3 +241,24 @@ def test_rounding_is_no_deviation_no_downside_and_no_drawdown(engine, fill):
 def test_what_is_no_name_of_metrics_is_refused():
     with pytest.raises(StudyError, match="metrics is 5, but it is a name"):
         make().run({"fast": 5, "slow": 30, "stop": None}, metrics=5)
+
+
+def test_pickled_backtest_is_made_anew_over_the_same_folder(tmp_path):
+    store = mrt.FeatureStore(tmp_path / "features.zarr", memory="32 MiB", persist="auto", dtype="float32")
+    first = mrt.Backtest(BARS, CROSS, costs=mrt.Costs(fee=0.002), store=store, start=50, blocks=8, risk_free=0.01)
+    points = {"fast": [5, 10], "slow": [30, 40], "stop": [None, 0.05]}
+    again = pickle.loads(pickle.dumps(first))
+    assert again.run(points).identical(first.run(points))
+    for name in ("path", "memory_limit", "dtype"):
+        assert getattr(again.store, name) == getattr(store, name)
+    assert again.store is not store
+
+
+def test_backtest_of_a_function_says_why_it_cannot_be_pickled():
+    @mrt.position(features={"x": mrt.close})
+    def held(x, target):
+        for t in range(len(x)):
+            target[t] = 1.0 if x[t] > 0.0 else 0.0
+
+    with pytest.raises(TypeError, match="import the function in the other process"):
+        pickle.dumps(mrt.Backtest(BARS, held))

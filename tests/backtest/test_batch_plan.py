@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from oracles.long_form import IS_LONG
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit.backtest.forecasting import _fitted, alike
+from mrtoolkit.backtest.points import as_request
 from mrtoolkit.backtest.room import kept_bytes
 from mrtoolkit.backtest.threads import n_threads
 from mrtoolkit.errors import StrategyError
@@ -130,8 +134,8 @@ def test_memory_is_lent_only_while_a_batch_runs():
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux says the peak of a process's memory")
 @pytest.mark.parametrize(
     ("shape", "engine"),
-    [("grid", "event"), ("million", "event")]
-    + [(shape, "event") for shape in ("stops", "assets", "shorts") if IS_LONG]
+    [("large grid", "event"), ("stop grid", "event"), ("million", "event")]
+    + [(shape, "event") for shape in ("grid", "stops", "assets", "shorts") if IS_LONG]
     + [(shape, "dense") for shape in ("grid", "assets", "million") if IS_LONG],
 )
 def test_peak_of_memory_is_foretold_within_a_quarter_and_held_under_the_limit(shape, engine):
@@ -153,3 +157,66 @@ def test_large_memory_to_work_in_is_given_back_after_a_run(monkeypatch, engine):
     assert test.run(points).identical(first)
     test.trial({"fast": 3, "slow": 60})
     assert kept_bytes() < n_threads() * 10 * 10_000
+
+
+def test_tables_of_the_market_are_counted_for_few_metrics_and_for_all():
+    points, n = {"fast": [3, 5], "slow": [20, 30]}, 20_000
+    lean, full, both = (backtest(n=n) for _ in range(3))
+    lean.run(points, metrics=["sharpe"])
+    full.run(points)
+    both.run(points)
+    both.run(points, metrics=["sharpe"])
+    held = [test._runner._ground.held_bytes / n for test in (lean, full, both)]
+    assert held == pytest.approx([64, 128, 192], rel=0.01)
+    planned = lean.plan(points).work_bytes - full.plan(points).work_bytes
+    assert planned == pytest.approx(128 * n, rel=0.01)  # a run for all metrics after the first: one more table, falls
+    assert both.plan(points).work_bytes == pytest.approx(full.plan(points).work_bytes, rel=0.01)
+
+
+def test_statistics_of_many_blocks_are_counted_only_where_they_are_asked_for():
+    test = backtest(n=60_000, memory="20 MiB")
+    points = test._points(as_request({"fast": list(range(3, 15)), "slow": list(range(20, 1_020))}).points)
+    (piece,) = test._plan.pieces(points, lambda _: 2**40)
+    piece = replace(piece, kept_bytes=0)
+    runner = test._runner
+    lean, full = (budget.cut(piece, 1).slice_points for budget in (runner._lean_budget, runner.budget))
+    assert full < 0.5 * lean
+
+
+def test_batch_that_is_much_too_large_is_cut_into_tiles_that_share_features():
+    points = {"fast": list(range(3, 35)), "slow": list(range(40, 72)), "n": [7, 14]}
+    rule = mrt.Strategy(entry=(mrt.ema(P.fast) > mrt.ema(P.slow)) & (mrt.rsi(P.n) < 60))
+    tight, roomy = backtest(rule, n=100_000, memory="18 MiB"), backtest(rule, n=100_000, memory="256 MiB")
+    plan = tight.plan(points)
+    assert 16 < plan.spans <= 64  # halved by the first parameter, then the next, they were 128
+    pieces = tight._plan.pieces(tight._points(as_request(points).points), tight._runner.budget.share)
+    assert sorted(np.concatenate([piece.positions for piece in pieces])) == list(range(2_048))
+    assert tight.run(points, metrics=["sharpe"]).identical(roomy.run(points, metrics=["sharpe"]))
+    assert tight.store.counters.computed < 400  # and 1,058
+
+
+def test_work_of_each_kind_is_told_apart_by_batches_of_several_sizes():
+    works = np.array([[1.0, 2, 1, 1], [1, 12, 36, 36], [1, 24, 72, 144], [1, 48, 300, 576]])
+    costs = np.array([1e-3, 2e-5, 5e-6, 1e-5])
+    np.testing.assert_allclose(_fitted(works, works @ costs), costs, rtol=1e-6)
+    noisy = (works @ costs) * np.array([1.0, 1.1, 0.9, 1.0])
+    far = np.array([1.0, 200, 10_000, 20_000])
+    assert far @ _fitted(works, noisy) == pytest.approx(far @ costs, rel=0.35)
+
+
+def test_points_that_are_tried_share_as_much_as_all_points_do():
+    test = backtest()
+    grid = test._points(as_request({"fast": list(range(3, 63)), "slow": list(range(70, 170))}).points)
+    some = alike(grid, 600)
+    assert 400 <= some.n <= 600
+    assert len(some.rows(("fast",))[0]) == pytest.approx(60 * 10**-0.5, abs=1)
+    drawn = np.random.default_rng(0).integers(1, 2_000, (1_000, 2))
+    scattered = test._points(as_request([{"fast": int(f), "slow": int(s)} for f, s in drawn]).points)
+    assert alike(scattered, 100).n == pytest.approx(100, abs=50)
+    assert alike(grid, 1).n == 1
+
+
+@pytest.mark.parametrize("points", [None, 3, "fast"])
+def test_plan_of_what_are_no_points_says_what_a_plan_is_of(points):
+    with pytest.raises(StrategyError, match=r"a plan is of a Space \(of a study its study\.space\), a grid"):
+        backtest().plan(points)

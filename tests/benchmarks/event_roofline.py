@@ -65,23 +65,30 @@ def picture(made: list[Stage], machine: Machine):
         width=900, height=560, x_axis_type="log", y_axis_type="log", x_axis_label="operations a byte",
         y_axis_label="operations a second (1e9)",
     )  # fmt: skip
-    plot.add_layout(Title(text=machine_text(machine), text_font_size="8pt", text_font_style="normal"), "above")
+    clock, reads, writes, vector = machine_text(machine).split("; ")
+    for line in (f"{reads}; {writes}", f"{clock}; {vector}"):  # a title is not broken, but cut off; the lowest first
+        plot.add_layout(Title(text=line, text_font_size="8pt", text_font_style="normal"), "above")
     plot.add_layout(Title(text="The event engine's stages (dots) under their roofs (triangles)"), "above")
     x = np.geomspace(1e-2, 1e2, 200)
     for color, (level, rate) in zip(_COLORS, machine.read.items(), strict=True):
-        plot.line(x, np.minimum(x * rate, machine.vector), color=color, legend_label=f"{level} {rate:.0f} GB/s")
+        plot.line(x, np.minimum(x * rate, 4 * machine.vector), color=color, legend_label=f"{level} {rate:.0f} GB/s")
+    flat = np.full(x.size, machine.vector)
+    plot.line(x, flat, color="gray", line_dash="dotted", legend_label="vectors of float64 (flat roof: of 16 bits)")
     scalar = 4 * machine.ghz
     plot.line(x, np.full(x.size, scalar), color="gray", line_dash="dashed", legend_label="four instructions a cycle")
     source = ColumnDataSource({
         "x": [s.operations / s.bytes for s in made],
         "y": [1e-9 * s.operations / s.seconds for s in made],
         "roof": [1e-9 * s.operations / s.allowed(machine) for s in made],
+        "shift": [18 if s.name == "codes" else -14 for s in made],  # above its dot, as below is a neighbour's name
         "name": [f"{s.name}: {s.seconds / s.allowed(machine):.1f} x" for s in made],
     })  # fmt: skip
     plot.segment("x", "y", "x", "roof", source=source, color="black", line_dash="dotted")
     points = plot.scatter("x", "y", source=source, size=10, color="black")
     plot.scatter("x", "roof", source=source, size=8, marker="inverted_triangle", color="black", fill_alpha=0.0)
-    plot.add_layout(LabelSet(x="x", y="y", text="name", x_offset=8, y_offset=-14, text_font_size="9pt", source=source))
+    plot.add_layout(
+        LabelSet(x="x", y="y", text="name", x_offset=8, y_offset="shift", text_font_size="9pt", source=source)
+    )
     hints = [("stage", "@name"), ("taken", "@y"), ("allowed", "@roof")]
     plot.add_tools(HoverTool(renderers=[points], tooltips=hints))
     plot.legend.location = "bottom_right"

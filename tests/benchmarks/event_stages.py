@@ -23,8 +23,10 @@ from figures import cpu_seconds_of
 import mrtoolkit as mrt
 from mrtoolkit.backtest import event
 from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADES
-from mrtoolkit.backtest._kernels.long_only import tile_bits, tile_fills
+from mrtoolkit.backtest._kernels.long_only import TILE_WORDS, tile_bits, tile_fills
 from mrtoolkit.backtest._kernels.pointers import pointer_to
+from mrtoolkit.strategy._kernels.conditions import compare_rows
+from mrtoolkit.strategy._kernels.words import BITS
 
 _SLICE = 8_192  # points
 _SCALAR = 4  # instructions a cycle that work on one number: as many as processors of today begin
@@ -77,6 +79,14 @@ class Stage:
 
 
 @numba.njit(nogil=True)
+def _up_to_codes(signals, market, tiles, bits, fills, carried, sums):
+    for tile in range(tiles[0], tiles[1]):
+        first, last = tile * TILE_WORDS, min((tile + 1) * TILE_WORDS, (market.end + BITS - 1) // BITS)
+        none = signals.rows[:0]  # no comparison, so that memory is waited for: beside them it brings what is next
+        compare_rows(none, signals.places, signals.steps, signals.groups, first, last, market.mark.size, bits)
+
+
+@numba.njit(nogil=True)
 def _up_to_bits(signals, market, tiles, bits, fills, carried, sums):
     for tile in range(tiles[0], tiles[1]):
         tile_bits(signals, market, tile, bits)
@@ -104,10 +114,10 @@ class Sweep:
         self.rows = sum(len(signals.rows) for signals in self._slices)
 
     def up_to(self, stage: str) -> float:
-        """Run all slices up to the end of a stage: "bits", "fills", "sums" or "blocks"; return the trades booked."""
+        """Run all slices up to the end of a stage: "codes", "bits", "fills", "sums" or "blocks"; the trades booked."""
         wanted = event.Wanted() if stage == "blocks" else event.Wanted(rest=False, drawdown=False)
         market = self._blocks if stage == "blocks" else self._runner._whole
-        driver = {"bits": _up_to_bits, "fills": _up_to_fills}.get(stage, event.run_lean)
+        driver = {"codes": _up_to_codes, "bits": _up_to_bits, "fills": _up_to_fills}.get(stage, event.run_lean)
         trades = 0.0
         with patch.object(event, "run_lean", driver):
             for signals in self._slices:
@@ -131,7 +141,7 @@ def stages(n_bars: int, lookbacks: Sequence[int], machine: Machine, repeats: int
     sweep = Sweep(n_bars, lookbacks)
     jobs: dict[str, Callable[[], object]] = {
         "features": sweep.features,
-        **{stage: partial(sweep.up_to, stage) for stage in ("bits", "fills", "sums", "blocks")},
+        **{stage: partial(sweep.up_to, stage) for stage in ("codes", "bits", "fills", "sums", "blocks")},
         "all": sweep.all_in,
     }
     with with_threads(1):
@@ -148,22 +158,28 @@ def stages(n_bars: int, lookbacks: Sequence[int], machine: Machine, repeats: int
             read={"L2": 8.0 * n_features * n_bars}, write={"L3": 8.0 * n_features * n_bars},
         ),
         Stage(
-            name="comparisons to bits", seconds=taken["bits"], operations=values,
+            name="codes", seconds=taken["codes"], operations=6.0 * n_features * n_bars,
             per_cycle=machine.vector / machine.ghz,
-            read={"L1": 8.0 * values, "L2": 8.0 * values}, write={"L2": values / 8},
-        ),  # the left side stays, row after row; the right one comes anew
+            read={"DRAM": 8.0 * n_features * n_bars, "L2": 8.0 * n_features * n_bars},
+            write={"L2": 2.0 * n_features * n_bars},
+        ),  # once for the range, once for the code
+        Stage(
+            name="comparisons to bits", seconds=taken["bits"] - taken["codes"], operations=3.0 * values,
+            per_cycle=4.0 * machine.vector / machine.ghz,
+            read={"L1": 2.0 * values, "L2": 2.0 * values}, write={"L3": values / 8},
+        ),  # 16 bits each: four times as many to a vector; the left side stays, row after row, the right one comes anew
         Stage(
             name="bits to fills", seconds=taken["fills"] - taken["bits"], operations=16.0 * words + 4.0 * n_fills,
-            per_cycle=_SCALAR, read={"L2": 8.0 * words}, write={"L1": 8.0 * n_fills},
+            per_cycle=_SCALAR, read={"L3": 8.0 * words}, write={"L1": 4.0 * n_fills},
         ),
         Stage(
             name="trades to sums", seconds=taken["sums"] - taken["fills"], operations=16.0 * n_trades,
-            per_cycle=_SCALAR, read={"L2": 128.0 * n_trades, "L1": 8.0 * n_fills}, write={},
+            per_cycle=_SCALAR, read={"L2": 128.0 * n_trades, "L1": 4.0 * n_fills}, write={},
         ),  # a cache line of the entry, one of the exit
         Stage(
             name="instead: to all statistics of 64 blocks", seconds=taken["blocks"] - taken["fills"],
             operations=40.0 * n_trades, per_cycle=_SCALAR, is_instead=True,
-            read={"L2": 256.0 * n_trades, "L1": 8.0 * n_fills},
+            read={"L2": 256.0 * n_trades, "L1": 4.0 * n_fills},
             write={"L2": 8.0 * n_trials * 64 * len(STATISTICS)},
         ),  # two lines more, of the falls
     ]  # fmt: skip

@@ -52,7 +52,7 @@ def test_what_the_event_engine_is_held_against_gives_its_results(part):
 def test_stages_of_the_roofline_end_in_the_trades_of_the_engine(tmp_path):
     sweep = Sweep(SHORT.bars, SHORT.lookbacks)
     n_trades = float(sweep.result["trades"].sum())
-    assert sweep.up_to("bits") == sweep.up_to("fills") == 0.0
+    assert sweep.up_to("codes") == sweep.up_to("bits") == sweep.up_to("fills") == 0.0
     assert sweep.up_to("sums") == sweep.up_to("blocks") == n_trades
     machine = Machine(ghz=3.0, read=dict.fromkeys(LEVELS, 50.0), write=dict.fromkeys(LEVELS, 50.0), vector=24.0)
     made, whole = stages(SHORT.bars, SHORT.lookbacks, machine, repeats=1)

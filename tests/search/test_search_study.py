@@ -1,6 +1,8 @@
 """The study: what is asked of it after the search."""
 
 import inspect
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -217,3 +219,20 @@ def test_durations_are_in_the_unit_a_person_would_use():
         "2.5 hours",
         "11.6 days",
     ]
+
+
+def test_two_readers_of_the_rows_see_each_row_once():
+    study = optimize(lambda p: -float(p["x"]), Space(x=Integer(0, 9)))
+    before = len(study.rows)
+    row = study.rows[0]
+
+    def slow() -> object:
+        time.sleep(0.02)
+        return row
+
+    for _ in range(5):
+        study.add_row(slow)
+    with ThreadPoolExecutor(4) as pool:
+        counts = [len(rows) for rows in pool.map(lambda _: study.rows, range(4))]
+    assert counts == [before + 5] * 4
+    assert study.n_rows == before + 5

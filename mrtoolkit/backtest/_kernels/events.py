@@ -60,7 +60,7 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
     n_bars = prices.close.size
     room = (
         np.empty((N_ROWS, words.shape[1] + 1), np.uint64), np.empty((4, n_bars + 2), np.int64),
-        np.empty((11, n_bars + 2)), np.empty(n_bars + 128, np.int64), np.empty(2, np.uint64), np.empty(24),
+        np.empty((11, n_bars + 2)), np.empty(n_bars + 128, np.int32), np.empty(2, np.uint64), np.empty(24),
     )  # fmt: skip
     run_within(prices, track, words, inverted, rules, settings, index, warm, setup, costs, measured, stats, exact, room)
 

@@ -14,13 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mrtoolkit._jit import kernel
+from mrtoolkit.backtest._kernels.changes import write_changes
 from mrtoolkit.backtest._kernels.columns import BARS, GROWTH, HIGHEST, LOWEST, SUM, SUM_SQ, TRADES, WINS
 from mrtoolkit.backtest._kernels.fills import CostRates
 from mrtoolkit.backtest._kernels.measure import ROUNDING
 from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
 from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_SQ, Cells, fill_tile
 from mrtoolkit.strategy._kernels.conditions import fill_rows
-from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE, trailing_zeros
+from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE
 
 TILE_WORDS = TILE // BITS
 ONE, _TOP = np.uint64(1), np.uint64(63)
@@ -60,23 +61,6 @@ class LongMarket(NamedTuple):
     has_tables: bool
     tables: np.ndarray  # (bar, 8)
     totals: np.ndarray  # (cell, 4)
-
-
-@kernel(inline=True)
-def write_changes(changes, bar, fills, n):
-    """Write the bars of a word's changes through a pointer, from place n on, and return the next place.
-
-    Most words hold two changes or fewer: two are written whether there are any or not, as nobody can foresee it.
-    """
-    later = changes & (changes - ONE)
-    fills[n], fills[n + 1] = bar + trailing_zeros(changes), bar + trailing_zeros(later)
-    n += 2 if later != NONE else np.int64(changes != NONE)
-    later &= later - ONE
-    while later != NONE:
-        fills[n] = bar + trailing_zeros(later)
-        n += 1
-        later &= later - ONE
-    return n
 
 
 @kernel(inline=True)
@@ -225,7 +209,7 @@ def run_lean(signals, market, tiles, bits, fills, carried, sums):
     signals, market : LongSignals, LongMarket
     tiles : first and last tile
     bits : (row, word), see `tile_bits`
-    fills : (TILE + 64,) int64, overwritten
+    fills : (TILE + 64,) int32, overwritten
     carried, sums : (trial, 2) uint64, (trial, 8) float64
     """
     for tile in range(tiles[0], tiles[1]):

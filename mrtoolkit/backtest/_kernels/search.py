@@ -113,7 +113,7 @@ def find_plain_trades(prices, track, rules, order, warm, setup, costs, fills, fo
 
     rules : pointers to the words of entry and exit, and to what flips them
     order : size and side
-    fills : pointers to (2,) uint64 and to (time + 128,) int64, overwritten
+    fills : pointers to (2,) uint64 and to (time + 128,) int32, overwritten
     """
     start, end, at_close, _, _ = setup
     raws = prices.close if at_close else prices.open

@@ -56,6 +56,7 @@ def build_track(prices: tuple[np.ndarray, ...], start: int) -> Track:
     bounds, same, known = lay_track(*prices, *columns)
     if same:
         lowest, highest = low, high
+    del rows, columns  # so that the last two are not held beside the sums where nobody needs them
     low_8, high_8 = extremes_of(low, np.inf, np.min), extremes_of(high, -np.inf, np.max)
     sums = np.empty((n_bars, 2))
     reach = add_up(mark, known, sums)

@@ -15,12 +15,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.strategy._kernels.words import BITS, greater_64, numbers_at
+from mrtoolkit.strategy._kernels.words import BITS, GREATER, NONE, greater_64, numbers_at, store_word
 
 STEPS = 65535.0
 AT_ONCE = 8  # words: the codes of a hundred features stay in the second cache
 BARS_AT_ONCE = AT_ONCE * BITS
-_WORD_BYTES = np.uint64(8 * BITS)
+_LINE = 32  # codes of a cache line
+_WORD_BYTES, _CODES_BYTES = np.uint64(8 * BITS), np.uint64(2 * BITS)
 
 
 @intrinsic
@@ -54,11 +55,76 @@ def compare_codes(typingctx, left, right, out, words):
 
 
 @kernel
+def join_compared(rows, steps, groups):
+    """Give operands that rows compare by `>` a group, 0 and up, each the group of those that it is compared with.
+
+    Writes -1 for all others into `groups` (operand,). Returns how many such rows and operands there are. A step of 0 is
+    a constant's, which has no group.
+    """
+    groups[:] = -1
+    n_rows = n_coded = n_groups = 0
+    for k in range(rows.shape[0]):
+        a, b = rows[k, 1], rows[k, 2]
+        if rows[k, 0] != GREATER or steps[a] == NONE or steps[b] == NONE:
+            continue
+        n_rows += 1
+        for own in (a, b):  # a tree: each points to one of its group, the root to itself
+            if groups[own] < 0:
+                groups[own] = own
+                n_coded += 1
+        root_a, root_b = _root_of(groups, a), _root_of(groups, b)
+        groups[max(root_a, root_b)] = min(root_a, root_b)
+    for k in range(groups.size):  # roots come before what points to them
+        if groups[k] == k:
+            groups[k] = -2 - n_groups
+            n_groups += 1
+        elif groups[k] >= 0:
+            groups[k] = groups[groups[k]]
+    for k in range(groups.size):
+        groups[k] = -2 - groups[k] if groups[k] < -1 else -1
+    return n_rows, n_coded
+
+
+@kernel
+def _root_of(groups, k):
+    """The root of an operand's tree; shortens the way to it."""
+    while groups[k] != k:
+        groups[k] = groups[groups[k]]
+        k = groups[k]
+    return k
+
+
+@kernel
+def room_for_codes(n):
+    """Memory for the codes of n operands, (operand, bar), that begins a cache line."""
+    flat = np.empty(n * BARS_AT_ONCE + _LINE, np.uint16)
+    skipped = (-flat.ctypes.data % (2 * _LINE)) >> 1
+    return flat[skipped : skipped + n * BARS_AT_ONCE].reshape(n, BARS_AT_ONCE)
+
+
+@kernel
 def find_range(values, low, high):
     """Widen `low` and `high` by values, (bar,) each; a missing value changes nothing."""
     for t in range(values.size):
         low[t] = values[t] if values[t] < low[t] else low[t]
         high[t] = values[t] if values[t] > high[t] else high[t]
+
+
+@kernel
+def find_ranges(places, offset, n, low, high):
+    """Widen `low` and `high`, (bar,) each, by n values of each of some operands; four operands at once."""
+    whole = places.size // 4 * 4
+    for k in range(0, whole, 4):
+        a, b = numbers_at(places[k] + offset, n), numbers_at(places[k + 1] + offset, n)
+        c, d = numbers_at(places[k + 2] + offset, n), numbers_at(places[k + 3] + offset, n)
+        for t in range(n):
+            least, most = low[t], high[t]
+            for value in (a[t], b[t], c[t], d[t]):
+                least = value if value < least else least
+                most = value if value > most else most
+            low[t], high[t] = least, most
+    for k in range(whole, places.size):
+        find_range(numbers_at(places[k] + offset, n), low, high)
 
 
 @kernel
@@ -80,11 +146,9 @@ def lay_codes(places, groups, start, n, ranges, codes):
     """
     ranges[:, 0], ranges[:, 1] = np.inf, -np.inf
     offset = np.uint64(8 * start)
-    for k in range(places.size):
-        if groups[k] >= 0:
-            find_range(numbers_at(places[k] + offset, n), ranges[groups[k], 0], ranges[groups[k], 1])
     for g in range(ranges.shape[0]):
         low, high = ranges[g, 0], ranges[g, 1]
+        find_ranges(places[groups == g], offset, n, low, high)
         for t in range(n):
             width = high[t] - low[t]
             scale = STEPS / width
@@ -96,10 +160,17 @@ def lay_codes(places, groups, start, n, ranges, codes):
 
 
 @kernel
-def compare_coded(a, b, left, right, out):
-    """Whether operand a is greater, 64 bars a word: `a` and `b` are where its codes lie, the others values."""
-    if compare_codes(a, b, np.uint64(out.ctypes.data), out.size):
-        for w in range(out.size):
-            out[w] = greater_64(left, right)
+def compare_coded(a, b, left, right, out, words):
+    """Write whether operand a is greater, 64 bars a word: `a` and `b` are where its codes lie, the others values.
+
+    All but `words` are addresses.
+    """
+    if compare_codes(a, b, out, words):
+        for _ in range(words):
+            if compare_codes(a, b, out, 1):
+                store_word(out, greater_64(left, right))
+            a += _CODES_BYTES
+            b += _CODES_BYTES
             left += _WORD_BYTES
             right += _WORD_BYTES
+            out += np.uint64(8)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.strategy._kernels.codes import AT_ONCE, BARS_AT_ONCE, compare_coded, lay_codes
+from mrtoolkit.strategy._kernels.codes import AT_ONCE, BARS_AT_ONCE, compare_coded, lay_codes, room_for_codes
 from mrtoolkit.strategy._kernels.words import (
     ALL,
     BITS,
@@ -28,10 +28,13 @@ from mrtoolkit.strategy._kernels.words import (
     greater_equal_64,
     load,
     not_equal_64,
+    prefetch,
+    store_word,
 )
 
 AND, OR, SHIFT, CONSTANT = range(4, 8)
-_NUMBER_BYTES = np.uint64(8)
+_NUMBER_BYTES = _WORD_BYTES = np.uint64(8)
+_LINE_BYTES, _LINES_AT_ONCE = np.uint64(64), AT_ONCE * BITS // 8
 
 
 @kernel
@@ -45,18 +48,23 @@ def compare(kind, left, right):
 
 
 @kernel
-def compare_words(kind, left, right, step_left, step_right, out):
-    """Compare 64 numbers a word; an operand's step is the bytes of 64 numbers, or 0 where it is a constant."""
+def compare_words(kind, left, right, step_left, step_right, out, words):
+    """Compare 64 numbers a word; an operand's step is the bytes of 64 numbers, or 0 where it is a constant.
+
+    left, right, out : addresses
+    """
     if kind == GREATER:  # nearly all of them; the others need no loop of their own
-        for w in range(out.size):
-            out[w] = greater_64(left, right)
+        for _ in range(words):
+            store_word(out, greater_64(left, right))
             left += step_left
             right += step_right
+            out += _WORD_BYTES
     else:
-        for w in range(out.size):
-            out[w] = compare(kind, left, right)
+        for _ in range(words):
+            store_word(out, compare(kind, left, right))
             left += step_left
             right += step_right
+            out += _WORD_BYTES
 
 
 @kernel
@@ -72,26 +80,49 @@ def compare_rest(kind, left, right, step_left, step_right, n, numbers):
 
 
 @kernel
+def compare_block(rows, places, steps, groups, codes, words, at, ahead, bits):
+    """Write some words of comparisons into columns of `bits` from `at` on.
+
+    Addresses in the place of rows of arrays: counting references to them took as long as to compare them.
+
+    words : the first, and one past the last
+    codes : (operand, bar) uint16, contiguous, begins at the first word; without rows where nothing is coded
+    ahead : addresses of operands whose next words are coded after this, which memory can bring meanwhile
+    """
+    start, n = np.uint64(words[0]), words[1] - words[0]
+    own, codes_bytes = np.uint64(codes.ctypes.data), np.uint64(2 * codes.shape[1])
+    out, row_bytes = np.uint64(bits.ctypes.data) + np.uint64(at) * _WORD_BYTES, np.uint64(bits.strides[0])
+    is_coded = codes.shape[0] > 0
+    n_lines, line = ahead.size * _LINES_AT_ONCE, 0
+    lines_a_row = -(-n_lines // max(rows.shape[0], 1))
+    for k in range(rows.shape[0]):
+        for _ in range(min(lines_a_row, n_lines - line)):
+            prefetch(ahead[line // _LINES_AT_ONCE] + np.uint64(line % _LINES_AT_ONCE) * _LINE_BYTES)
+            line += 1
+        a, b = rows[k, 1], rows[k, 2]
+        left, right = places[a] + start * steps[a], places[b] + start * steps[b]
+        if rows[k, 0] == GREATER and is_coded and groups[a] >= 0 and groups[a] == groups[b]:
+            codes_a, codes_b = own + np.uint64(a) * codes_bytes, own + np.uint64(b) * codes_bytes
+            compare_coded(codes_a, codes_b, left, right, out, n)
+        else:
+            compare_words(rows[k, 0], left, right, steps[a], steps[b], out, n)
+        out += row_bytes
+
+
+@kernel
 def compare_rows(rows, places, steps, groups, first, last, n_bars, bits):
     """Write words [first, last) of comparisons into `bits` (row, word), whose first word is word `first`."""
     whole = min(last, n_bars >> 6)
     n_groups = groups.max() + 1 if groups.size > 0 else 0
     ranges = np.empty((n_groups, 2, BARS_AT_ONCE))
-    codes = np.empty((places.size if n_groups > 0 else 0, BARS_AT_ONCE), np.uint16)
+    codes = room_for_codes(places.size if n_groups > 0 else 0)
+    coded = places[groups >= 0] if n_groups > 0 else places[:0]
     for start in range(first, whole, AT_ONCE):
         stop = min(start + AT_ONCE, whole)
         if n_groups > 0:
             lay_codes(places, groups, start << 6, (stop - start) << 6, ranges, codes)
-        for k in range(rows.shape[0]):
-            a, b = rows[k, 1], rows[k, 2]
-            left = places[a] + np.uint64(start) * steps[a]
-            right = places[b] + np.uint64(start) * steps[b]
-            out = bits[k, start - first : stop - first]
-            if rows[k, 0] == GREATER and n_groups > 0 and groups[a] >= 0 and groups[a] == groups[b]:
-                codes_a, codes_b = np.uint64(codes[a].ctypes.data), np.uint64(codes[b].ctypes.data)
-                compare_coded(codes_a, codes_b, left, right, out)
-            else:
-                compare_words(rows[k, 0], left, right, steps[a], steps[b], out)
+        ahead = coded[: coded.size if stop + AT_ONCE <= whole else 0] + np.uint64(stop * BITS) * _NUMBER_BYTES
+        compare_block(rows, places, steps, groups, codes, (start, stop), start - first, ahead, bits)
     if whole < last:
         numbers = np.full((2, BITS), np.nan)
         for k in range(rows.shape[0]):

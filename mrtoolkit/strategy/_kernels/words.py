@@ -52,6 +52,36 @@ def load(typingctx, address):
 
 
 @intrinsic
+def store_word(typingctx, address, word):
+    """Write a word to an address."""
+
+    def generate(context, builder, signature, arguments):
+        place = builder.inttoptr(arguments[0], ir.IntType(BITS).as_pointer())
+        builder.store(arguments[1], place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.uint64), generate
+
+
+@intrinsic
+def prefetch(typingctx, address):
+    """Ask for the cache line at an address, to be read soon."""
+
+    def generate(context, builder, signature, arguments):
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        ask = builder.module.globals.get(_PREFETCH) or ir.Function(builder.module, kind, _PREFETCH)
+        to_read, into_second, of_data = flag(0), flag(2), flag(1)
+        builder.call(ask, [builder.inttoptr(arguments[0], byte), to_read, into_second, of_data])
+        return context.get_dummy_value()
+
+    return types.void(types.uint64), generate
+
+
+_PREFETCH = "llvm.prefetch.p0"
+
+
+@intrinsic
 def _pointer(typingctx, address):
     """An address as a pointer to numbers."""
 
