@@ -26,7 +26,9 @@ from .region import Region as Region
 from .space import Space as Space
 from .study import Candidate as Candidate
 from .study import Study as Study
-from .transition import History as History
-from .transition import PeakTransition as PeakTransition
-from .transition import Transition as Transition
+from .transitions.moving import MovingTransition as MovingTransition
+from .transitions.peak import PeakTransition as PeakTransition
+from .transitions.protocol import History as History
+from .transitions.protocol import Look as Look
+from .transitions.protocol import Transition as Transition
 from .verification import Verification as Verification

@@ -179,12 +179,16 @@ class Elimination:
         n_labels = self._dimensions[step.name].size
         first, after = np.asarray(0), np.asarray(n_labels)
         own = masks.pop(step.name, None)
+        lowest = self._dimensions[step.name].decode(np.zeros(1, dtype=np.int64))
+        alone = np.asarray(1)  # labels where the parameter does not matter: the lowest, or none
         for rule in step.rules:
             rises = self._way(rule, step.name) == 1
             found = label_range(self._dimensions, rule.node, step.name, columns, masks, rises=rises)
             first, after = np.maximum(first, found.first), np.minimum(after, found.after)
-        if own is not None:  # a parameter that does not matter has its lowest label, whatever its rules say
-            first, after = np.where(own, first, 0), np.where(own, after, 1)
+            if own is not None:
+                alone = alone & holds(rule.node, {**columns, step.name: lowest}, {**masks, step.name: own}, unless=True)
+        if own is not None:
+            first, after = np.where(own, first, 0), np.where(own, after, alone)
         return LabelRange(first, np.maximum(first, after))
 
     def _totals(self, step: Step, labels: LabelRange) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from mrtoolkit.search.dimensions import Categorical, nearest_codes
 from mrtoolkit.search.level import Level, refuse_absurd
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.transitions.protocol import Look
 
 Known: TypeAlias = Callable[[np.ndarray], np.ndarray]
 Drawing: TypeAlias = Callable[[], np.random.Generator]
@@ -65,6 +66,15 @@ def fill(space: Space, level: Level, regions: Sequence[Region], rng: Drawing, is
     index = np.repeat(np.arange(len(regions)), [len(part) for part in all_codes])
     first = np.sort(np.unique(space.keys(codes), return_index=True)[1])
     return Filling(codes=codes[first], regions=index[first], axes=tuple(all_axes))
+
+
+def filling_of(space: Space, looks: Sequence[Look]) -> Filling:
+    """Return the points that a transition has chosen itself, each in the first region that has it."""
+    codes = np.concatenate([look.codes for look in looks])
+    index = np.repeat(np.arange(len(looks)), [len(look.codes) for look in looks])
+    first = np.sort(np.unique(space.keys(codes), return_index=True)[1])
+    axes = tuple(tuple(np.unique(look.codes[:, j]) for j in range(len(space))) for look in looks)
+    return Filling(codes=codes[first], regions=index[first], axes=axes)
 
 
 def region_of_grid(space: Space, level: Level, index: int, best: np.ndarray | None) -> Region:

@@ -94,9 +94,9 @@ class Level:
 def levels(trials: int = 400, count: int = 3) -> list[Level]:
     """Return `count` levels, coarse to fine, that together make at most `trials` trials.
 
-    The first spreads two fifths of them over the whole space; the others share the rest, the second between three
-    regions and those after it between two. Points that an earlier level has evaluated are not evaluated again, so the
-    sum may be less.
+    The first spreads three tenths of them over the whole space, at few labels of each dimension; the others share the
+    rest, each between four regions, at steps that halve from level to level and at the last are one label. Points that
+    an earlier level has evaluated are not evaluated again.
 
     Examples
     --------
@@ -111,12 +111,12 @@ def levels(trials: int = 400, count: int = 3) -> list[Level]:
         raise SpaceError(msg)
     if count == 1:
         return [Level("coarse", budget=int(trials))]
-    first = max(1, int(trials) * 2 // 5)
+    first = max(1, int(trials) * 3 // 10)
     rest, extra = divmod(int(trials) - first, count - 1)
     middle = ["medium"] if count == 3 else [f"medium {i}" for i in range(1, count - 1)]
     names = [*middle, "fine"]
     finer = [
-        Level(n, budget=rest + (i < extra), regions=3 if i == 0 else 2)
+        Level(n, budget=rest + (i < extra), regions=4)
         for i, n in enumerate(names)
         if rest + (i < extra)
     ]

@@ -9,7 +9,7 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.places import Places
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
-from mrtoolkit.search.transition import Looked
+from mrtoolkit.search.transitions.protocol import Looked
 from mrtoolkit.search.trial_log import TrialLog
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
 from mrtoolkit.errors import SpaceError
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.events import Event, LevelRow, LevelStarted, RegionFound
-from mrtoolkit.search.filling import fill, region_of_grid
+from mrtoolkit.search.filling import fill, filling_of, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
 from mrtoolkit.search.level_run import LevelRun
 from mrtoolkit.search.points import points_for
-from mrtoolkit.search.region import Region
 from mrtoolkit.search.settings import Settings
 from mrtoolkit.search.study import Study
-from mrtoolkit.search.transition import History, Looked
+from mrtoolkit.search.transitions.mixture import AutomaticTransition, choice
+from mrtoolkit.search.transitions.protocol import History, Look, Looked, Looking
 
 
 class LevelWalk:
@@ -42,6 +43,7 @@ class LevelWalk:
         self._on_level_end = on_level_end
         self._run: LevelRun | None = None
         self._looked: list[Looked] = []
+        self._memory: dict[str, Any] = {}
         self._improvement = ImprovementStop(settings.tolerance, settings.patience)
         self._level_started = 0.0
 
@@ -126,7 +128,9 @@ class LevelWalk:
         run = self._run = LevelRun(index, level, self._space, log)
         if level.is_explicit(self._space):
             best = log.best()
-            regions = [region_of_grid(self._space, level, index, None if best is None else log.codes[best])]
+            regions: list[Looking] = [
+                region_of_grid(self._space, level, index, None if best is None else log.codes[best])
+            ]
         else:
             regions = self._regions(run)
         self._add_points(run, regions)
@@ -138,14 +142,19 @@ class LevelWalk:
             )
             raise SpaceError(msg)
 
-    def _add_points(self, run: LevelRun, regions: list[Region]) -> int:
+    def _add_points(self, run: LevelRun, looking: Sequence[Looking]) -> int:
         """Fill regions with points of the level; return how many are new."""
         settings, study = self._settings, self._study
         limit = None if settings.trials is None else max(0, settings.trials - len(study))
         n_new = 0
+        regions = [look.region if isinstance(look, Look) else look for look in looking]
         if regions:
             rng = cache(partial(np.random.default_rng, [settings.seed, run.index, run.round]))
-            filling = fill(self._space, run.level, regions, rng, lambda keys: study.log.find(keys) >= 0)
+            looks = [look for look in looking if isinstance(look, Look)]
+            if looks:
+                filling = filling_of(self._space, looks)
+            else:
+                filling = fill(self._space, run.level, regions, rng, lambda keys: study.log.find(keys) >= 0)
             n_new = run.add(regions, filling, limit, rng)
             self._looked += run.looked[-len(regions) :]
             study.regions += regions
@@ -156,9 +165,11 @@ class LevelWalk:
             self._emit(RegionFound(region=region))
         return n_new
 
-    def _regions(self, run: LevelRun) -> list[Region]:
+    def _regions(self, run: LevelRun) -> list[Looking]:
         """Ask the transition for the regions of this round."""
-        log = self._study.log
+        log, study = self._study.log, self._study
+        if run.index > 0 and "transition" not in study.notes and self._settings.transition == AutomaticTransition():
+            study.notes["transition"] = choice(study.trial_seconds)
         history = History(
             space=self._space,
             codes=log.codes,
@@ -166,5 +177,9 @@ class LevelWalk:
             levels=log.level,
             looked=tuple(self._looked),
             seed=self._settings.seed,
+            n_levels=len(self._settings.levels),
+            chosen=study.notes.get("transition", ""),
+            find=log.find,
+            memory=self._memory,
         )
         return list(self._settings.transition.regions(history, run.level, index=run.index, round=run.round))

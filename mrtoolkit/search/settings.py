@@ -18,7 +18,8 @@ from mrtoolkit.search.level import Level, as_levels, levels
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.storage import plain_json
-from mrtoolkit.search.transition import Transition, as_transition
+from mrtoolkit.search.transitions.names import as_transition
+from mrtoolkit.search.transitions.protocol import Transition
 
 _PRESET_TRIALS = 400
 
@@ -38,8 +39,10 @@ class SearchOptions(TypedDict, total=False):
     patience : int, optional
         Levels in a row without improvement after which the search stops. Default: 2 for the preset levels; levels
         that you list are all run.
-    transition : str or Transition
-        From a level to the regions of the next; "peak".
+    transition : {"moving", "gp", "gp+moving", "peak"} or Transition, optional
+        From a level to the regions of the next. Default: "peak", the textbook's zoom, for levels with a grid, a step or
+        labels; for those with a budget alone "moving" where a trial of the first level costs under 2 ms, else
+        "gp+moving".
     on_event : callable, or several
         Called with every event (`LevelStarted`, `BatchDone`, ...).
     """
@@ -48,7 +51,7 @@ class SearchOptions(TypedDict, total=False):
     memory: int | str | None
     tolerance: float
     patience: int | None
-    transition: str | Transition
+    transition: str | Transition | None
     on_event: Listener | Iterable[Listener] | None
 
 
@@ -84,14 +87,15 @@ class Settings:
         patience = options.get("patience", 2 if levels is None else None)
         if levels is None and trials is None:
             trials = _PRESET_TRIALS
+        checked = as_levels(_preset(space, trials) if levels is None else levels, space)
         return cls(
-            levels=as_levels(_preset(space, trials) if levels is None else levels, space),
+            levels=checked,
             trials=None if trials is None else int(trials),
             seconds=None if seconds is None else float(seconds),
             seed=int(seed),
             tolerance=float(tolerance),
             patience=patience,
-            transition=as_transition(options.get("transition", "peak")),
+            transition=as_transition(options.get("transition"), checked),
             target=None if target is None else float(target),
             memory=None if memory is None else parse_size(memory),
         )

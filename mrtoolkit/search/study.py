@@ -96,6 +96,7 @@ class Study:
         self.is_interrupted = False
         self.spent: dict[int, tuple[int, float]] = {}
         self.failures: dict[int, str] = {}
+        self.trial_seconds = float("inf")  # the least that a batch has taken a trial
         self.notes: dict[str, Any] = {}  # JSON: what a search has decided on its way, for when it is gone on with
         self._benchmark: dict[str, float] | None = None
         self._plateau: tuple[int, int | None] = (0, None)

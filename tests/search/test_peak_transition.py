@@ -8,7 +8,9 @@ from mrtoolkit.search.dimensions import Categorical, Integer
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.region import Region, whole_space
 from mrtoolkit.search.space import Space
-from mrtoolkit.search.transition import History, Looked, PeakTransition, as_transition
+from mrtoolkit.search.transitions.names import as_transition
+from mrtoolkit.search.transitions.peak import PeakTransition
+from mrtoolkit.search.transitions.protocol import History, Looked
 
 SPACE = Space(x=Integer(0, 100), y=Integer(0, 100))
 TENS = np.arange(0, 101, 10)

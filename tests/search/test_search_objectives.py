@@ -180,7 +180,7 @@ def test_an_evaluator_that_never_works_is_said_to_be_broken():
 
 
 def test_workers_that_ask_at_once_evaluate_no_point_twice():
-    optimizer = MultiResOptimizer(None, GRID, trials=400, seed=2)
+    optimizer = MultiResOptimizer(None, GRID, trials=400, seed=2, transition="peak")  # whose rounds are long
     seen, lock = [], threading.Lock()
 
     def work():
@@ -195,7 +195,8 @@ def test_workers_that_ask_at_once_evaluate_no_point_twice():
         worker.start()
     for worker in workers:
         worker.join(60)
-    alone = optimize(lambda p: -float((p["x"] - 9) ** 2 + (p["y"] - 4) ** 2), GRID, trials=400, seed=2)
+    away = lambda p: -float((p["x"] - 9) ** 2 + (p["y"] - 4) ** 2)
+    alone = optimize(away, GRID, trials=400, seed=2, transition="peak")
     told = {(x, y) for x, y in optimizer.study.to_pandas()[["x", "y"]].to_numpy()}
     assert told == {(x, y) for x, y in alone.to_pandas()[["x", "y"]].to_numpy()}
     assert len(seen) < 1.2 * len(told)  # at the end of a round a worker may be given another's

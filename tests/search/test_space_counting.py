@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mrtoolkit.search.counting as counting
@@ -101,6 +101,17 @@ def made(dims, where):
 @pytest.mark.parametrize("few", [0, counting._FEW])  # always by ranges where it can be; as it comes
 @settings(max_examples=250, deadline=None)
 @given(made_of=spaces())
+@example(  # what holds of a parameter that does not matter is each comparison of it, not the whole rule
+    made_of=(
+        {
+            "a": Integer(0, 0, only=P.kind == "x"),
+            "b": Integer(0, 0),
+            "c": Integer(1, 6, log=True),
+            "kind": Categorical(["x", "y", None]),
+        },
+        [(P.c < 3) | (P.a < 0.3) & (P.c == 4)],
+    )
+)
 def test_the_count_is_that_of_a_list_of_all(few, made_of):
     usual, counting._FEW = counting._FEW, few
     try:

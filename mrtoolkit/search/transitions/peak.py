@@ -1,70 +1,21 @@
-"""From the trials so far to the regions of the next level."""
+"""The textbook's zoom: boxes around the best separated trials."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
-from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.objective import ranking
 from mrtoolkit.search.region import Region, whole_space
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.transitions.protocol import History
 
 _LABELS_TO_SEE_NEW = 5  # a box of one label to each side has three old ones, and five with those between
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """A region that was looked into, and at which labels: `axes` holds (label,) codes a dimension, ascending."""
-
-    region: Region
-    axes: tuple[np.ndarray, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """All that a transition may know: the trials so far, as whole numbers.
-
-    Attributes
-    ----------
-    space : Space
-    codes : (trial, dimension) int64
-        Lattice codes, in the order evaluated.
-    scores : (trial,) float64
-        Higher is better, whatever the direction; -inf for a trial that does not count.
-    levels : (trial,) int64
-        Level at which each was evaluated.
-    looked : tuple of Looked
-        Every region so far with its resolution, in order.
-    seed : int
-        For whatever is random; the same history and seed must give the same regions.
-    """
-
-    space: Space
-    codes: np.ndarray
-    scores: np.ndarray
-    levels: np.ndarray
-    looked: tuple[Looked, ...]
-    seed: int
-
-
-@runtime_checkable
-class Transition(Protocol):
-    """Chooses the regions of a level; one's own is a class with this one method.
-
-    A level goes in rounds: it is asked for regions, their new points are evaluated, and it is asked again, until it
-    gives no region or no point of them is new. So a transition that needs one look a level answers at the first round
-    alone, and one that lets its regions move answers as long as they improve.
-    """
-
-    def regions(self, history: History, level: Level, *, index: int, round: int) -> Sequence[Region]:
-        """Return the regions of level number `index` at this round, best first; none to end the level."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +51,6 @@ class PeakTransition:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON that says which transition this is."""
         return {"transition": "peak"}
-
-
-def as_transition(value: Any) -> Transition:
-    """Return a transition by its name, or one's own as it is."""
-    named = {"peak": PeakTransition}
-    if isinstance(value, str):
-        if value not in named:
-            msg = f"transition={value!r} was asked for; there is {', '.join(map(repr, named))}{nearest(value, named)}."
-            raise StudyError(msg)
-        return named[value]()
-    if isinstance(value, Transition) and not isinstance(value, type):
-        return value
-    msg = f"transition={value!r} has no method `regions`; give 'peak', or an object with one (see Transition)."
-    raise StudyError(msg)
 
 
 def _affordable(space: Space, level: Level) -> int:

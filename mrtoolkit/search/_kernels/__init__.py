@@ -1,0 +1,1 @@
+"""Kernels of the search: arrays in, arrays out."""
