@@ -77,6 +77,7 @@ _MAKERS = {
     "hours": lambda: _simulated(20_000, "1h", 8_760, 16, drift=0.1, volatility=0.7, clustering=0.9),
     "regimes": lambda: _regimes(500, "1B", 252, 17, _MIXED),
     "quarters": lambda: _simulated(16_000, "15min", 35_040, 18, drift=0.5, volatility=0.9, clustering=0.8),
+    "years": lambda: _simulated(50_000, "1h", 0, 20, drift=0.2, volatility=0.4, clustering=0.8),  # for the clock
     "phases": lambda: _regimes(3_000, "1h", 8_760, 19, [(d * 2, v * 2) for d, v in _MIXED]),
 }  # fmt: skip
 KINDS = tuple(_MAKERS)

@@ -34,6 +34,7 @@ BUDGETS = (100, 200, 400, 1_000)
 _VERSION = 1  # of the rivals' settings; what is cached is found by it
 _DRAWN = 256  # random points at a time, for evaluators that like many
 _STUCK = 20  # proposals a trial after which a rival that only repeats itself is stopped
+_MOST = 100_000  # proposals of DIRECT, which takes memory for all of them beforehand
 _STUCK_SLOW = 3  # of Optuna's, which takes milliseconds for each
 
 
@@ -99,7 +100,7 @@ def _optuna(ledger: Ledger, sampler: object) -> None:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    space = ledger.truth.space
+    space, told = ledger.truth.space, set()
     while True:
         trial = study.ask()
         codes = []
@@ -108,7 +109,12 @@ def _optuna(ledger: Ledger, sampler: object) -> None:
                 codes.append(trial.suggest_categorical(name, list(range(size))))
             else:
                 codes.append(trial.suggest_int(name, 0, size - 1))
-        study.tell(trial, ledger.score(codes))
+        score = ledger.score(codes)
+        if tuple(codes) in told:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)  # no news, and it would slow the sampler
+        else:
+            study.tell(trial, score)
+        told.add(tuple(codes))
 
 
 def tpe(ledger: Ledger, seed: int) -> None:
@@ -196,8 +202,8 @@ def direct(ledger: Ledger, seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scipy_direct(
-            lambda x: -ledger.score(ledger.nearest(x)), bounds, maxfun=_STUCK * ledger.limit, maxiter=10_000,
-            vol_tol=0.0, len_tol=0.0,
+            lambda x: -ledger.score(ledger.nearest(x)), bounds, maxfun=min(_STUCK * ledger.limit, _MOST),
+            maxiter=10_000, vol_tol=0.0, len_tol=0.0,
         )  # fmt: skip
 
 
@@ -230,7 +236,7 @@ def _zoom_cost(n_labels: int, sizes: np.ndarray) -> int:
 
 RIVALS: dict[str, tuple[Callable[[Ledger, int], None], int]] = {
     "random": (at_random, 10),
-    "TPE": (tpe, 2),
+    "TPE": (tpe, 1),
     "GP": (gaussian_process, 1),
     "Optuna's GP": (optuna_gp, 1),
     "CMA-ES": (cma_es, 5),
@@ -239,7 +245,7 @@ RIVALS: dict[str, tuple[Callable[[Ledger, int], None], int]] = {
 """Rivals that need not know their budget, and how many seeds each has."""
 ZOOMS = ("textbook zoom", "one-peak zoom")
 """Rivals that plan for their budget."""
-LIMITS = {"Optuna's GP": 100, "GP": 400}  # trials; beyond, they would take hours
+LIMITS = {"TPE": 400, "Optuna's GP": 100, "GP": 400}  # trials; beyond, they would take hours
 
 
 def limit_of(rival: str) -> int:

@@ -25,6 +25,8 @@ import search_rivals  # noqa: E402 (found by the line above)
 import search_truth  # noqa: E402
 from figures import IS_FULL, print_table  # noqa: E402
 from search_against import all_rivals, cases_of, print_against  # noqa: E402
+from search_clock import PROBLEMS as CLOCKED  # noqa: E402
+from search_clock import ClockedLedger, print_clock, print_whole_lattice  # noqa: E402
 from search_costs import features, large_truth, overhead  # noqa: E402
 from search_floors import BUDGETS, Budget, by_problem, found, our_search, plateaus, value_of  # noqa: E402
 from search_later import later, print_later  # noqa: E402
@@ -85,9 +87,16 @@ def year_after(of: Sequence[Problem]) -> bool:
     return True
 
 
+def clock(of: Sequence[Problem]) -> bool:
+    """Print the comparison at equal wall time."""
+    is_met = print_clock(all_rivals(torch=False))
+    return print_whole_lattice(next(p for p in of if p.rule_name == "ema_cross_rsi")) and is_met
+
+
 PARTS: dict[str, Callable[[Sequence[Problem]], bool]] = {
     "floors": floors,
     "against": against,
+    "clock": clock,
     "costs": costs,
     "later": year_after,
 }
@@ -145,6 +154,19 @@ def test_rivals_spend_what_they_are_given_and_no_more(folder):
         assert np.array_equal(curve, search_rivals.curve("short", truth, rival, 0, limit=60))
     for zoom in search_rivals.ZOOMS:
         assert truth.share(search_rivals.zoomed(truth, zoom, 60, 0)) > 0.3
+
+
+def test_a_clock_ends_what_is_evaluated_by_the_engine(folder):
+    problem = _short()[0]
+    truth = truth_of(problem)
+    ledger = ClockedLedger(truth, problem, seconds=60.0)
+    codes = np.array([[10, 100], [20, 30], [10, 100]])
+    assert ledger.scores(codes)[:2] == [pytest.approx(truth.at(codes[[i]])[0], rel=1e-9) for i in (0, 1)]
+    assert ledger.score(codes[2]) == ledger.scores(codes)[0]
+    assert ledger.n_points == 2
+    with pytest.raises(search_rivals.Spent):
+        ClockedLedger(truth, problem, seconds=0.0).score(codes[0])
+    assert {p.kind for p in CLOCKED} == {"years"}
 
 
 def test_costs_are_counted(folder):
