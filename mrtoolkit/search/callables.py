@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mrtoolkit.errors import ExpressionError, StudyError
+from mrtoolkit.errors import ExpressionError, StudyError, check_count
 from mrtoolkit.evaluation import Evaluation, Evaluator
 from mrtoolkit.expressions.grammar import parse
 from mrtoolkit.expressions.nodes import Metric, Node
@@ -19,6 +19,7 @@ from mrtoolkit.expressions.walk import metrics_of
 from mrtoolkit.search.digest import callable_digest
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.robust import Neighbourhood
+from mrtoolkit.search.workers import Workers
 
 _NEEDED = tuple(name for name in vars(Evaluator) if not name.startswith("_"))
 
@@ -33,9 +34,12 @@ class CallableEvaluator:
         Takes a point as a dict and gives a number; where it has a method `batch`, that takes a DataFrame of points
         and gives an array instead. One with an attribute `metrics`, a sequence of names, gives a mapping of these to a
         number, or to an array from `batch`.
+    workers : Workers, optional
+        What calls it for many points at once.
     """
 
     function: Callable[[dict[str, Any]], float] | None
+    workers: Workers | None = field(default=None, compare=False)
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -59,17 +63,16 @@ class CallableEvaluator:
                 "this search has no evaluator, so it can be asked and told only; use .ask() and .tell(points, values)."
             )
             raise StudyError(msg)
-        batch = getattr(self.function, "batch", None)
-        if batch is not None:
-            return Evaluation(metrics=self._columns(batch(points), len(points)))
+        workers = self.workers if self.workers is not None else Workers(self.function, 1)
+        if getattr(self.function, "batch", None) is not None:
+            return Evaluation(metrics=self._columns(workers.batch(points), len(points)))
         found: list[Any] = []
         failures: dict[int, Exception] = {}
-        for row in points.to_dict("records"):
-            try:
-                found.append(self.function({str(name): value for name, value in row.items()}))
-            except Exception as error:  # a user's function may raise anything
+        rows_of = [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]
+        for value, error in workers.each(rows_of):
+            if error is not None:
                 failures[len(found)] = error
-                found.append(dict.fromkeys(self.metrics, np.nan) if self._is_named else np.nan)
+            found.append(dict.fromkeys(self.metrics, np.nan) if error is not None and self._is_named else value)
         rows: Any = found
         if self._is_named:
             rows = {name: [self._named(row, name) for row in found] for name in self.metrics}
@@ -126,6 +129,28 @@ class CallableEvaluator:
         name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
         code = None if self.function is None else callable_digest(self.function)
         return {"callable": f"{getattr(self.function, '__module__', '')}.{name}", "code": code}
+
+
+def with_workers(evaluator: Evaluator, count: int | None) -> Evaluator:
+    """Return a callable's evaluator with so many workers; other evaluators are as they are, with threads of their own.
+
+    Raises
+    ------
+    StudyError
+        If `count` is no whole number of 1 or more.
+    """
+    if count is not None:
+        check_count("workers", count, StudyError)
+        if isinstance(evaluator, CallableEvaluator):
+            return replace(evaluator, workers=Workers(evaluator.function, int(count)))
+    return evaluator
+
+
+def close_workers(evaluator: Evaluator) -> None:
+    """Let the workers go that `with_workers` gave; the evaluator goes on without them."""
+    workers = getattr(evaluator, "workers", None)
+    if isinstance(workers, Workers):
+        workers.close()
 
 
 def with_metrics_for(evaluator: Evaluator, *wanted: Any) -> Evaluator:

@@ -31,7 +31,7 @@ def run_search(optimizer: MultiResOptimizer) -> None:
             study = optimizer.study  # the least: the first batch may have been compiled for
             study.trial_seconds = min(study.trial_seconds, (time.perf_counter() - started) / len(codes))
             optimizer.record(codes, evaluation)
-            size = next_size(size, len(codes), time.perf_counter() - started)
+            size = max(next_size(size, len(codes), time.perf_counter() - started), optimizer.settings.workers)
     except KeyboardInterrupt:
         optimizer.stop(f"interrupted by the user after {len(optimizer.study):,} trials.", is_interrupted=True)
     except Exception as error:

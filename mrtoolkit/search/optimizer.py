@@ -15,7 +15,7 @@ import pandas as pd
 
 from mrtoolkit.errors import SpaceError, StudyError, nearest
 from mrtoolkit.search.budgets import LOOK, up_to_look, why_spent, why_target
-from mrtoolkit.search.callables import as_evaluation, as_evaluator, with_metrics_for
+from mrtoolkit.search.callables import as_evaluation, as_evaluator, close_workers, with_metrics_for, with_workers
 from mrtoolkit.search.corners import try_corners
 from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Listener, Stopped, as_listeners
 from mrtoolkit.search.failures import failure_text
@@ -85,6 +85,7 @@ class MultiResOptimizer:
     ) -> None:
         _check_words(options)
         self.evaluator = with_metrics_for(as_evaluator(evaluator), objective, constraints)
+        self.evaluator = with_workers(self.evaluator, options.get("workers"))
         check_fit(self.evaluator, space)
         self.space = space
         self.goal = Goal.checked(objective, constraints, direction, self.evaluator.metrics)
@@ -229,6 +230,7 @@ class MultiResOptimizer:
         try:
             self._saved.save()
         finally:
+            close_workers(self.evaluator)
             trials, seconds = len(self.study), self.elapsed()
             self._emit(Stopped(reason=reason, trials=trials, seconds=seconds, is_interrupted=is_interrupted))
 

@@ -125,7 +125,9 @@ class SavedTrials:
         self._has_ended = True
         try:
             self._try(self._writer.wait)
-            if len(self._study) and not self._is_known():
+            if self._is_known():
+                self._writer.remove_journal()
+            elif len(self._study):
                 self._write_now()
         finally:
             self._lock.release()
@@ -162,7 +164,8 @@ class SavedTrials:
         study, (n_rows, n_regions) = self._study, self._n_told
         rows, regions = study.rows, study.regions
         self._n_told = (len(rows), len(regions))
-        said: dict[str, Any] = {"spent": {str(level): list(pair) for level, pair in study.spent.items()}}
+        spent = {str(level): list(pair) for level, pair in study.spent.items()}
+        said: dict[str, Any] = {"spent": spent, "trial_seconds": study.trial_seconds}
         if len(rows) > n_rows:
             said |= {"rows_from": n_rows, "rows": [row.to_dict() for row in rows[n_rows:]]}
         if len(regions) > n_regions:
@@ -208,7 +211,7 @@ class SavedTrials:
         self.log = self._earlier.log
         self._failures = self._earlier.failures
         self._study.spent = dict(self._earlier.spent)
-        self._study.notes = dict(self._earlier.notes)
+        self._study.notes, self._study.trial_seconds = dict(self._earlier.notes), self._earlier.trial_seconds
         self._has_batches = bool(file.batches)
         if file.commit:
             self._writer.go_on(file.commit)

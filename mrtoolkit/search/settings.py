@@ -43,6 +43,9 @@ class SearchOptions(TypedDict, total=False):
         From a level to the regions of the next. Default: "peak", the textbook's zoom, for levels with a grid, a step or
         labels; for those with a budget alone "moving" where a trial of the first level costs under 2 ms, else
         "gp+moving".
+    workers : int, optional
+        Processes that call a function for the points of a batch, see `Workers`; it changes no trial. A backtest has
+        threads of its own (MRTOOLKIT_THREADS), whatever this is.
     on_event : callable, or several
         Called with every event (`LevelStarted`, `BatchDone`, ...).
     """
@@ -52,6 +55,7 @@ class SearchOptions(TypedDict, total=False):
     tolerance: float
     patience: int | None
     transition: str | Transition | None
+    workers: int | None
     on_event: Listener | Iterable[Listener] | None
 
 
@@ -68,6 +72,7 @@ class Settings:
     transition: Transition
     target: float | None = None
     memory: int | None = None
+    workers: int = 1
 
     @classmethod
     def checked(
@@ -98,6 +103,7 @@ class Settings:
             transition=as_transition(options.get("transition"), checked),
             target=None if target is None else float(target),
             memory=None if memory is None else parse_size(memory),
+            workers=int(options.get("workers") or 1),
         )
 
 

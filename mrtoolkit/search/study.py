@@ -16,6 +16,7 @@ from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.events import LevelRow
+from mrtoolkit.search.exports import constants, write_csv, write_parquet
 from mrtoolkit.search.inference import Inference, infer
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.plateau import plateau_trial
@@ -27,6 +28,7 @@ from mrtoolkit.search.storage import StudyFile, write_study
 from mrtoolkit.search.study_text import study_html, study_text
 from mrtoolkit.search.trial_log import TrialLog
 from mrtoolkit.search.verification import Verification, verify_trials
+from mrtoolkit.search.why_no_best import why_no_best
 
 LEVEL_COLUMNS = {field.name: field.name.replace("_", " ") for field in fields(LevelRow)}
 """The columns of the table of levels, by the name of their field."""
@@ -217,14 +219,37 @@ class Study:
         return table.rename(columns=LEVEL_COLUMNS)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return all trials as a table: parameters, level, region, value, feasible, metrics."""
+        """Return all trials as a table: parameters, level, region, value, feasible, metrics; constants in its attrs."""
         table = self.space.decode(self.log.codes)
         for name in _COLUMNS:
             table[name] = getattr(self.log, name).copy()
         for name, values in self.log.metrics.items():
             if name != "value":
                 table[name] = values.copy()
+        table.attrs.update(constants(self))
         return table.rename_axis("trial")
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write `to_pandas` as a CSV file and return its path; None and NaN are empty.
+
+        Raises
+        ------
+        StudyError
+            If the file cannot be written.
+        """
+        return write_csv(self, path)
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write `to_pandas` as a Parquet file and return its path.
+
+        A column each, of one type; what is the same for all trials as JSON in the metadata, under "mrtoolkit".
+
+        Raises
+        ------
+        StudyError
+            If the file cannot be written.
+        """
+        return write_parquet(self, path)
 
     def top(self, n: int = 10) -> pd.DataFrame:
         """Return the n best trials that satisfy the constraints, best first, as `to_pandas` has them."""
@@ -279,6 +304,7 @@ class Study:
             "spent": {str(level): list(pair) for level, pair in self.spent.items()},
             "failures": {str(trial): text for trial, text in self.failures.items()},
             "notes": self.notes,
+            "trial_seconds": self.trial_seconds,
             "stopped": self.stopped,
             "is_interrupted": self.is_interrupted,
             "benchmark": self.benchmark,
@@ -342,6 +368,7 @@ class Study:
         spent = said.get("spent", {})
         self.spent |= {int(level): (int(pair[0]), float(pair[1])) for level, pair in spent.items()}
         self.notes |= said.get("notes", {})
+        self.trial_seconds = float(said.get("trial_seconds", self.trial_seconds))
 
     def _candidate(self, trial: int | None) -> Candidate:
         if trial is None:
@@ -354,25 +381,8 @@ class Study:
 
     def why_no_best(self) -> str:
         """Say why no trial is the best."""
-        if len(self) == 0:
-            return "this study has 0 trials, so none is the best; run its search first."
-        if "trades" in self.log.metrics and not self.log.metrics["trades"].any():
-            return (
-                f"none of the {len(self):,} trials made a trade, so none is the best; loosen the rules, the space's "
-                "where=, or give a longer history."
-            )
-        if not self.log.feasible.any():
-            text = ", ".join(self.keys.get("constraints", ())) or "the constraints"
-            return (
-                f"none of the {len(self):,} trials satisfies {text}, so none is the best; relax the "
-                "constraints or widen the space."
-            )
-        counted = self.log.value[self.log.feasible]
-        found = "NaN" if np.isnan(counted).all() else "NaN or infinite"
-        return (
-            f"the objective {self.objective} is {found} in all {len(counted):,} trials that count, so none is the "
-            "best; choose another objective."
-        )
+        return why_no_best(self)
+
 
 
 def _function_of(keys: Mapping[str, Any]) -> str:

@@ -48,6 +48,11 @@ class StudyWriter:
         """Begin to write the study whole."""
         self._begin(self._write, file)
 
+    def remove_journal(self) -> None:
+        """Remove a journal whose trials are all in arrays: its writer was killed before it could."""
+        with suppress(OSError):
+            journal_path(self._path).unlink(missing_ok=True)
+
     def wait(self) -> None:
         """Wait for what is being written.
 
