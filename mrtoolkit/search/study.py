@@ -384,7 +384,6 @@ class Study:
         return why_no_best(self)
 
 
-
 def _function_of(keys: Mapping[str, Any]) -> str:
     """What was searched, where it was a function: its name, for its code is in no file."""
     searched = keys.get("evaluator", {})

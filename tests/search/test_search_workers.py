@@ -14,17 +14,18 @@ from mrtoolkit.search.space import Space
 from mrtoolkit.search.workers import WorkersWarning
 
 SPACE = Space(x=Integer(0, 40), y=Integer(0, 20))
+MOVING = {"transition": "moving"}  # the default looks at the clock
 
 
 def test_any_number_of_workers_makes_the_same_trials_with_the_same_failures(tmp_path):
-    alone = optimize(slow_functions.paraboloid, SPACE, trials=150)
-    study = optimize(slow_functions.paraboloid, SPACE, trials=150, workers=2, study=tmp_path / "2")
+    alone = optimize(slow_functions.paraboloid, SPACE, trials=150, **MOVING)
+    study = optimize(slow_functions.paraboloid, SPACE, trials=150, workers=2, study=tmp_path / "2", **MOVING)
     assert study.trials.identical(alone.trials)
     assert study.failures == alone.failures
     assert study.regions == alone.regions
     assert set(alone.failures.values()) == {"ZeroDivisionError: seven", "OddError: 1 and 2"}
     assert load_study(tmp_path / "2").trials.identical(alone.trials)
-    again = optimize(slow_functions.paraboloid, SPACE, trials=150, workers=5, study=tmp_path / "2")
+    again = optimize(slow_functions.paraboloid, SPACE, trials=150, workers=5, study=tmp_path / "2", **MOVING)
     assert again.trials.identical(alone.trials)
 
 
@@ -36,8 +37,8 @@ def test_points_are_evaluated_in_other_processes():
 
 
 def test_a_batch_is_cut_into_runs_and_joined():
-    study = optimize(slow_functions.Batched(), SPACE, trials=60, workers=2, objective="height")
-    alone = optimize(slow_functions.Batched(), SPACE, trials=60, objective="height")
+    study = optimize(slow_functions.Batched(), SPACE, trials=60, workers=2, objective="height", **MOVING)
+    alone = optimize(slow_functions.Batched(), SPACE, trials=60, objective="height", **MOVING)
     assert study.trials.drop_vars("pid").identical(alone.trials.drop_vars("pid"))
     assert study.failures == alone.failures
     assert os.getpid() not in set(study.trials["pid"].dropna("trial").values.tolist())
@@ -51,8 +52,8 @@ def test_a_function_that_no_process_can_have_is_called_by_threads_and_said_so():
         study = optimize(value, SPACE, trials=60, workers=2)
     assert len(set(study.trials["value"].values.tolist())) == 2
     with pytest.warns(WorkersWarning):
-        study = optimize(lambda p: slow_functions.paraboloid(p), SPACE, trials=100, workers=2)
-    assert study.failures == optimize(slow_functions.paraboloid, SPACE, trials=100).failures
+        study = optimize(lambda p: slow_functions.paraboloid(p), SPACE, trials=100, workers=2, **MOVING)
+    assert study.failures == optimize(slow_functions.paraboloid, SPACE, trials=100, **MOVING).failures
 
 
 def test_a_function_of_a_notebook_is_called_by_threads(monkeypatch):
