@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import MISSING, fields
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 
 import mrtoolkit as mrt
 from mrtoolkit import P
 from mrtoolkit.cli.schema import BACKTEST, BARS, COSTS, DIMENSION, LEVEL, SEARCH, STORE, STRATEGY
-from mrtoolkit.features.store import Persist
+from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.search.optimizer import MultiResOptimizer
 from mrtoolkit.search.settings import SearchOptions
 
@@ -87,7 +87,7 @@ def test_the_defaults_that_depend_on_the_levels_are_those_of_the_search():
 def test_the_texts_that_are_allowed_are_those_that_a_part_takes():
     bars = mrt.data.simulate(bars=100, seed=0)
     rule = mrt.Strategy(entry=mrt.sma(5) > mrt.close)
-    assert STORE["persist"].allowed == get_args(Persist)
+    assert STORE["persist"].allowed == get_args(get_type_hints(FeatureStore.__init__)["persist"])
     for name in ("fill", "engine"):
         for text in BACKTEST[name].allowed:
             mrt.Backtest(bars, rule, **{name: text})
