@@ -104,6 +104,14 @@ SEARCH = {
     "direction": Key(kind="text", doc="which way is better", default="maximize", allowed=("maximize", "minimize")),
     "trials": Key(kind="integer", doc="how many points to run at most", default="400; no limit where levels are given"),
     "seconds": Key(kind="number", doc="how long to search at most"),
+    "target": Key(kind="number", doc="the search ends when the best has reached this"),
+    "memory": Key(kind="text", doc="what the trials and the features computed may take: \"1 GiB\"", default="no limit"),
+    "transition": Key(
+        kind="text",
+        doc="how a level's regions follow from the trials",
+        default="as a trial is quick or slow; peak where levels are given",
+        allowed=("moving", "gp", "gp+moving", "peak"),
+    ),
     "seed": Key(kind="integer", doc="of everything random", default="0"),
     "tolerance": Key(kind="number", doc="a gain of no more than this is no improvement", default="0"),
     "patience": Key(

@@ -109,11 +109,11 @@ def _label(value: Any) -> str:
 
 
 def _headline(study: Study) -> str:
-    size = study.space.size
+    points, is_exact = study.space.count()
     n_levels = len(set(study.log.level.tolist()))
     levels = f"{n_levels} level" + ("" if n_levels == 1 else "s")
     return (
-        f"Study: {len(study):,} trials in {levels}, of a lattice of {size:,} points, to {study.direction} "
+        f"Study: {len(study):,} trials in {levels}, of a lattice of {'' if is_exact else 'about '}{points:,} points, to {study.direction} "
         f"{study.objective}"
     )
 
