@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -82,17 +81,14 @@ class Problem:
         """What the search sees."""
         return self.span.seen
 
-    @cached_property
-    def _description(self) -> str:
-        what = {
-            "bars": fingerprint(self.bars), "strategy": self.rule.strategy.to_dict(), "space": self.space.to_dict(),
-            "objective": self.objective, "min_trades": self.min_trades, "fee": FEE,
-        }  # fmt: skip
-        return json.dumps(what, sort_keys=True, default=str)
-
     def description(self) -> str:
-        """Everything that its truth depends on, as text."""
-        return self._description
+        """Everything that its truth depends on, as text, in words that no change of the package's files changes."""
+        space = self.space
+        ends = {name: [len(d.labels), str(d.labels[0]), str(d.labels[-1])] for name, d in space.dimensions.items()}
+        rules = {name: node.key for name, node in self.rule.strategy.rules.items() if node is not None}
+        settings = {name: node.key for name, node in self.rule.strategy.settings.items()}
+        what = [fingerprint(self.bars), rules, settings, ends, [node.key for node in space.where]]
+        return json.dumps([*what, self.objective, self.min_trades, FEE], sort_keys=True)
 
     def backtest(self, bars: xr.Dataset | None = None, *, start: object = None, **settings: object) -> mrt.Backtest:
         """The evaluator; all points are measured over the same bars, from the first at which the slowest is warm."""
