@@ -112,9 +112,9 @@ def _headline(study: Study) -> str:
     points, is_exact = study.space.count()
     n_levels = len(set(study.log.level.tolist()))
     levels = f"{n_levels} level" + ("" if n_levels == 1 else "s")
+    lattice = f"{'' if is_exact else 'about '}{points:,} points"
     return (
-        f"Study: {len(study):,} trials in {levels}, of a lattice of {'' if is_exact else 'about '}{points:,} points, to {study.direction} "
-        f"{study.objective}"
+        f"Study: {len(study):,} trials in {levels}, of a lattice of {lattice}, to {study.direction} {study.objective}"
     )
 
 

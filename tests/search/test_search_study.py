@@ -130,7 +130,7 @@ def test_a_study_in_words_names_what_matters(cross):
     for text in (repr(study), study._repr_html_()):
         for part in (
             "trials",
-            "16,471",
+            "15,510",
             "best",
             "plateau",
             "buy and hold",
