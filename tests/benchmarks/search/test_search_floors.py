@@ -1,14 +1,16 @@
 """The search against exhaustive truth and against other searches: every figure of its issue, in one run.
 
 Run in full: `python -m tests.benchmarks.search.test_search_floors` (or some parts: `... floors against`), or
-MRTOOLKIT_BENCH=1 under pytest. What is exhaustive is computed once (about three minutes) and kept, see
-`search_truth.py`, and so are the rivals' curves (an hour; Optuna's GP, which takes torch, two), see
-`search_rivals.py`. By default a short form searches a few small problems and holds them to looser floors.
+MRTOOLKIT_BENCH=1 under pytest; MRTOOLKIT_SEEDS says how many seeds a search has. What is exhaustive is computed once
+(about three minutes) and kept, see `search_truth.py`, and so are the rivals' curves (an hour; Optuna's GP, which takes
+torch, two), see `search_rivals.py`. By default a short form searches a few small problems and holds them to looser
+floors.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import sys
 import time
@@ -34,25 +36,23 @@ from search_problems import PROBLEMS, Problem, problems  # noqa: E402
 from search_smooth import SMOOTH  # noqa: E402
 from search_truth import truth_of  # noqa: E402
 
-SEEDS = 5
+SEEDS = int(os.environ.get("MRTOOLKIT_SEEDS", "5"))
 _SHORT = ("ema_cross-AAPL-sharpe", "rsi_bands-flat-sharpe", "breakout_short-quarters-sharpe", "macd_stop-GOOG-sharpe")
 
 
 def floors(of: Sequence[Problem]) -> bool:
     """Print what is found at each budget, small lattices against their floors and large ones without."""
     small, large = ([p for p in of if p.is_large is is_large] for is_large in (False, True))
-    rows = [
-        row
-        for budget in BUDGETS
-        for row in found(small, budget, our_search(), SEEDS).figures(budget, "")
-    ]
-    rows += plateaus(small, our_search(), SEEDS)
+    rows = itertools.chain(
+        (row for budget in BUDGETS for row in found(small, budget, our_search(), SEEDS).figures(budget, "")),
+        plateaus(small, our_search(), SEEDS),
+    )
     is_met = print_table(f"What is found in {len(small)} problems of up to 60,000 points", rows)
-    rows = [
+    rows = (
         row
         for most in (400, 1_000, 4_000)
         for row in found(large, Budget(0.02, most), our_search(), SEEDS).figures(Budget(0.02, most), "")
-    ]
+    )
     print_table(f"What is found in {len(large)} problems of 400,000 to 5,000,000 points", rows)
     return is_met
 
