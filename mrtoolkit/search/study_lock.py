@@ -26,6 +26,8 @@ try:
 except ImportError:  # Windows
     pass
 
+WRITER = "mrtoolkit-study"
+"""How the threads are named that write studies."""
 _POLL = 0.01  # seconds
 _PATIENCE = 60.0  # seconds that one save waits for another
 _UNKNOWN_PATIENCE = 2.0  # likewise where the lock does not say yet what holds it
@@ -97,7 +99,8 @@ class StudyLock:
 
     def __del__(self) -> None:
         if self._handle is not None:
-            self._before_release = None  # nobody waits for it any more
+            if threading.current_thread().name.startswith(WRITER):  # which cannot wait for itself
+                self._before_release = None
             self.release()
 
     def _try(self) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +134,12 @@ def _check_writable(path: Path) -> None:
     folder = path if (path / RECORD).is_file() else path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
+    tried = folder / f".{path.name}.tried"  # of one name: what a kill leaves is removed by the next
     try:
-        with tempfile.TemporaryDirectory(prefix=".mrtoolkit-", dir=folder):
-            pass
+        with suppress(FileExistsError):  # another process tries, or was killed when it did
+            tried.mkdir()
+        with suppress(FileNotFoundError):
+            tried.rmdir()
     except OSError as error:
         why = "is a file" if folder.is_file() else f"takes no files ({error.strerror})"
         raise StudyError(

@@ -10,6 +10,7 @@ from typing import Any
 
 from mrtoolkit.search.journal import Journal
 from mrtoolkit.search.storage import StudyFile, commit_study
+from mrtoolkit.search.study_lock import WRITER
 from mrtoolkit.search.study_paths import journal_path
 from mrtoolkit.search.trial_log import TrialRows
 
@@ -77,7 +78,7 @@ class StudyWriter:
 
     def _begin(self, write: Callable[..., None], *words: Any) -> None:
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="mrtoolkit-study")
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix=WRITER)
         self._pending = self._thread.submit(write, *words)
 
     def _write(self, file: StudyFile) -> None:
