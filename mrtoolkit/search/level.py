@@ -95,8 +95,8 @@ def levels(trials: int = 400, count: int = 3) -> list[Level]:
     """Return `count` levels, coarse to fine, that together make at most `trials` trials.
 
     The first spreads three tenths of them over the whole space, at few labels of each dimension; the others share the
-    rest, each between four regions, at steps that halve from level to level and at the last are one label. Points that
-    an earlier level has evaluated are not evaluated again.
+    rest, each between four regions that move while they improve and take shorter steps when they do not. Points that an
+    earlier level has evaluated are not evaluated again.
 
     Examples
     --------

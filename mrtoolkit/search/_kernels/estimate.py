@@ -42,19 +42,17 @@ def distance(left, right, is_category, scales):
 
 
 @kernel
-def estimate(wanted, known, values, leave_out, is_category, scales, nugget, n_near, mean, deviation):
+def estimate(wanted, known, values, usable, is_category, scales, nugget, n_near, mean, deviation):
     """Write mean and deviation of wanted points (point, dimension) given the values of known ones; O(point * known).
 
-    `leave_out` is the known point that each wanted one may not use (-1: none), for how well the others foretell it.
+    `usable` says how many of the known points, the first ones, each wanted point may use.
     """
     near, far = np.empty(n_near, np.int64), np.empty(n_near)
     lower = np.empty((n_near, n_near))
     left, right = np.empty(n_near), np.empty(n_near)
     for c in range(len(wanted)):
         count = 0
-        for i in range(len(known)):
-            if i == leave_out[c]:
-                continue
+        for i in range(usable[c]):
             away = distance(wanted[c], known[i], is_category, scales)
             if count < n_near or away < far[count - 1]:
                 place = count if count < n_near else count - 1

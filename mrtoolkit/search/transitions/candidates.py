@@ -7,7 +7,6 @@ from itertools import product
 
 import numpy as np
 
-from mrtoolkit.search.coordinates import spread
 from mrtoolkit.search.dimensions import is_ordered
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.space import Space
@@ -17,21 +16,16 @@ _CHANGE = 0.3  # of its categories are changed
 _WHOLE_BOX = 4  # dimensions up to which all neighbours of a point are 80 or fewer
 
 
-def axes_of(space: Space, level: Level, count: int | None) -> list[np.ndarray | None]:
-    """Return the labels that a level looks at in each dimension, as codes; None for all of them.
-
-    Its grid or its step say so, else `count` labels are spread over each.
-    """
+def axes_of(space: Space, level: Level) -> list[np.ndarray | None]:
+    """Return the labels that a level looks at in each dimension, of its grid or step, as codes; None for all."""
     axes: list[np.ndarray | None] = []
     for name in space:
         dimension = space[name]
         step = level.step.get(name) if isinstance(level.step, Mapping) else level.step
         if level.grid is not None and name in level.grid:
             axes.append(space.axis(name, tuple(level.grid[name])))
-        elif not is_ordered(dimension) or (step is None and (count is None or dimension.size <= count)):
+        elif not is_ordered(dimension) or step is None:
             axes.append(None)
-        elif step is None:
-            axes.append(spread(dimension, int(count or dimension.size)))
         else:
             first, second = dimension.decode(np.array([0, min(1, dimension.size - 1)])).astype(float)
             stride = max(1, round(float(step) / (second - first))) if second > first else 1
@@ -79,8 +73,8 @@ def anywhere(space: Space, axes: Sequence[np.ndarray | None], count: int, rng: n
     return np.stack(columns, axis=1)
 
 
-def beside(space: Space, centres: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the neighbours of centres (centre, dimension): one label away in each dimension, corners included.
+def beside(space: Space, centres: np.ndarray, rng: np.random.Generator, stride: np.ndarray | int = 1) -> np.ndarray:
+    """Return the neighbours of centres (centre, dimension): `stride` labels away in each dimension, corners included.
 
     In more than four dimensions those along an axis and 64 corners, for there are too many. Any other category is a
     neighbour. Points outside the space are left out; they come centre by centre.
@@ -91,7 +85,7 @@ def beside(space: Space, centres: np.ndarray, rng: np.random.Generator) -> np.nd
         one = np.eye(n_dimensions, dtype=np.int64)
         moves = np.concatenate([one, -one, rng.integers(-1, 2, (64, n_dimensions))])
     moves = moves[moves.any(axis=1)]
-    points = centres[:, np.newaxis, :] + moves
+    points = centres[:, np.newaxis, :] + moves * stride
     for j, name in enumerate(space):
         if not is_ordered(space[name]):
             points[..., j] = (centres[:, np.newaxis, j] + moves[:, j]) % space[name].size

@@ -16,6 +16,7 @@ from mrtoolkit.search.transitions.pool import Pool
 from mrtoolkit.search.transitions.protocol import History, Look
 
 _APART = 0.5  # of a correlation length between two centres
+_TRIES = 4  # points a dimension that a region may take without improving, before it reaches half as far
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,23 +43,23 @@ def separated(
 ) -> list[Centre]:
     """Return regions around the `count` best trials that lie apart, best first.
 
-    A region whose centre is where it was, so that it did not improve, reaches half as far; one that has moved as far as
-    the region in which its new centre was found.
+    A region whose centre stays where it is though many points of it were tried reaches half as far; one that has moved
+    as far as the region in which its new centre was found.
     """
     best = pool.order[: max(256, 8 * count)]
     chosen = np.empty(count, dtype=np.int64)
     n_chosen = choose_separated(pool.points[best], model.is_category, model.scales, _APART, chosen)
     found = chosen[:n_chosen]
     past: list[Centre] = history.memory.get("centres", [])
-    first = _first_reach(history, axes)
-    return [_centre(history.space, pool.codes[best[i]], past, first, axes) for i in found]
+    first, tried = first_reach(history, axes), history.memory.setdefault("tried", {})
+    return [_centre(history.space, pool.codes[best[i]], past, first, axes, tried) for i in found]
 
 
 def as_looks(history: History, level: int, centres: Sequence[Centre], codes: np.ndarray) -> list[Look]:
     """Return points in the regions that hold them, each with its centre; those in none as a region of their own."""
     space = history.space
     looks: list[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]] = []
-    numbers = history.memory.setdefault("regions", {})
+    numbers, tried = history.memory.setdefault("regions", {}), history.memory.setdefault("tried", {})
     left = np.ones(len(codes), dtype=bool)
     for centre in centres:
         inside = left & (centre.lower <= codes).all(axis=1) & (codes <= centre.upper).all(axis=1)
@@ -66,6 +67,7 @@ def as_looks(history: History, level: int, centres: Sequence[Centre], codes: np.
             continue
         left &= ~inside
         points = np.concatenate([centre.codes[np.newaxis], codes[inside]])
+        tried[tuple(centre.codes.tolist())] = tried.get(tuple(centre.codes.tolist()), 0) + len(points) - 1
         looks.append((centre.lower, centre.upper, centre.codes, points))
     if left.any():
         looks.append((codes[left].min(axis=0), codes[left].max(axis=0), None, codes[left]))
@@ -78,12 +80,19 @@ def as_looks(history: History, level: int, centres: Sequence[Centre], codes: np.
 
 
 def _centre(
-    space: Space, codes: np.ndarray, past: Sequence[Centre], first: np.ndarray, axes: Sequence[np.ndarray | None]
+    space: Space,
+    codes: np.ndarray,
+    past: Sequence[Centre],
+    first: np.ndarray,
+    axes: Sequence[np.ndarray | None],
+    tried: dict[tuple[int, ...], int],
 ) -> Centre:
-    reach = first
+    reach, place = first, tuple(codes.tolist())
     for region in past:
         if (region.codes == codes).all():
-            reach = np.minimum(first, np.maximum(1, region.reach // 2))
+            is_stuck = tried.get(place, 0) >= _TRIES * len(space)
+            tried[place] = 0 if is_stuck else tried.get(place, 0)
+            reach = np.minimum(first, np.maximum(1, region.reach // (2 if is_stuck else 1)))
             break
         if (region.lower <= codes).all() and (codes <= region.upper).all():
             reach = np.minimum(first, region.reach)
@@ -102,7 +111,7 @@ def _centre(
     return Centre(codes, reach, lower, upper)
 
 
-def _first_reach(history: History, axes: Sequence[np.ndarray | None]) -> np.ndarray:
+def first_reach(history: History, axes: Sequence[np.ndarray | None]) -> np.ndarray:
     """Return how far a new region reaches: to about the next points of the first level, in labels of the axes."""
     space = history.space
     n_first = max(1, int(np.count_nonzero(history.levels == 0)))

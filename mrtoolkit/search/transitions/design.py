@@ -14,9 +14,14 @@ from mrtoolkit.search.region import whole_space
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.transitions.protocol import History, Look, Looking
 
-LABELS = 12
-"""Labels a dimension at the first level; twice as many at the second, and so on, and all of them at the last."""
+_LABELS = 12  # a dimension at least
+_ROOM = 3.0  # points that the labels of the first level should have, to those that it looks at
 _LARGEST_POWER = 20
+
+
+def n_labels(space: Space, count: int) -> int:
+    """Return at how many labels of each dimension `count` points are spread: few, so that few features are computed."""
+    return max(_LABELS, math.ceil(round(math.pow(_ROOM * count, 1.0 / len(space)), 6)))
 
 
 def first_look(history: History, level: Level, rng: np.random.Generator) -> Sequence[Looking]:
@@ -24,12 +29,12 @@ def first_look(history: History, level: Level, rng: np.random.Generator) -> Sequ
     space = history.space
     if level.budget is None or level.grid or level.step or level.labels or space.count().n <= level.budget:
         return [whole_space(space, 0)]
-    codes = sobol_points(history, level.budget, LABELS, rng)
+    codes = sobol_points(history, level.budget, rng)
     return [Look(region=whole_space(space, 0), codes=codes)] if len(codes) else []
 
 
-def sobol_points(history: History, count: int, n_labels: int, rng: np.random.Generator) -> np.ndarray:
-    """Return up to `count` new points spread over the space, at `n_labels` labels a dimension: few features to compute.
+def sobol_points(history: History, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return up to `count` new points spread over the space, at few labels a dimension.
 
     A Sobol sequence, shifted by the seed. Where so few labels have too few points, they are doubled.
     """
@@ -38,9 +43,10 @@ def sobol_points(history: History, count: int, n_labels: int, rng: np.random.Gen
     space = history.space
     sequence, shift = qmc.Sobol(len(space), scramble=False), rng.random(len(space))
     found = np.empty((0, len(space)), dtype=np.int64)
-    power = max(2, math.ceil(math.log2(max(count, 2))) + 1)
+    power = max(2, math.ceil(math.log2(max(count, 2))) + (1 if space.where else 0))
+    labels = n_labels(space, count)
     while True:
-        axes = [spread(space[name], n_labels if is_ordered(space[name]) else space[name].size) for name in space]
+        axes = [spread(space[name], labels if is_ordered(space[name]) else space[name].size) for name in space]
         sequence.reset()
         unit = (sequence.random_base2(power) + shift) % 1.0
         codes = np.stack(
@@ -51,7 +57,7 @@ def sobol_points(history: History, count: int, n_labels: int, rng: np.random.Gen
         is_whole = all(len(axis) == size for axis, size in zip(axes, space.sizes, strict=True))
         if len(found) >= count or (is_whole and power >= _last_power(space, count)):
             return found
-        power, n_labels = min(power + 1, _LARGEST_POWER), n_labels * 2
+        power, labels = min(power + 1, _LARGEST_POWER), labels * 2
 
 
 def _last_power(space: Space, count: int) -> int:

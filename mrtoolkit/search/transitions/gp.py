@@ -15,7 +15,7 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.transitions.candidates import anywhere, around, beside
 from mrtoolkit.search.transitions.centres import as_looks, separated
-from mrtoolkit.search.transitions.design import LABELS, first_look, sobol_points
+from mrtoolkit.search.transitions.design import first_look, sobol_points
 from mrtoolkit.search.transitions.model import Model, learnt_model
 from mrtoolkit.search.transitions.pool import Pool
 from mrtoolkit.search.transitions.protocol import History, Looking
@@ -53,7 +53,7 @@ class GaussianProcessTransition:
         count = min(left, max(_FEWEST, -(-budget // _ROUNDS)))
         pool = Pool.of(history)
         if len(pool.order) == 0:
-            return as_looks(history, index, [], sobol_points(history, count, LABELS, rng))
+            return as_looks(history, index, [], sobol_points(history, count, rng))
         model = learnt_model(history, pool)
         axes: list[np.ndarray | None] = [None] * len(history.space)
         centres = history.memory["centres"] = separated(history, pool, level.regions, model, axes)

@@ -11,12 +11,13 @@ import numpy as np
 from mrtoolkit.search._kernels.estimate import choose_apart
 from mrtoolkit.search.coordinates import coordinates
 from mrtoolkit.search.level import Level
-from mrtoolkit.search.transitions.candidates import anywhere, around, axes_of, beside
+from mrtoolkit.search.transitions.candidates import anywhere, around, axes_of
 from mrtoolkit.search.transitions.centres import Centre, as_looks, separated
-from mrtoolkit.search.transitions.design import LABELS, first_look, sobol_points
+from mrtoolkit.search.transitions.design import first_look, sobol_points
 from mrtoolkit.search.transitions.model import Model, learnt_model
 from mrtoolkit.search.transitions.pool import Pool
 from mrtoolkit.search.transitions.protocol import History, Looking
+from mrtoolkit.search.transitions.wide import beside_best, new_points, wide_round
 
 _ROUNDS = 25  # a level at most, where there are trials for it
 _FEWEST = 8  # points a round
@@ -26,6 +27,10 @@ _ANYWHERE = 100
 _WHOLE = 1_000  # trials up to which each estimate looks at all of them
 _NEAREST = 192  # trials a region beyond that
 _NEW_STARTS = 0.2  # of the points that are not chosen by an estimate
+_MANY = 6_000  # trials from which on a round costs more by estimates than they save
+_WIDE_ROUNDS = 12  # a level at most
+_MANY_ROUNDS = 1_000  # rounds that as many trials as there are would make, at most
+_IDLE = 0.2  # scale of a dimension over whose whole range values hardly change
 _BUDGET = 100  # new points a region, where a level has no budget
 
 
@@ -47,7 +52,7 @@ class MovingTransition:
         What a point is worth for each label that it would be first to use.
     """
 
-    thrift: float = 0.7
+    thrift: float = 0.9
 
     def regions(self, history: History, level: Level, *, index: int, round: int) -> Sequence[Looking]:
         """Return where to look next, and at which points."""
@@ -58,11 +63,12 @@ class MovingTransition:
         left = budget - int(np.count_nonzero(history.levels == index))
         if left <= 0:
             return []
-        count = min(left, max(_FEWEST, -(-budget // _ROUNDS)))
+        count = min(left, max(_FEWEST, -(-budget // _ROUNDS), len(history.codes) // _MANY_ROUNDS))
         if not (history.scores > -np.inf).any():
-            return as_looks(history, index, [], sobol_points(history, count, LABELS, rng))
-        is_last = index >= history.n_levels - 1
-        axes = axes_of(history.space, level, None if is_last else LABELS * 2**index)
+            return as_looks(history, index, [], sobol_points(history, count, rng))
+        axes = axes_of(history.space, level)
+        if len(history.codes) > _MANY:
+            return wide_round(history, index, max(count, min(left, budget // _WIDE_ROUNDS)), axes, round=round, rng=rng)
         return self._next(history, level, index, count, axes, rng)
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,15 +88,16 @@ class MovingTransition:
         model = learnt_model(history, pool)
         centres = history.memory["centres"] = separated(history, pool, level.regions, model, axes)
         model = _nearby(model, pool, centres)
+        axes = _without_idle(axes, pool, model)
         parts = [around(space, centre.codes, centre.reach, axes, _AROUND, rng) for centre in centres]
-        parts.append(anywhere(space, axes_of(space, level, LABELS * 2**index), _ANYWHERE, rng))
-        wanted = _new(history, np.concatenate(parts))
+        parts.append(anywhere(space, axes, _ANYWHERE, rng))
+        wanted = new_points(history, np.concatenate(parts))
         n_estimated = min(count, _MOST_ESTIMATED if len(pool.codes) > _WHOLE else count)
         chosen = self._promising(history, pool, model, wanted, n_estimated)
         if len(chosen) < count:
             n_beside = (count - len(chosen)) - int((count - len(chosen)) * _NEW_STARTS)
-            chosen = np.concatenate([chosen, _beside_best(history, pool, chosen, n_beside, rng)])
-            starts = sobol_points(history, count, LABELS * 2**index, rng)
+            chosen = np.concatenate([chosen, beside_best(history, pool, chosen, n_beside, rng)])
+            starts = sobol_points(history, count, rng)
             chosen = space.distinct(np.concatenate([chosen, starts]))[:count]
         return as_looks(history, index, centres, chosen)
 
@@ -110,6 +117,12 @@ class MovingTransition:
         return np.asarray(wanted[chosen[:n_chosen]])
 
 
+def _without_idle(axes: list[np.ndarray | None], pool: Pool, model: Model) -> list[np.ndarray | None]:
+    """Return the axes, where a dimension that does not matter keeps to the labels that trials have had."""
+    idle = (model.scales <= _IDLE) & ~model.is_category
+    return [pool.labels[j] if idle[j] else axis for j, axis in enumerate(axes)]
+
+
 def _nearby(model: Model, pool: Pool, centres: Sequence[Centre]) -> Model:
     """Return the model of the trials near the centres and of a sample of the rest, where there are very many."""
     if len(pool.codes) <= _WHOLE:
@@ -122,28 +135,3 @@ def _nearby(model: Model, pool: Pool, centres: Sequence[Centre]) -> Model:
         taken.append(np.argsort((away * model.scales).sum(axis=1), kind="stable")[:_NEAREST])
     trials = np.unique(np.concatenate(taken))
     return replace(model, points=model.points[trials], values=model.values[trials])
-
-
-def _new(history: History, codes: np.ndarray) -> np.ndarray:
-    """Return the points that satisfy the constraints and have not been evaluated, each once."""
-    codes = history.space.distinct(codes)
-    return np.asarray(codes[~history.is_known(codes)]) if len(codes) else codes
-
-
-def _beside_best(
-    history: History, pool: Pool, chosen: np.ndarray, count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Return up to `count` new points, none of them chosen, beside the best trials: those of the best trial first."""
-    space = history.space
-    surrounded: set[int] = history.memory.setdefault("surrounded", set())
-    found, first, size = chosen, 0, 32
-    while len(found) < len(chosen) + count and first < len(pool.order):
-        trials = pool.order[first : first + size]
-        keys = space.keys(pool.codes[trials]).tolist()
-        fresh = [trial for trial, key in zip(trials, keys, strict=True) if key not in surrounded]
-        first, size = first + size, size * 2
-        if fresh:
-            found = space.distinct(np.concatenate([found, _new(history, beside(space, pool.codes[fresh], rng))]))
-        if len(found) <= len(chosen) + count:
-            surrounded.update(keys)
-    return found[len(chosen) : len(chosen) + count]

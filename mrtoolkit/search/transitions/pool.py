@@ -64,8 +64,13 @@ def _kept(codes: np.ndarray, scores: np.ndarray, keys: np.ndarray) -> np.ndarray
     """Return the best trials, and of the others those of the lowest hash, which are the same ones in any order."""
     best = ranking(scores, keys)[:_BEST]
     others = np.setdiff1d(np.arange(len(codes)), best)
-    mixed = np.zeros(len(others), dtype=np.uint64)
-    for j in range(codes.shape[1]):
-        mixed = (mixed ^ codes[others, j].astype(np.uint64)) * _FACTORS[j % len(_FACTORS)]
+    return np.concatenate([best, others[mixed_order(codes[others])[:_OTHERS]]])
+
+
+def mixed_order(numbers: np.ndarray) -> np.ndarray:
+    """Return an order of rows of whole numbers that is as good as random, and the same for the same rows."""
+    mixed = np.zeros(len(numbers), dtype=np.uint64)
+    for j in range(numbers.shape[1]):
+        mixed = (mixed ^ numbers[:, j].astype(np.uint64)) * _FACTORS[j % len(_FACTORS)]
         mixed ^= mixed >> np.uint64(29)
-    return np.concatenate([best, others[np.argsort(mixed, kind="stable")[:_OTHERS]]])
+    return np.argsort(mixed, kind="stable")
