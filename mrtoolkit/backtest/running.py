@@ -22,6 +22,7 @@ from mrtoolkit.backtest.room import release_room
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.backtest.threads import n_threads, on_all_cores
 from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.features.for_engines import lend
 from mrtoolkit.features.passing import can_pass
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
@@ -171,7 +172,7 @@ class Runner:
         cuts = self.cut(points, budget)  # what does not fit is refused first
         try:
             for piece, cut, n_together in cuts:
-                with self.plan.store.lend(cut.lent_bytes):
+                with lend(self.plan.store, cut.lent_bytes):
                     if n_together is not None and isinstance(self.plan, Plan):
                         run_groups(self.plan, piece, cut, n_together, market, self._ground, run_group)
                     else:
