@@ -217,8 +217,8 @@ def _run_events(
     )  # fmt: skip
     stats[:] = 0.0
     settings = tuple(values[asset] for values in signals.settings)
-    measured = (market.risk_free_bar, market.edges, wanted.drawdown, wanted.rest)
+    scope = market.scope(with_drawdown=wanted.drawdown, with_rest=wanted.rest)
     run_events(
         market.prices[asset], ground.track(asset), bits, signals.flips, signals.rules, settings,
-        signals.index, signals.warm[asset], market.setup(asset), market.costs, measured, stats, exact,
+        signals.index, signals.warm[asset], market.setup(asset), market.costs, scope, stats, exact,
     )  # fmt: skip
