@@ -9,3 +9,5 @@ CLOSE = 1e-5  # equity that is a smaller part of its cash is a difference of lar
 TINY = 1e-250  # equity that small has lost digits
 LOST = 4e-16  # of a running sum, in a difference of two
 ALLOWED = 1e-11  # of a trial's sums, to be lost so
+RESOLUTION = 3e-16  # of a table's entry
+ALLOWED_OF_TABLES = 1e-10  # of a result: a trial whose sums from tables may have lost more digits is run bar by bar
