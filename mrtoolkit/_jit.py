@@ -24,6 +24,8 @@ import numpy as np
 import platformdirs
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
+from mrtoolkit._compiling import watch_compiling
+
 _PACKAGE = Path(__file__).resolve().parent
 _KEPT_FOLDERS = 8  # checkouts and processors that may share one home without compiling in turns
 _FAST_MATH = frozenset({"reassoc", "contract"})  # `fastmath=True` lets the compiler delete an isnan
@@ -173,3 +175,6 @@ class _KernelCache(FunctionCache):
 
 def _cache_of(function: Callable[..., Any]) -> _KernelCache:
     return _KernelCache(function)  # type: ignore[no-untyped-call]
+
+
+watch_compiling(is_kept=lambda: _cache_folder() is not None)

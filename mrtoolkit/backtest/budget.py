@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS, TRADE
+from mrtoolkit.backtest._kernels.long_joined import JOINED_STATE
 from mrtoolkit.backtest._kernels.tables import TILE
-from mrtoolkit.backtest.ground import FALL_BYTES, TABLE_BYTES, TRACK_BYTES, Ground
+from mrtoolkit.backtest._kernels.window import WINDOW
+from mrtoolkit.backtest.ground import EXTREME_BYTES, FALL_BYTES, TABLE_BYTES, TRACK_BYTES, Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.errors import StrategyError
 from mrtoolkit.expressions.nodes import Node
@@ -113,14 +115,14 @@ class Budget:
         Bytes.
     engine : {"event", "dense", "function"}
         What runs the trials; a "function" is a user's own.
-    is_lean : bool
-        Whether only those statistics are asked for that need no tables of falls.
+    asked : {"blocks", "joined", "lean"}
+        All statistics of all blocks, or their sums and the statistics of the whole, or those that need no falls.
     """
 
-    def __init__(self, market: Market, ground: Ground, *, limit: int, engine: str, is_lean: bool = False) -> None:
+    def __init__(self, market: Market, ground: Ground, *, limit: int, engine: str, asked: str = "joined") -> None:
         self.limit = max(limit, _LEAST_LIMIT)
         self._given = limit
-        self._market, self._ground, self._engine, self._is_lean = market, ground, engine, is_lean
+        self._market, self._ground, self._engine, self._asked = market, ground, engine, asked
         self._needs: dict[tuple[int, tuple[Node, ...]], Need] = {}
 
     @property
@@ -173,13 +175,18 @@ class Budget:
 
     def _of_long(self, parts: list[Part]) -> Need:
         n_bars, n_blocks = self._market.n_bars, len(self._market.edges) - 1
-        kept = self._ground.bytes_after(edges=self._market.edges, with_falls=not self._is_lean)
+        has_falls, has_extremes = self._asked != "lean", self._asked == "joined"
+        kept = self._ground.bytes_after(
+            edges=self._market.edges, with_falls=has_falls, with_extremes=has_extremes
+        )
+        a_bar = TABLE_BYTES + has_falls * FALL_BYTES + has_extremes * EXTREME_BYTES
+        numbers = 2 * n_blocks + len(WINDOW) + len(JOINED_STATE) if has_extremes else n_blocks * len(STATISTICS)
         whole = any(part.kind == SHIFT for part in parts)
         return Need(
             kind="long",
             kept=kept,
-            thread=4 * (TILE + 64) + (0 if kept else TILE * (TABLE_BYTES + FALL_BYTES)),
-            point=_POINT_BYTES + 8 * n_blocks * len(STATISTICS),
+            thread=4 * (TILE + 64) + (0 if kept else TILE * a_bar),
+            point=_POINT_BYTES + 8 * numbers,
             row=8 * (n_bars // 64 + 1) if whole else TILE // 8,
             rows=len(parts) + 1,
             most_points=_LONG_POINTS,

@@ -48,7 +48,7 @@ def evaluate_asset(market: Market, signals: Signals, asset: int, *, with_drawdow
         tuple(mask[asset] for mask in signals.masks),
         tuple(values[asset] for values in signals.settings),
         signals.index, signals.warm[asset], market.setup(asset), market.costs,
-        (market.risk_free_bar, market.edges, with_drawdown), _room(market.n_bars), stats,
+        market.scope(with_drawdown=with_drawdown), _room(market.n_bars), stats,
     )  # fmt: skip
     return stats
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest._kernels.events import run_events
 from mrtoolkit.backtest._kernels.long_assets import run_lean_assets
 from mrtoolkit.backtest._kernels.long_blocks import STATE, begin_blocks, finish_blocks, run_full
-from mrtoolkit.backtest._kernels.long_only import SUMS, TILE_WORDS, LongSignals, finish_lean, run_lean
+from mrtoolkit.backtest._kernels.long_joined import JOINED_STATE, begin_joined, finish_joined, run_joined
+from mrtoolkit.backtest._kernels.long_only import SUMS, TILE_WORDS, LongMarket, LongSignals, finish_lean, run_lean
 from mrtoolkit.backtest._kernels.tables import TILE
+from mrtoolkit.backtest._kernels.window import WINDOW
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
@@ -31,6 +34,11 @@ _CALL_BARS_FULL = 60_000_000  # the same where all statistics of all blocks are 
 
 
 _ASSETS_AT_ONCE, _RESULTS_AT_ONCE = 32, 8_192  # assets of one call, and their trials: a megabyte of statistics
+
+
+TakeJoined: TypeAlias = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
+"""Given an asset, positions, statistics of the whole, (trial, `WINDOW`), and sums of blocks, (2, trial, block)."""
+_Prepared: TypeAlias = tuple[LongMarket, LongSignals, np.ndarray, np.ndarray, np.ndarray, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,7 @@ class Wanted:
 
 def evaluate(
     market: Market, ground: Ground, span: Span, chosen: np.ndarray, wanted: Wanted,
-    take: Callable[[np.ndarray, np.ndarray, np.ndarray], None],
+    take: Callable[[np.ndarray, np.ndarray, np.ndarray], None], take_joined: TakeJoined | None = None,
 ) -> None:  # fmt: skip
     """Run the points at some positions of a span, one asset after the other, or some small ones in one call.
 
@@ -64,6 +72,8 @@ def evaluate(
     take : callable
         Is given assets, positions in the span, and their statistics, (asset, trial, block, statistic), in memory that
         is overwritten afterwards. Of an asset and position it keeps what it was given last.
+    take_joined : callable, optional
+        Is given those that can be had at once, without all statistics of all blocks, in the place of `take`.
     """
     signals = span.bits(chosen)
     n_assets, n_blocks = span.shape[0], len(market.edges) - 1
@@ -77,6 +87,9 @@ def evaluate(
             take(assets, chosen, _run_assets(market, ground, signals, assets, exact))
         single = np.flatnonzero(~np.array(plain))
     for asset in single.tolist():
+        if plain[asset] and take_joined is not None and wanted.rest:
+            take_joined(asset, chosen, *_run_joined(market, ground, signals, asset, wanted, exact[asset]))
+            continue
         stats = room("stats", (len(chosen), n_blocks, len(STATISTICS)), np.float64)
         run = _run_long if plain[asset] else _run_events
         run(market, ground, signals, asset, wanted, stats, exact[asset])
@@ -125,25 +138,50 @@ def _run_assets(
     return stats[:, :, np.newaxis]
 
 
-def _run_long(
-    market: Market, ground: Ground, signals: BitSignals, asset: int, wanted: Wanted, stats: np.ndarray,
-    exact: np.ndarray,
-) -> None:  # fmt: skip
-    """All trials of a slice on one asset, tile after tile, in calls of under 50 ms."""
+def _run_joined(
+    market: Market, ground: Ground, signals: BitSignals, asset: int, wanted: Wanted, exact: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """All trials of a slice on one asset: the statistics of the whole, (trial, `WINDOW`), sums, (2, trial, block)."""
+    n_trials, n_blocks = len(signals.points), len(market.edges) - 1
+    joined = room("joined", (n_trials, len(WINDOW)), np.float64)
+    sums = room("sums", (2, n_trials, n_blocks), np.float64)
+    state = room("state", (n_trials, len(JOINED_STATE)), np.float64)
+    place, recipes, bits, fills, carried, calls = _prepared(market, ground, signals, asset, _CALL_BARS_FULL)
+    falls, highs = ground.falls(asset), ground.extremes(asset)
+    begin_joined(state, joined, sums)
+    for tiles in calls:
+        run_joined(
+            recipes, place, falls, highs, wanted.drawdown, tiles, bits, fills, carried, state, joined, sums
+        )
+    finish_joined(market.n_bars - market.start, market.risk_free_bar, carried, state, joined, exact)
+    return joined, sums
+
+
+def _prepared(market: Market, ground: Ground, signals: BitSignals, asset: int, call_bars: int) -> _Prepared:
+    """What the kernels of long positions take, and the tiles of each call."""
     n_trials = len(signals.points)
     place = ground.long_market(asset, market.edges)
     n_words = -(-place.end // 64)
     bits = room("bits", (len(signals.rows), n_words if signals.has_shifts else TILE_WORDS), np.uint64)
     fills = room("fills", (TILE + 64,), np.int32)
-    carried = np.zeros((n_trials, 2), dtype=np.uint64)
     recipes = LongSignals(
         signals.rows, signals.n_compared, signals.places.of_asset(asset), signals.places.steps,
         signals.groups, signals.rules, signals.flips, np.maximum(signals.warm[asset], market.start),
     )  # fmt: skip
     n_tiles = len(place.cells.of_tile) - 1
-    is_full = wanted.rest or len(market.edges) > 2
-    step = max(1, (_CALL_BARS_FULL if is_full else _CALL_BARS) // (TILE * n_trials))
+    step = max(1, call_bars // (TILE * n_trials))
     calls = [(tile, min(tile + step, n_tiles)) for tile in range(market.start // TILE, n_tiles, step)]
+    return place, recipes, bits, fills, np.zeros((n_trials, 2), dtype=np.uint64), calls
+
+
+def _run_long(
+    market: Market, ground: Ground, signals: BitSignals, asset: int, wanted: Wanted, stats: np.ndarray,
+    exact: np.ndarray,
+) -> None:  # fmt: skip
+    """All trials of a slice on one asset, tile after tile, in calls of under 50 ms."""
+    n_trials, is_full = len(signals.points), wanted.rest or len(market.edges) > 2
+    call_bars = _CALL_BARS_FULL if is_full else _CALL_BARS
+    place, recipes, bits, fills, carried, calls = _prepared(market, ground, signals, asset, call_bars)
     if is_full:
         state = np.zeros((n_trials, len(STATE)))
         state[:, :7] = (1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0)  # as much of anything as at the begin
@@ -179,8 +217,8 @@ def _run_events(
     )  # fmt: skip
     stats[:] = 0.0
     settings = tuple(values[asset] for values in signals.settings)
-    measured = (market.risk_free_bar, market.edges, wanted.drawdown, wanted.rest)
+    scope = market.scope(with_drawdown=wanted.drawdown, with_rest=wanted.rest)
     run_events(
         market.prices[asset], ground.track(asset), bits, signals.flips, signals.rules, settings,
-        signals.index, signals.warm[asset], market.setup(asset), market.costs, measured, stats, exact,
+        signals.index, signals.warm[asset], market.setup(asset), market.costs, scope, stats, exact,
     )  # fmt: skip

@@ -23,6 +23,7 @@ class BatchPlan:
     Attributes
     ----------
     n_trials : int
+        Exact where `is_counted` says so.
     n_bars, n_assets : int
     engine : str
         "event" or "dense".
@@ -49,8 +50,11 @@ class BatchPlan:
     disk_bytes : int
         What a search, or `persist`, would write of new features, before it is packed.
     feature_seconds, trial_seconds : float
-    is_sample : bool
-        The space is so large that the counts are taken from a sample of its points.
+    n_sampled : int
+        Of a space of more than 1,000,000 points: how many of them, drawn at random, all but the number of trials is
+        estimated from (of a space without constraints the number of features is exact too); 0 where none is.
+    is_counted : bool
+        The number of trials is no estimate.
     """
 
     n_trials: int
@@ -74,7 +78,13 @@ class BatchPlan:
     disk_bytes: int
     feature_seconds: float
     trial_seconds: float
-    is_sample: bool = False
+    n_sampled: int = 0
+    is_counted: bool = True
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the counts are estimated from some of the points."""
+        return self.n_sampled > 0
 
     @property
     def peak_bytes(self) -> int:
@@ -87,15 +97,23 @@ class BatchPlan:
         return self.feature_seconds + self.trial_seconds
 
     def __repr__(self) -> str:
-        return f"{self._headline()}\n{text_table(self._columns(), _WIDTH)}"
+        return "\n".join([self._headline(), *self._basis(), text_table(self._columns(), _WIDTH)])
 
     def _repr_html_(self) -> str:
-        return html_lines([self._headline()]) + html_table(self._columns())
+        return html_lines([self._headline(), *self._basis()]) + html_table(self._columns())
 
     def _headline(self) -> str:
         assets = f" of {self.n_assets:,} assets" if self.n_assets > 1 else ""
-        about = "about " if self.is_sample else ""
-        return f"plan of {about}{self.n_trials:,} {_s('trial', self.n_trials)} over {self.n_bars:,} bars{assets}"
+        about = "" if self.is_counted else "about "
+        trials = f"{about}{self.n_trials:,} {_s('trial', self.n_trials)}"
+        return f"plan of {trials} over {self.n_bars:,} bars{assets}"
+
+    def _basis(self) -> list[str]:
+        """What the numbers rest on where that is not every point."""
+        if not self.n_sampled:
+            return []
+        points = _s("point", self.n_sampled)
+        return [f"estimated from {self.n_sampled:,} {points} of {self.n_trials:,}, drawn at random"]
 
     def _columns(self) -> list[TableColumn]:
         rows = self._rows()

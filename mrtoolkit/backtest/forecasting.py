@@ -23,6 +23,7 @@ from mrtoolkit.errors import MrtoolkitError, StrategyError
 from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.expressions.walk import walk
+from mrtoolkit.features.for_engines import outlook
 from mrtoolkit.features.outlook import Outlook
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.operands import calls_of
@@ -49,12 +50,15 @@ class Asked:
     points : CodedPoints or DataFrame
     n : int
         How many there are in all.
+    is_counted : bool
+        `n` is exact.
     sizes : mapping of name to int
         Labels a parameter of a space.
     """
 
     points: Any
     n: int
+    is_counted: bool = True
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     def grown(self, calls: Sequence[Call], sampled: int) -> float:
@@ -84,8 +88,10 @@ def points_of_space(space: Any) -> Asked:
             f"the constraints of the space leave none of {_SAMPLED:,} points drawn from it, so nothing can be said "
             "of them all; plan a table of points instead."
         )
-    n = max(len(codes), space.count().n)
-    return Asked(points=space.coded(codes), n=n, sizes=dict(zip(space.params, space.sizes, strict=True)))
+    count = space.count()
+    sizes = dict(zip(space.params, space.sizes, strict=True))
+    n = max(len(codes), count.n)
+    return Asked(points=space.coded(codes), n=n, is_counted=count.is_exact, sizes=sizes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,7 @@ class Tried:
 
     def seconds_of(self, calls: Sequence[Call]) -> float:
         """Seconds that computing features takes over the whole history, of those that were tried."""
-        known = self.backtest.store.outlook(self.backtest.bars, calls, anew=True)
+        known = outlook(self.backtest.store, self.backtest.bars, calls, anew=True)
         return known.compute_seconds * self.longer
 
 
@@ -142,15 +148,15 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
     pieces = [piece if k is None else in_hand(piece, n_assets, k, cut.threads) for piece, cut, k in made]
     cuts = [cut for _, cut, _ in made]
     calls = plan.calls(points)
-    outlook = plan.store.outlook(plan.bars, calls)
+    found = outlook(plan.store, plan.bars, calls)
     grown = asked.grown([call for node in plan.nodes.values() for call in calls_of(node)], len(calls))
     groups = plan.pieces(points, lambda _: 2**62)
     conditions = sum(len(g.points.rows(part.params)[0]) for g in groups for part in parts_of(g.nodes))
     more = n / points.n
     slices = sum(-(-piece.points.n // cut.slice_points) for piece, cut in zip(pieces, cuts, strict=True))
     threads = max(cut.threads for cut in cuts)
-    feature_bytes, times = _feature_bytes(outlook, grown, pieces, cuts, plan.store.memory_limit)
-    feature_seconds = outlook.compute_seconds + (tried.seconds_of(outlook.unknown) if tried else math.nan)
+    feature_bytes, times = _feature_bytes(found, grown, pieces, cuts, plan.store.memory_limit)
+    feature_seconds = found.compute_seconds + (tried.seconds_of(found.unknown) if tried else math.nan)
     work = work_of(runner, points)
     trial_seconds = math.nan
     if tried:
@@ -163,9 +169,9 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
         engine="dense" if {"dense", "function"}.intersection(kinds) else "event",
         kinds=kinds,
         features=round(grown * len(calls)),
-        to_compute=round(grown * len(outlook.missing)),
-        in_memory=round(grown * outlook.in_memory),
-        on_disk=round(grown * outlook.on_disk),
+        to_compute=round(grown * len(found.missing)),
+        in_memory=round(grown * found.in_memory),
+        on_disk=round(grown * found.on_disk),
         conditions=math.ceil(conditions * more),
         spans=math.ceil(len(pieces) * more),
         slices=math.ceil(slices * more),
@@ -175,20 +181,21 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
         work_bytes=_work_bytes(runner, pieces, cuts),
         result_bytes=8 * n * (n_assets * len(METRICS) + 4 * len(points.labels)),
         block_bytes=8 * n * n_assets * n_blocks * len(STATISTICS),
-        disk_bytes=round(grown * outlook.disk_bytes),
-        feature_seconds=grown * (outlook.read_seconds + times * feature_seconds),
+        disk_bytes=round(grown * found.disk_bytes),
+        feature_seconds=grown * (found.read_seconds + times * feature_seconds),
         trial_seconds=trial_seconds,
-        is_sample=n > points.n,
+        n_sampled=points.n if n > points.n else 0,
+        is_counted=asked.is_counted,
     )
 
 
 def _feature_bytes(
-    outlook: Outlook, grown: float, pieces: Sequence[Piece], cuts: Sequence[Cut], limit: int
+    found: Outlook, grown: float, pieces: Sequence[Piece], cuts: Sequence[Cut], limit: int
 ) -> tuple[int, float]:
     """How much more the store will hold with what is made at once, and how often a feature is made."""
     if not any(piece.kept_bytes for piece in pieces):  # computed in passing
         return 0, 1.0
-    held, new = outlook.held_bytes, round(grown * outlook.missing_bytes)
+    held, new = found.held_bytes, round(grown * found.missing_bytes)
     room = limit - max(cut.lent_bytes for cut in cuts)
     if held + new <= room:
         return new, 1.0
@@ -263,7 +270,7 @@ def alike(points: Points, n: int) -> Points:
         kept[np.linspace(0, n_labels - 1, max(1, math.ceil(share * n_labels))).astype(np.int64)] = True
         is_kept &= kept[codes]
     found = np.flatnonzero(is_kept)
-    if len(found) < n // 2:
+    if len(found) < max(1, n // 2):
         found = np.linspace(0, points.n - 1, n).astype(np.int64)
     return points.take(np.unique(found[np.linspace(0, len(found) - 1, min(n, len(found))).astype(np.int64)]))
 

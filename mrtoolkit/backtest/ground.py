@@ -9,6 +9,7 @@ from threading import RLock
 import numpy as np
 
 from mrtoolkit._jit import read_only
+from mrtoolkit.backtest._kernels.extremes import TILE_NUMBERS, fill_all_extremes, n_extremes
 from mrtoolkit.backtest._kernels.falls import fill_falls
 from mrtoolkit.backtest._kernels.long_only import LongMarket
 from mrtoolkit.backtest._kernels.tables import TILE, Cells, cut_cells, fill_all, last_knowns, least
@@ -20,8 +21,9 @@ from mrtoolkit.strategy._kernels.first_value import is_whole
 from mrtoolkit.strategy.operands import address_of
 
 TABLE_BYTES, FALL_BYTES = 64, 64  # a bar: of running sums that begin anew at the edges of blocks, and of falls
+EXTREME_BYTES = 8 * TILE_NUMBERS // TILE  # a bar: of highest and lowest prices
 TRACK_BYTES = 48  # a bar
-_MOST_BYTES = 2 * TABLE_BYTES + FALL_BYTES + TRACK_BYTES  # a bar, where runs for few metrics and for all take turns
+_MOST_BYTES = 2 * TABLE_BYTES + FALL_BYTES + EXTREME_BYTES + TRACK_BYTES  # a bar, where all take turns
 _KEPT_BARS, _KEPT_ASSETS = 1_000_000, 16  # of many assets each is soon made, but memory for all of them is not
 
 
@@ -44,6 +46,7 @@ class Ground:
         self._marks: dict[int, np.ndarray] = {}
         self._tables: dict[tuple[int, bytes], tuple[Cells, np.ndarray, np.ndarray]] = {}
         self._falls: dict[int, np.ndarray] = {}
+        self._extremes: dict[int, np.ndarray] = {}
         self._tracks: dict[int, Track] = {}
         self._plain: dict[int, bool] = {}
         self._cells: dict[tuple[int, bytes], Cells] = {}
@@ -61,17 +64,22 @@ class Ground:
         with self._lock:  # a plan may be asked for while a search fills them
             tables = [array for _, *arrays in self._tables.values() for array in arrays]
             tracks = [array for track in self._tracks.values() for array in track if isinstance(array, np.ndarray)]
-            arrays = {id(array): array for array in (*tables, *tracks, *self._falls.values())}  # some are there twice
+            paths = *self._falls.values(), *self._extremes.values()
+            arrays = {id(array): array for array in (*tables, *tracks, *paths)}  # some are there twice
             return sum(array.nbytes for array in arrays.values())
 
-    def bytes_after(self, *, edges: np.ndarray | None, with_falls: bool = False) -> int:
+    def bytes_after(
+        self, *, edges: np.ndarray | None, with_falls: bool = False, with_extremes: bool = False
+    ) -> int:
         """Bytes that are kept after a run: of long trials over blocks with these edges, or from event to event."""
         if not self.keeps:
             return 0
         with self._lock:
             tables = {key for _, key in self._tables} | (set() if edges is None else {edges.tobytes()})
             has_falls, has_tracks = with_falls or bool(self._falls), edges is None or bool(self._tracks)
+            has_extremes = with_extremes or bool(self._extremes)
         a_bar = len(tables) * TABLE_BYTES + has_falls * FALL_BYTES + has_tracks * TRACK_BYTES
+        a_bar += has_extremes * EXTREME_BYTES
         return a_bar * self._market.n_bars * len(self._market.prices)
 
     def mark(self, asset: int) -> np.ndarray:
@@ -133,6 +141,17 @@ class Ground:
                 fill_falls(self.mark(asset), falls)
                 self._falls[asset] = falls
             return self._falls[asset]
+
+    def extremes(self, asset: int) -> np.ndarray:
+        """Highest and lowest prices of stretches of bars (`_kernels/extremes.py`), or room for those of a tile."""
+        if not self.keeps:
+            return room("extremes", (TILE_NUMBERS,), np.float64)
+        with self._lock:
+            if asset not in self._extremes:
+                made = np.empty(n_extremes(self._market.n_bars))
+                fill_all_extremes(self.mark(asset), made)
+                self._extremes[asset] = made
+            return self._extremes[asset]
 
     @cached_property
     def addresses(self) -> tuple[np.ndarray, np.ndarray]:

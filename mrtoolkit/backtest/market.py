@@ -9,6 +9,7 @@ import xarray as xr
 
 from mrtoolkit.backtest._kernels.dense import Prices, Setup
 from mrtoolkit.backtest._kernels.fills import CostRates
+from mrtoolkit.backtest._kernels.measure import Scope
 from mrtoolkit.backtest.model import Costs
 from mrtoolkit.data.inputs import input_values
 
@@ -55,6 +56,10 @@ class Market:
     def setup(self, asset: int) -> Setup:
         """How a trial on one asset is run."""
         return Setup(self.start, self.ends[asset], self.at_close, self.waiting, self.cash)
+
+    def scope(self, *, with_drawdown: bool = True, with_rest: bool = True) -> Scope:
+        """What is measured of a trial, over which blocks."""
+        return Scope(self.risk_free_bar, self.edges, with_drawdown, with_rest)
 
 
 def read_prices(bars: xr.Dataset) -> tuple[tuple[Prices, ...], tuple[int, ...]]:

@@ -23,6 +23,7 @@ from mrtoolkit.backtest.targets import evaluate_targets, record_targets
 from mrtoolkit.backtest.threads import n_threads, on_all_cores
 from mrtoolkit.backtest.windows import windowed_metrics
 from mrtoolkit.expressions.nodes import Node
+from mrtoolkit.features.for_engines import lend
 from mrtoolkit.features.passing import can_pass
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
@@ -35,6 +36,10 @@ AnySpan: TypeAlias = Span | PositionSpan
 
 Take = Callable[[Span | PositionSpan, np.ndarray, np.ndarray, np.ndarray], None]
 """Given a span, assets, positions in the span, and their statistics, (asset, trial, block, statistic)."""
+
+
+TakeJoined = Callable[[Span | PositionSpan, int, np.ndarray, np.ndarray, np.ndarray], None]
+"""Given a span, an asset, positions in the span, and what `event.TakeJoined` says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,8 @@ class Runner:
     engine: str
     _whole: Market = field(init=False)
     budget: Budget = field(init=False)
-    """Of memory, where all statistics of all blocks are asked for."""
+    """Of memory, where all metrics and the sums of all blocks are asked for, as a search does."""
+    _block_budget: Budget = field(init=False)
     _lean_budget: Budget = field(init=False)
     _ground: Ground = field(init=False)
 
@@ -66,7 +72,9 @@ class Runner:
         runs = "function" if isinstance(self.plan, PositionPlan) else "dense" if self.engine == "dense" else "event"
         object.__setattr__(self, "_ground", ground)
         object.__setattr__(self, "budget", Budget(self.market, ground, limit=limit, engine=runs))
-        object.__setattr__(self, "_lean_budget", Budget(whole, ground, limit=limit, engine=runs, is_lean=True))
+        of_blocks = Budget(self.market, ground, limit=limit, engine=runs, asked="blocks")
+        object.__setattr__(self, "_block_budget", of_blocks)
+        object.__setattr__(self, "_lean_budget", Budget(whole, ground, limit=limit, engine=runs, asked="lean"))
 
     def block_statistics(self, points: Points) -> np.ndarray:
         """Block statistics of all points, (point, asset, block, statistic)."""
@@ -92,7 +100,10 @@ class Runner:
         def take(span: AnySpan, assets: np.ndarray, chosen: np.ndarray, stats: np.ndarray) -> None:
             joined[span.positions[chosen], assets[:, np.newaxis]] = join(stats)
 
-        self._run(points, market, wanted, take)
+        def take_joined(span: AnySpan, asset: int, chosen: np.ndarray, whole: np.ndarray, _: np.ndarray) -> None:
+            joined[span.positions[chosen], asset] = whole
+
+        self._run(points, market, wanted, take, take_joined)
         return metrics_of_joined(joined, names, market)
 
     def evaluation(self, points: Points, names: tuple[str, ...]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -113,7 +124,14 @@ class Runner:
             for name, values in windowed_metrics(stats, windowed, self.market).items():
                 windowed[name][where] = values
 
-        self._run(points, self.market, Wanted(), take)
+        def take_joined(span: AnySpan, asset: int, chosen: np.ndarray, whole: np.ndarray, both: np.ndarray) -> None:
+            where = span.positions[chosen], asset
+            joined[where] = whole
+            for each, found in zip(sums.values(), both, strict=True):
+                each[where] = found
+
+        # windows of time are made of whole statistics a block
+        self._run(points, self.market, Wanted(), take, None if windowed else take_joined)
         metrics = metrics_of_joined(joined, [name for name in names if name not in windowed], self.market)
         blocks = {name: each[:, 0] if n_assets == 1 else each.mean(axis=1) for name, each in sums.items()}
         return metrics | windowed, blocks
@@ -158,27 +176,35 @@ class Runner:
         is_kept = store.path is not None or store.dtype != "float64"  # or rounded
         return is_event and len(self.market.prices) > 1 and not is_kept and can_pass(nodes.values())
 
-    def _run(self, points: Points, market: Market, wanted: Wanted, take: Take) -> None:
-        """Run all points, slice by slice on all cores, and give their statistics to `take`."""
+    def _run(
+        self, points: Points, market: Market, wanted: Wanted, take: Take, take_joined: TakeJoined | None = None
+    ) -> None:
+        """Run all points, slice by slice on all cores, and give their statistics to `take`, or what is joined."""
+
+        def with_span(span: AnySpan) -> event.TakeJoined | None:
+            return None if take_joined is None else partial(take_joined, span)
 
         def run(span: AnySpan, chosen: np.ndarray) -> None:
             if isinstance(span, PositionSpan) or self.engine == "dense":
                 stats = self._bar_by_bar(market, span, chosen, wanted).swapaxes(0, 1)
                 take(span, np.arange(len(stats)), chosen, stats)
             else:
-                event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span))
+                event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span), with_span(span))
 
         def run_group(group: Group, span: Span, chosen: np.ndarray) -> None:
             def take_group(assets: np.ndarray, positions: np.ndarray, stats: np.ndarray) -> None:
                 take(span, assets + group.first, positions, stats)
 
-            event.evaluate(group.market, group.ground, span, chosen, wanted, take_group)
+            of_span = with_span(span)
+            moved = None if of_span is None else lambda asset, *found: of_span(asset + group.first, *found)
+            event.evaluate(group.market, group.ground, span, chosen, wanted, take_group, moved)
 
-        budget = self._lean_budget if market is self._whole else self.budget
+        all_joined = self.budget if take_joined else self._block_budget
+        budget = self._lean_budget if market is self._whole else all_joined
         cuts = self.cut(points, budget)  # what does not fit is refused first
         try:
             for piece, cut, n_together in cuts:
-                with self.plan.store.lend(cut.lent_bytes):
+                with lend(self.plan.store, cut.lent_bytes):
                     if n_together is not None and isinstance(self.plan, Plan):
                         run_groups(self.plan, piece, cut, n_together, market, self._ground, run_group)
                     else:

@@ -18,11 +18,11 @@ def evaluate_targets(market: Market, targets: Targets, *, with_drawdown: bool = 
     n_trials, n_assets, n_blocks = len(targets.points), len(market.prices), len(market.edges) - 1
     stats = np.zeros((n_assets, n_trials, n_blocks, len(STATISTICS)))
     work = _room(market.n_bars)
-    measured = (market.risk_free_bar, market.edges, with_drawdown)
+    scope = market.scope(with_drawdown=with_drawdown)
     for asset in range(n_assets):
         run_targets(
             market.prices[asset], targets.values[asset], targets.warm[asset],
-            market.setup(asset), market.costs, measured, work, stats[asset],
+            market.setup(asset), market.costs, scope, work, stats[asset],
         )  # fmt: skip
     return stats.swapaxes(0, 1)
 

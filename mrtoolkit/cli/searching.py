@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mrtoolkit._compiling import hush
 from mrtoolkit._jit import is_compiled
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.cli.output import STUDY_FILE, check_output
@@ -81,6 +82,7 @@ def _compile(backtest: Backtest, space: Space) -> None:
     """
     if not is_compiled():
         say("compiling, once on this machine ...", err=True)
+        hush()
     point = space.decode(np.zeros((1, len(space)), dtype=np.int64))
     with suppress(MrtoolkitError):  # a point that cannot be run is the search's to report
         backtest.evaluate_fresh(point)

@@ -10,10 +10,12 @@ import xarray as xr
 from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.features.family import Axes, Labels
-from mrtoolkit.features.key import FeatureKey, family_of
+from mrtoolkit.features.key import FeatureKey, calls_in, family_of
 from mrtoolkit.features.labelled.datasets import Column
 from mrtoolkit.features.labelled.lazy import StoredRow
 from mrtoolkit.features.lookup import Lookup
+from mrtoolkit.features.sizes import check_fits
+from mrtoolkit.features.too_short import check_long_enough
 from mrtoolkit.features.wanted import Wanted, known_to, named
 
 
@@ -29,6 +31,32 @@ def known_columns(lookup: Lookup, bars: xr.Dataset, names: object = None) -> lis
     wanted = known if names is None else named(known, names)
     is_lazy = n_bytes_of(wanted, lookup.axes_of(bars), lookup.dtype) > lookup.memory.budget_bytes
     return [column_of(lookup, bars, one, is_lazy=is_lazy) for one in wanted]
+
+
+def computed_columns(lookup: Lookup, bars: xr.Dataset, wanted: Sequence[Wanted], *, persist: str) -> list[Column]:
+    """Return features, computing what is not there yet; rows on disk where all of them are more than memory may hold.
+
+    Raises
+    ------
+    StoreError
+        If there is more than this machine's memory can hold, and no disk.
+    IndicatorError
+        If the bars are no more than an indicator's warm-up; nothing is computed.
+    """
+    axes = lookup.axes_of(bars)
+    for one in wanted:
+        check_long_enough(one.nodes, bars.sizes["time"])
+    is_lazy = lookup.writes and n_bytes_of(wanted, axes, lookup.dtype) > lookup.memory.budget_bytes
+    if not is_lazy:
+        check_fits(sum(len(one.labels) for one in wanted), axes.shape)
+    made: frozenset[FeatureKey] = frozenset()
+    for one in wanted:
+        if persist == "always" or is_lazy:
+            made |= lookup.share(bars, calls_in(one.nodes))
+    columns = [column_of(lookup, bars, one, is_lazy=is_lazy, just_made=made) for one in wanted]
+    if persist == "auto":
+        lookup.persist(bars)
+    return columns
 
 
 def column_of(

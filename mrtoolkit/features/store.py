@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +16,11 @@ from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StoreError, check_choice
 from mrtoolkit.expressions.nodes import Call, Node
 from mrtoolkit.features.appending import append
-from mrtoolkit.features.columns import column_of, known_columns, n_bytes_of
+from mrtoolkit.features.columns import computed_columns, known_columns
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.gather import output_of
-from mrtoolkit.features.key import FeatureKey, calls_in, check_call, check_concrete, place_in_memory
+from mrtoolkit.features.key import check_call, check_concrete, place_in_memory
 from mrtoolkit.features.labelled.datasets import family_dataset, features_dataset
 from mrtoolkit.features.labelled.matrix import feature_matrix
 from mrtoolkit.features.labelled.opening import open_family
@@ -29,9 +28,7 @@ from mrtoolkit.features.labelled.parquet import read_parquet, write_parquet
 from mrtoolkit.features.local_paths import parquet_file, store_folder
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.memory import ByteLRU
-from mrtoolkit.features.outlook import Outlook, look_out
-from mrtoolkit.features.passing import Passing
-from mrtoolkit.features.sizes import check_fits, format_size, parse_size
+from mrtoolkit.features.sizes import format_size, parse_size
 from mrtoolkit.features.stock.info import StoreInfo
 from mrtoolkit.features.stock.inventory import store_info
 from mrtoolkit.features.stock.prune import prune, prune_plan
@@ -139,10 +136,6 @@ class FeatureStore:
         rest = map(self._lookup.gather(bars, wanted).array, wanted)
         return [next(rest) if row is None else row for row in found]
 
-    def passing(self, bars: xr.Dataset, nodes: Sequence[Node]) -> Passing:
-        """Return how to compute concrete expressions for some assets after others; `features/passing.py` says when."""
-        return Passing(self._lookup, bars, nodes)
-
     def array(self, bars: xr.Dataset, node: Node) -> np.ndarray:
         """Return one feature as a read-only float64 array, (time,), or (time, asset) of bars with assets.
 
@@ -167,14 +160,6 @@ class FeatureStore:
     def peek(self, bars: xr.Dataset, node: Call) -> np.ndarray | None:
         """Return what the store would give now, (asset, time), without computing or counting; None for nothing."""
         return self._lookup.peek(self._checked(bars), check_call(node))
-
-    def lend(self, n_bytes: int) -> AbstractContextManager[None]:
-        """Hold so many bytes less than `memory_limit` within a `with`, as whoever computes holds them."""
-        return self._memory.lend(n_bytes)
-
-    def outlook(self, bars: xr.Dataset, calls: Sequence[Call], *, anew: bool = False) -> Outlook:
-        """Return what fetching indicators would find and compute (`anew`: all of them), computing nothing."""
-        return look_out(self._lookup, bars, calls, anew=anew)
 
     def compute_batch(self, bars: xr.Dataset, nodes: object) -> xr.Dataset:
         """Return features as labelled data, computing what is not there yet: `features.ema.sel(ema_lookback=10)`.
@@ -203,20 +188,8 @@ class FeatureStore:
             If the bars are no more than an indicator's warm-up; nothing is computed.
         """
         bars, wanted = self._checked(bars), wanted_by(nodes)
-        axes = self._lookup.axes_of(bars)
-        for one in wanted:
-            check_long_enough(one.nodes, bars.sizes["time"])
-        is_lazy = self._lookup.writes and n_bytes_of(wanted, axes, self.dtype) > self.memory_limit
-        if not is_lazy:
-            check_fits(sum(len(one.labels) for one in wanted), axes.shape)
-        made: frozenset[FeatureKey] = frozenset()
-        for one in wanted:
-            if self._persist == "always" or is_lazy:
-                made |= self._lookup.share(bars, calls_in(one.nodes))
-        columns = [column_of(self._lookup, bars, one, is_lazy=is_lazy, just_made=made) for one in wanted]
-        if self._persist == "auto":
-            self._lookup.persist(bars)
-        return features_dataset(axes, columns)
+        columns = computed_columns(self._lookup, bars, wanted, persist=self._persist)
+        return features_dataset(self._lookup.axes_of(bars), columns)
 
     def load_features(self, bars: xr.Dataset, names: object) -> xr.Dataset:
         """Return stored features by name, ["ema", "rsi(14)"], labelled as by `compute_batch`, computing none of them.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
+from mrtoolkit.features.for_engines import passing
 from mrtoolkit.features.passing import Passing
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy._kernels.first_value import survey
@@ -35,7 +36,7 @@ class PassingSpans:
     def __post_init__(self) -> None:
         needed = needed_by(self.piece.points, self.piece.nodes.values(), self.bars.sizes["time"])
         object.__setattr__(self, "_needed", needed)
-        object.__setattr__(self, "_passing", self.store.passing(self.bars, needed.wanted))
+        object.__setattr__(self, "_passing", passing(self.store, self.bars, needed.wanted))
 
     @property
     def room(self) -> tuple[int, int]:

@@ -32,6 +32,7 @@ from mrtoolkit.backtest._kernels.columns import (
 from mrtoolkit.backtest._kernels.dense import Prices, Setup
 from mrtoolkit.backtest._kernels.events import run_events
 from mrtoolkit.backtest._kernels.fills import CostRates
+from mrtoolkit.backtest._kernels.measure import Scope
 from mrtoolkit.backtest._kernels.track import build_track
 from mrtoolkit.backtest._kernels.trials import run_trials
 
@@ -65,11 +66,11 @@ def words_of(masks: np.ndarray, inverted: np.ndarray, rng: np.random.Generator) 
 def run_dense(case: Case, *, with_drawdown: bool = True) -> np.ndarray:
     n_bars = case.edges[-1]
     stats = np.zeros((len(case.index), len(case.edges) - 1, len(STATISTICS)))
-    scratch = (np.empty(n_bars, np.uint8), np.empty(n_bars), np.empty((n_bars + 1, len(TRADE))))
-    measured = (case.risk_free, case.edges, with_drawdown)
+    room = (np.empty(n_bars, np.uint8), np.empty(n_bars), np.empty((n_bars + 1, len(TRADE))))
+    scope = Scope(case.risk_free, case.edges, with_drawdown, True)
     run_trials(
-        case.prices, tuple(case.masks), case.settings, case.index, case.warm, case.setup, case.costs, measured,
-        scratch, stats,
+        case.prices, tuple(case.masks), case.settings, case.index, case.warm, case.setup, case.costs, scope,
+        room, stats,
     )  # fmt: skip
     return stats
 
@@ -86,7 +87,7 @@ def run_kernel(case: Case, *, with_drawdown: bool = True, with_rest: bool = True
     run_events(
         case.prices, track, words, np.where(turned, ALL, np.uint64(0)), rules, case.settings,
         np.ascontiguousarray(case.index[:, 4:]), case.warm, case.setup, case.costs,
-        (case.risk_free, case.edges, with_drawdown, with_rest), stats, exact,
+        Scope(case.risk_free, case.edges, with_drawdown, with_rest), stats, exact,
     )  # fmt: skip
     assert set(exact) <= {0, 1}
     return stats, exact

@@ -45,7 +45,7 @@ print(result, *before, is_compiled(total), sum(stats.cache_hits.values()), sum(s
 @pytest.fixture
 def copy(tmp_path):
     target = tmp_path / "clone"
-    for path in ("__init__.py", "_jit.py", "errors.py", "py.typed"):
+    for path in ("__init__.py", "_compiling.py", "_jit.py", "errors.py", "py.typed"):
         (target / "mrtoolkit").mkdir(parents=True, exist_ok=True)
         shutil.copy(PACKAGE / path, target / "mrtoolkit" / path)
     (target / "mrtoolkit" / "__init__.py").write_text(

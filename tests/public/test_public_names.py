@@ -28,7 +28,11 @@ _METRICS = """
 total_return annual_return volatility sharpe sortino calmar max_drawdown
 trades win_rate profit_factor exposure turnover
 """
-NAMES, DATA, FAMILIES, METRICS = (text.split() for text in (_NAMES, _DATA, _FAMILIES, _METRICS))
+_STORE = """
+path dtype memory_limit counters fetch array peek compute_batch load_features matrix open append cache_to_disk persist
+export_parquet import_parquet prune verify info
+"""
+NAMES, DATA, FAMILIES, METRICS, STORE = (text.split() for text in (_NAMES, _DATA, _FAMILIES, _METRICS, _STORE))
 METHODS = {
     "FeatureStore": "compute_batch cache_to_disk load_features matrix array info",
     "Strategy": "params to_dict from_dict",
@@ -55,6 +59,10 @@ def test_a_class_has_its_methods(owner):
     kind = getattr(mrt, owner)
     known = set(dir(kind)) | set(getattr(kind, "__annotations__", ()))
     assert [name for name in METHODS[owner].split() if name not in known] == []
+
+
+def test_a_store_has_these_public_names_and_no_others():
+    assert {name for name in dir(mrt.FeatureStore) if not name.startswith("_")} == set(STORE)
 
 
 def test_no_public_function_bears_a_part_s_name():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.booking import begin_piece, block_of, book_entry, book_exit
+from mrtoolkit.backtest._kernels.booking import begin_phase, block_of, book_entry, book_exit
 from mrtoolkit.backtest._kernels.columns import (
     BY_EXIT,
     END,
@@ -44,14 +44,14 @@ def until_exit(track, cash, position, bar, first, until, costs, equity):
 
 
 @kernel
-def settle(track, found, n_trades, setup, costs, pieces, edges, stats):
-    """Lay the pieces of some trades and book these; the number of pieces, and whether it could be done.
+def settle(track, found, n_trades, setup, costs, phases, edges, stats):
+    """Lay the phases of some trades and book these; the number of phases, and whether it could be done.
 
     It could not where an account cannot pay for one share: the trades are then others.
     """
     start, end, at_close, _, cash = setup
     lag = 0 if at_close else 1
-    trade, b, n = local_row(N_COLUMNS), 0, begin_piece(pieces, 0, start, cash, 0.0)
+    trade, b, n = local_row(N_COLUMNS), 0, begin_phase(phases, 0, start, cash, 0.0)
     for k in range(n_trades):
         bar, last, reason, size = found.entry[k], found.exit[k], found.reason[k], found.size[k]
         cash, position = open_position(
@@ -61,22 +61,22 @@ def settle(track, found, n_trades, setup, costs, pieces, edges, stats):
             return n, False
         b = block_of(edges, b, bar)
         book_entry(trade[ENTRY_TURNOVER], stats, b)
-        n = begin_piece(pieces, n, bar, np.nan if is_carried(cash, position, costs) else cash, position)
+        n = begin_phase(phases, n, bar, np.nan if is_carried(cash, position, costs) else cash, position)
         until = last + 1 - lag if reason in (BY_EXIT, MAX_BARS) else last
-        ruined, cash = until_exit(track, cash, position, bar, bar + 1 - lag, until, costs, pieces.equity)
+        ruined, cash = until_exit(track, cash, position, bar, bar + 1 - lag, until, costs, phases.equity)
         if ruined < until:
             end_trade(trade, 0.0, ruined, track.mark[ruined], 0.0, RUIN)
             book_exit(0.0, trade[GAIN], stats, block_of(edges, b, ruined))
-            return begin_piece(pieces, n, ruined, 0.0, 0.0), True
+            return begin_phase(phases, n, ruined, 0.0, 0.0), True
         if reason == END:
             cash += position * track.mark[end - 1]
             end_trade(trade, cash, end - 1, track.mark[end - 1], 0.0, END)
             book_exit(0.0, trade[GAIN], stats, block_of(edges, b, end - 1))
-            return begin_piece(pieces, n, end, cash, 0.0), True
+            return begin_phase(phases, n, end, cash, 0.0), True
         cash = close_position(cash, position, found.exit_raw[k], last, reason, costs, trade)
         b = block_of(edges, b, last)
         book_exit(trade[EXIT_TURNOVER], trade[GAIN], stats, b)
-        n = begin_piece(pieces, n, last, max(cash, 0.0), 0.0)
+        n = begin_phase(phases, n, last, max(cash, 0.0), 0.0)
         if cash <= 0.0:
             break
     return n, True

@@ -1,6 +1,6 @@
-"""What a trial writes down as it goes: its pieces, and its trades in the blocks of their fills.
+"""What a trial writes down as it goes: its phases, and its trades in the blocks of their fills.
 
-A piece is a stretch of bars in which cash and shares stand still. The statistics of the trades are those of
+A phase is a stretch of bars in which cash and shares stand still. The statistics of the trades are those of
 `measure.add_trades`.
 """
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import GAINS, LOSSES, STATISTICS, TRADES, TURNOVER, WINS
-from mrtoolkit.backtest._kernels.measure import ROUNDING
 from mrtoolkit.backtest._kernels.pointers import Pointer
+from mrtoolkit.backtest._kernels.tolerances import ROUNDING
 
 N_STATISTICS = len(STATISTICS)
 
 
-class Pieces(NamedTuple):
-    """Pointers to what is known of each piece, one number a piece, and to equity, one a bar."""
+class Phases(NamedTuple):
+    """Pointers to what is known of each phase, one number a phase, and to equity, one a bar."""
 
     first: Pointer  # its first bar
     cash: Pointer  # NaN where equity is written down bar by bar
@@ -26,11 +26,11 @@ class Pieces(NamedTuple):
 
 
 @kernel
-def begin_piece(pieces, n, bar, cash, shares):
-    """Write down that equity is cash and shares from the close of `bar` on; the number of pieces."""
-    if n > 0 and pieces.first[n - 1] == bar:
+def begin_phase(phases, n, bar, cash, shares):
+    """Write down that equity is cash and shares from the close of `bar` on; the number of phases."""
+    if n > 0 and phases.first[n - 1] == bar:
         n -= 1
-    pieces.first[n], pieces.cash[n], pieces.shares[n] = bar, cash, shares
+    phases.first[n], phases.cash[n], phases.shares[n] = bar, cash, shares
     return n + 1
 
 

@@ -1,7 +1,7 @@
 """The event engine's kernel: the trading model (`../model.py`), from event to event instead of from bar to bar.
 
 A trial is found (`search.py`: rules, stops and prices decide when it trades, whatever the account holds), settled (what
-its trades make of the account: `growth.py` where that is a product, `account.py` in general) and measured (`pieces.py`:
+its trades make of the account: `growth.py` where that is a product, `account.py` in general) and measured (`phases.py`:
 between two fills cash and shares stand still, and equity is cash plus shares times the price).
 """
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.account import settle
-from mrtoolkit.backtest._kernels.booking import Pieces
+from mrtoolkit.backtest._kernels.booking import Phases
 from mrtoolkit.backtest._kernels.dense import Prices
 from mrtoolkit.backtest._kernels.growth import Growth, grow
-from mrtoolkit.backtest._kernels.least import measure_growth
-from mrtoolkit.backtest._kernels.pieces import measure_pieces
+from mrtoolkit.backtest._kernels.lean import measure_growth
+from mrtoolkit.backtest._kernels.phases import measure_phases
 from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
 from mrtoolkit.backtest._kernels.search import Found, find_plain_trades, find_trades, is_plain, setting_of
 from mrtoolkit.backtest._kernels.sides import N_ROWS, bits_of, combine_rules
@@ -40,7 +40,7 @@ def track_of(track):
 
 
 @kernel
-def run_events(prices, track, words, inverted, rules, settings, index, warm, setup, costs, measured, stats, exact):
+def run_events(prices, track, words, inverted, rules, settings, index, warm, setup, costs, scope, stats, exact):
     """Run trials on one asset, from event to event; O(bars / 64 + events + bars held / 8) a trial.
 
     prices : `dense.Prices`
@@ -52,8 +52,7 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
     index : (trial, 5) int64, rows of the settings
     warm : (trial,), first bar whose signal counts
     setup, costs : `dense.Setup`, `fills.CostRates`
-    measured : risk-free return a bar, block edges (block + 1,), whether drawdowns are wanted, and whether anything is
-        but sum, sum of squares, growth, bars, trades and wins
+    scope : `measure.Scope`
     stats : (trial, block, statistic), zeroed by the caller
     exact : (trial,) uint8, written: 0 where the trial could not be done here (its statistics are then not valid)
     """
@@ -62,18 +61,18 @@ def run_events(prices, track, words, inverted, rules, settings, index, warm, set
         np.empty((N_ROWS, words.shape[1] + 1), np.uint64), np.empty((4, n_bars + 2), np.int64),
         np.empty((11, n_bars + 2)), np.empty(n_bars + 128, np.int32), np.empty(2, np.uint64), np.empty(24),
     )  # fmt: skip
-    run_within(prices, track, words, inverted, rules, settings, index, warm, setup, costs, measured, stats, exact, room)
+    run_within(prices, track, words, inverted, rules, settings, index, warm, setup, costs, scope, stats, exact, room)
 
 
 @kernel
 def run_within(
-    prices, track, words, inverted, rules, settings, index, warm, setup, costs, measured, stats, exact, room
+    prices, track, words, inverted, rules, settings, index, warm, setup, costs, scope, stats, exact, room
 ):
     """The same within arrays of the caller's, who keeps them alive for the pointers to them."""
     size, stop_loss, take_profit, trailing_stop, max_bars = settings
     rows, whole, numbers, fills, carried, sums = room
     bits, bars, paths = bits_of(rows), pointers_of(prices), track_of(track)
-    found, growth, pieces = columns_of(whole, numbers)
+    found, growth, phases = columns_of(whole, numbers)
     for i in range(rules.shape[0]):
         row = index[i]
         sides = combine_rules(words, inverted, rules[i], bits)
@@ -94,36 +93,36 @@ def run_within(
         if n_trades < 0:
             n_trades, done = find_trades(bars, paths, bits, only, wanted, warm[i], setup, costs, found)
         if done:
-            done = account_for(paths, found, n_trades, sides, setup, costs, growth, pieces, measured, sums, stats[i])
+            done = account_for(paths, found, n_trades, sides, setup, costs, growth, phases, scope, sums, stats[i])
         exact[i] = done
 
 
 @kernel
 def columns_of(whole, numbers):
-    """Pointers to the columns of the trades and of the pieces of a trial, in (4, time + 2) and (11, time + 2)."""
+    """Pointers to the columns of the trades and of the phases of a trial, in (4, time + 2) and (11, time + 2)."""
     i, x, n = pointer_to(whole), pointer_to(numbers), numbers.shape[1]
     found = Found(i, moved(i, n), moved(i, 2 * n), x, moved(x, n), moved(x, 2 * n))
     growth = Growth(moved(x, 3 * n), moved(x, 4 * n), moved(x, 5 * n), moved(x, 6 * n), moved(x, 7 * n))
-    return found, growth, Pieces(moved(i, 3 * n), moved(x, 8 * n), moved(x, 9 * n), moved(x, 10 * n))
+    return found, growth, Phases(moved(i, 3 * n), moved(x, 8 * n), moved(x, 9 * n), moved(x, 10 * n))
 
 
 @kernel
-def account_for(track, found, n_trades, sides, setup, costs, growth, pieces, measured, sums, stats):
+def account_for(track, found, n_trades, sides, setup, costs, growth, phases, scope, sums, stats):
     """Write the statistics (block, statistic) of a trial with these trades; whether it could be done."""
-    edges, totals = pointer_to(measured[1]), pointer_to(sums)
-    n_pieces = 0
+    edges, totals = pointer_to(scope.edges), pointer_to(sums)
+    n_phases = 0
     if costs.minimum == 0.0 and (costs.borrow == 0.0 or not sides[1]):
-        is_least = not (measured[2] or measured[3]) and measured[1].size == 2
-        room = (pieces.first, totals)
-        if is_least and measure_growth(track, found, n_trades, setup, costs, growth, room, edges, stats[0]):
+        is_lean = not (scope.with_drawdown or scope.with_rest) and scope.edges.size == 2
+        room = (phases.first, totals)
+        if is_lean and measure_growth(track, found, n_trades, setup, costs, growth, room, edges, stats[0]):
             return True
-        n_pieces = grow(found, n_trades, setup, costs, growth, pieces, edges, measured[3], pointer_to(stats))
-        if n_pieces > 0 and measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats):
+        n_phases = grow(found, n_trades, setup, costs, growth, phases, edges, scope.with_rest, pointer_to(stats))
+        if n_phases > 0 and measure_phases(track, phases, n_phases, setup.cash, scope, totals, stats):
             return True
         stats[:] = 0.0
-    n_pieces, done = settle(track, found, n_trades, setup, costs, pieces, edges, pointer_to(stats))
+    n_phases, done = settle(track, found, n_trades, setup, costs, phases, edges, pointer_to(stats))
     if done:
-        measure_pieces(track, pieces, n_pieces, setup.cash, measured, totals, stats)
+        measure_phases(track, phases, n_phases, setup.cash, scope, totals, stats)
     else:
         stats[:] = 0.0
     return done

@@ -2,7 +2,6 @@
 
 Without a minimum cost and without borrowing, a trade multiplies equity by a number that its own prices give: so all
 trades of a trial are worked out side by side, several in one instruction, and only their product goes one by one.
-Measured with 690 trades: 5 us, 15 one after the other.
 """
 
 from __future__ import annotations
@@ -10,15 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.booking import begin_piece, block_of, book_entry, book_exit, book_win
+from mrtoolkit.backtest._kernels.booking import begin_phase, block_of, book_entry, book_exit, book_win
 from mrtoolkit.backtest._kernels.columns import END
 from mrtoolkit.backtest._kernels.fills import execution_price
 from mrtoolkit.backtest._kernels.pointers import Pointer
-
-CLOSE = 1e-5  # equity that is a smaller part of its cash is a difference of large numbers: it needs the exact formulas
-SMALL = 1e-3  # a smaller trade's gain has too few digits to tell whether it wins
-LEAST = 1e-250  # equity that small loses digits
-FULL = 1e-12  # cash that is a smaller part of equity is rounding
+from mrtoolkit.backtest._kernels.tolerances import CLOSE, FULL, SMALL, TINY
 
 
 class Growth(NamedTuple):
@@ -90,25 +85,25 @@ def work_out_trades(found, n_trades, costs, growth, with_turnover):
 
 
 @kernel
-def grow(found, n_trades, setup, costs, growth, pieces, edges, with_rest, stats):
-    """Lay the pieces of some trades and book these; the number of pieces, 0 where `account.settle` is needed."""
+def grow(found, n_trades, setup, costs, growth, phases, edges, with_rest, stats):
+    """Lay the phases of some trades and book these; the number of phases, 0 where `account.settle` is needed."""
     if work_out_trades(found, n_trades, costs, growth, with_rest) > 0:
         return 0
     equity, least = setup.cash, setup.cash
-    b, n = 0, begin_piece(pieces, 0, setup.start, equity, 0.0)
+    b, n = 0, begin_phase(phases, 0, setup.start, equity, 0.0)
     for k in range(n_trades):
         bar, until, after = found.entry[k], found.exit[k], growth.after[k]
         if with_rest:
             b = block_of(edges, b, bar)
             book_entry(growth.entry_turnover[k], stats, b)
         cash, shares = equity * growth.cash[k], equity * growth.shares[k]
-        n = begin_piece(pieces, n, bar, cash, shares)
+        n = begin_phase(phases, n, bar, cash, shares)
         b = block_of(edges, b, min(until, setup.end - 1))
         if with_rest:
             book_exit(growth.exit_turnover[k], after - 1.0, stats, b)
         else:
             book_win(after - 1.0, stats, b)
         equity = equity * after if found.reason[k] != END else cash + shares * found.exit_raw[k]
-        n = begin_piece(pieces, n, until, equity, 0.0)
+        n = begin_phase(phases, n, until, equity, 0.0)
         least = min(least, equity)
-    return n if least > LEAST else 0
+    return n if least > TINY else 0

@@ -81,6 +81,16 @@ def _at_most(width):
 at_most_8, at_most_16 = _at_most(LANES), _at_most(2 * LANES)
 
 
+def _running_highest(builder, values, inside, so_far):
+    """The highest up to each lane and before it, of `so_far` and of those values that are inside."""
+    none = _constant(float("-inf"))
+    running = builder.select(inside, values, none)
+    for by in (1, 2, 4):
+        running = _higher(builder, running, _shifted(builder, running, none, by))
+    running = _higher(builder, running, so_far)
+    return running, _shifted(builder, running, so_far, 1)
+
+
 def _first_trailed(with_own):
     @intrinsic
     def first_trailed(typingctx, places, first, last, side, best, levels):
@@ -113,12 +123,7 @@ def _first_trailed(with_own):
             t = builder.load(at)
             inside = builder.icmp_signed("<", builder.add(_splat(builder, t), _LANE_NUMBERS), _splat(builder, last))
             followed = builder.fmul(_load(builder, followed_place, t), sides)
-            running = builder.select(inside, followed, _constant(float("-inf")))
-            for by in (1, 2, 4):
-                running = _higher(builder, running, _shifted(builder, running, _constant(float("-inf")), by))
-            so_far = builder.load(extreme)
-            running = _higher(builder, running, so_far)
-            before = _shifted(builder, running, so_far, 1)
+            running, before = _running_highest(builder, followed, inside, builder.load(extreme))
             stop = _higher(builder, builder.fmul(running if with_own else before, factor), fixed)
             hit = builder.or_(
                 builder.fcmp_ordered("<=", builder.fmul(_load(builder, worst_place, t), sides), stop),

@@ -44,9 +44,9 @@ STATE = (
 S_EQUITY, S_BEGIN, S_HIGHEST, S_LOWEST, S_RATIO, S_SHARES, S_ENTRY, S_BLOCK, S_BARS, S_LOST = range(10)
 S_DOUBT, S_DOUBT_SQ, S_DOUBT_DOWNSIDE = range(10, 13)
 N_STATISTICS = len(STATISTICS)
-_RESOLUTION = 3e-16  # of a table's entry
-_TOLERANCE = 3e-10  # of a block's sums
-_LEAST = 1e-250  # equity that small has lost digits
+RESOLUTION = 3e-16  # of a table's entry
+TOLERANCE = 3e-10  # of a block's sums
+LEAST_EQUITY = 1e-250  # equity that small has lost digits
 
 
 @kernel
@@ -69,10 +69,10 @@ def end_block(path, begin, equity, risk_free, stat, state):
     """Write down a block's growth, path and quiet bars, and whether its sums may have lost digits."""
     stat[GROWTH] = equity / begin
     stat[HIGHEST], stat[LOWEST], stat[WORST] = path.highest / begin, path.lowest / begin, 1.0 - path.ratio
-    lost, lost_sq = _RESOLUTION * state[S_DOUBT], _RESOLUTION * state[S_DOUBT_SQ]
-    allowed, downside = _TOLERANCE * stat[SUM_SQ], stat[DOWNSIDE_SQ]
-    keeps = lost_sq <= allowed and lost * lost <= _TOLERANCE * allowed and equity > _LEAST
-    if not (keeps and (downside == 0.0 or _RESOLUTION * state[S_DOUBT_DOWNSIDE] <= _TOLERANCE * downside)):
+    lost, lost_sq = RESOLUTION * state[S_DOUBT], RESOLUTION * state[S_DOUBT_SQ]
+    allowed, downside = TOLERANCE * stat[SUM_SQ], stat[DOWNSIDE_SQ]
+    keeps = lost_sq <= allowed and lost * lost <= TOLERANCE * allowed and equity > LEAST_EQUITY
+    if not (keeps and (downside == 0.0 or RESOLUTION * state[S_DOUBT_DOWNSIDE] <= TOLERANCE * downside)):
         state[S_LOST] = 1.0
     stat[DOWNSIDE_SQ] += (stat[BARS] - state[S_BARS]) * min(-risk_free, 0.0) ** 2
     state[S_DOUBT] = state[S_DOUBT_SQ] = state[S_DOUBT_DOWNSIDE] = state[S_BARS] = 0.0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import (
     BARS,
@@ -31,8 +35,16 @@ from mrtoolkit.backtest._kernels.columns import (
     WORST,
 )
 from mrtoolkit.backtest._kernels.marks import last_known
+from mrtoolkit.backtest._kernels.tolerances import ROUNDING as ROUNDING
 
-ROUNDING = 1e-12  # a gain below it is no gain
+
+class Scope(NamedTuple):
+    """What is measured of a trial."""
+
+    risk_free: float  # return of a bar
+    edges: np.ndarray  # of the blocks, (block + 1,)
+    with_drawdown: bool  # highest, lowest and worst too
+    with_rest: bool  # more than the lean statistics: bars, sum, sum_sq, growth, trades and wins
 
 
 @kernel(fastmath=True)
@@ -53,7 +65,8 @@ def add_drawdown(equity, before, block):
     """Highest, lowest and largest fall of one block, as multiples of equity before its first bar, which counts.
 
     `floor` is where a larger fall begins: kept from bar to bar, it leaves two comparisons that are seldom true, and no
-    arithmetic on the way (0.7 ns a bar; 3.0 where each bar multiplies the highest by what the worst fall left of it).
+    arithmetic on the way: to multiply the highest by what the worst fall left of it, bar by bar, takes several times
+    as long.
     """
     highest = lowest = floor = before
     worst = 0.0
@@ -101,8 +114,9 @@ def add_trades(trades, closes, equity, edges, stats):
 
 
 @kernel
-def measure(equity, trades, closes, cash, risk_free, edges, with_drawdown, stats):
+def measure(equity, trades, closes, cash, scope, stats):
     """Fill `stats` (block, statistic), zeroed by the caller, from equity, closes (time,) and trades (trade, column)."""
+    risk_free, edges = scope.risk_free, scope.edges
     add_trades(trades, closes, equity, edges, stats)
     before = cash
     for b in range(edges.size - 1):
@@ -118,7 +132,7 @@ def measure(equity, trades, closes, cash, risk_free, edges, with_drawdown, stats
             while n > first + 1 and equity[n - 2] <= 0.0:
                 n -= 1
             add_returns(equity[first:n], before, risk_free, block)
-            if with_drawdown:
+            if scope.with_drawdown:
                 add_drawdown(equity[first:n], before, block)
         else:
             n = first

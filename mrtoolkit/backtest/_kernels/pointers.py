@@ -1,7 +1,7 @@
 """Arrays without their owners: a kernel that jumps from event to event spends its time counting references otherwise.
 
 Every use of an array of a tuple, and every row of a two-dimensional one, costs an atomic increment and a decrement,
-which the compiler seldom takes away again (measured: 0.1 us a trade, of 0.03 without them). A pointer is read and
+which the compiler seldom takes away again, and which take longer than all the rest of a trade. A pointer is read and
 written like an array (`p[t]`). It is valid as long as its array, which numba frees after its last use by name: take
 pointers to arguments alone, never to arrays that the same kernel has made.
 """

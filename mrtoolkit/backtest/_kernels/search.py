@@ -109,7 +109,7 @@ def is_plain(settings):
 def find_plain_trades(prices, track, rules, order, warm, setup, costs, fills, found):
     """The same for one side, plain orders and whole prices, straight from the words of its rules.
 
-    Their number, or -1 where an order would not fill after all. Measured with 690 trades: 4 us, 11 one by one.
+    Their number, or -1 where an order would not fill after all.
 
     rules : pointers to the words of entry and exit, and to what flips them
     order : size and side

@@ -1,7 +1,8 @@
-"""The least that is asked of a trial: sums of returns and of their squares, growth, and how many trades win.
+"""The lean statistics of a trial: sums of returns and of their squares, growth, and how many trades win.
 
-Where that is all, no pieces are laid. Bars with fills are worked out trade by trade; in between a long of the whole
-account has the market's returns, two look-ups in running sums, and only other positions are followed bar by bar.
+Where these are all that is asked, no phases are laid. Bars with fills are worked out trade by trade; in between a long
+of the whole account has the market's returns, two look-ups in running sums, and only other positions are followed bar
+by bar.
 """
 
 from __future__ import annotations
@@ -10,12 +11,9 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.columns import BARS, GROWTH, SUM, SUM_SQ, TRADES, WINS
-from mrtoolkit.backtest._kernels.growth import CLOSE, FULL, LEAST, work_out_trades
+from mrtoolkit.backtest._kernels.growth import work_out_trades
 from mrtoolkit.backtest._kernels.lanes import LANES, add_returns
-from mrtoolkit.backtest._kernels.measure import ROUNDING
-
-LOST = 4e-16  # of a running sum, in a difference of two
-ALLOWED = 1e-11  # of a result
+from mrtoolkit.backtest._kernels.tolerances import ALLOWED, CLOSE, FULL, LOST, ROUNDING, TINY
 
 
 @kernel
@@ -84,7 +82,7 @@ def multiply(growth, n_trades, cash):
 
 @kernel
 def measure_growth(track, found, n_trades, setup, costs, growth, room, edges, block):
-    """Fill the least statistics, (statistic,), of a trial with these trades; whether that could be done.
+    """Fill the lean statistics, (statistic,), of a trial with these trades; whether that could be done.
 
     It could not where `growth.grow` could not, or where differences of running sums have too few digits.
 
@@ -94,7 +92,7 @@ def measure_growth(track, found, n_trades, setup, costs, growth, room, edges, bl
     if work_out_trades(found, n_trades, costs, growth, False) > 0:
         return False
     equity, least, n_won = multiply(growth, n_trades, setup.cash)
-    if not least > LEAST:
+    if not least > TINY:
         return False
     total, total_sq, spare = add_fills(track.mark, found, n_trades, growth, edges[1])
     n_full = part_trades(found, n_trades, growth, track.bounds[0], order)

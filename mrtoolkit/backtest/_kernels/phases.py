@@ -1,4 +1,4 @@
-"""The statistics of a trial, per block, from its pieces: stretches of bars in which cash and shares stand still."""
+"""The statistics of a trial, per block, from its phases: stretches of bars in which cash and shares stand still."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mrtoolkit.backtest._kernels.columns import (
     SUM_SQ,
     WORST,
 )
-from mrtoolkit.backtest._kernels.growth import CLOSE
 from mrtoolkit.backtest._kernels.lanes import LANES, add_held, fall_of
+from mrtoolkit.backtest._kernels.tolerances import CLOSE
 
 
 @kernel
@@ -31,12 +31,12 @@ def go_on(fall, value):
 
 
 @kernel
-def go_through(fall, low, high, marks, piece, span):
-    """The same with the bars of a piece, in which equity is from `low` to `high`; seldom are they looked at again."""
+def go_through(fall, low, high, marks, phase, span):
+    """The same with the bars of a phase, in which equity is from `low` to `high`; seldom are they looked at again."""
     highest, lowest, left = fall
     top = max(highest, high)
     if high > highest and low < left * high:
-        left = min(left, fall_of(marks, span[0], span[1], (piece[0], piece[1], highest)))
+        left = min(left, fall_of(marks, span[0], span[1], (phase[0], phase[1], highest)))
     else:
         left = min(left, low / top)
     return top, min(lowest, low), left
@@ -51,14 +51,13 @@ def add_return(totals, r, risk_free):
 
 
 @kernel(inline=True)
-def add_piece(track, piece, span, now, measured, sums, totals, fall):
-    """Add the bars of one held piece in one block: equity then, whether it stays far from nothing, sums and fall."""
+def add_phase(track, phase, span, now, scope, sums, totals, fall):
+    """Add the bars of one held phase in one block: equity then, whether it stays far from nothing, sums and fall."""
     first, last = span
-    cash, shares = piece
-    risk_free, _, with_drawdown, _ = measured
-    low, high = add_held(track.mark, first, last, (cash, shares, now), risk_free, sums)
-    if with_drawdown:
-        fall = go_through(fall, low, high, track.mark, piece, span)
+    cash, shares = phase
+    low, high = add_held(track.mark, first, last, (cash, shares, now), scope.risk_free, sums)
+    if scope.with_drawdown:
+        fall = go_through(fall, low, high, track.mark, phase, span)
     return cash + shares * track.mark[last - 1], low > CLOSE * abs(cash), totals, fall
 
 
@@ -73,16 +72,16 @@ def add_written(equity, span, now, risk_free, totals, fall):
 
 
 @kernel
-def measure_pieces(track, pieces, n_pieces, cash, measured, sums, stats):
+def measure_phases(track, phases, n_phases, cash, scope, sums, stats):
     """Fill the statistics of returns, of equity and of the position held, (block, statistic).
 
     Returns whether equity stays far from being nothing beside the cash.
 
     sums : pointer to three times eight numbers, overwritten
     """
-    risk_free, edges, _, _ = measured
-    pieces.first[n_pieces] = edges[-1]
-    k, now, until, shares, is_far = 0, cash, pieces.first[1], 0.0, True
+    risk_free, edges = scope.risk_free, scope.edges
+    phases.first[n_phases] = edges[-1]
+    k, now, until, shares, is_far = 0, cash, phases.first[1], 0.0, True
     for b in range(edges.size - 1):
         t, last, before, n_held, n_jumps = edges[b], edges[b + 1], now, 0, 0
         for lane in range(3 * LANES):
@@ -91,9 +90,9 @@ def measure_pieces(track, pieces, n_pieces, cash, measured, sums, stats):
         while t < last:
             while until <= t:
                 k += 1
-                until = pieces.first[k + 1]
+                until = phases.first[k + 1]
             to = min(until, last)
-            cash, shares = pieces.cash[k], pieces.shares[k]
+            cash, shares = phases.cash[k], phases.shares[k]
             if shares == 0.0:
                 if cash != now:
                     totals, fall = add_return(totals, cash / now - 1.0, risk_free), go_on(fall, cash)
@@ -102,15 +101,15 @@ def measure_pieces(track, pieces, n_pieces, cash, measured, sums, stats):
             else:
                 n_held += to - t
                 if cash == cash:
-                    now, far, totals, fall = add_piece(
-                        track, (cash, shares), (t, to), now, measured, sums, totals, fall
+                    now, far, totals, fall = add_phase(
+                        track, (cash, shares), (t, to), now, scope, sums, totals, fall
                     )
                     is_far = is_far and far
                 else:
-                    now, totals, fall = add_written(pieces.equity, (t, to), now, risk_free, totals, fall)
+                    now, totals, fall = add_written(phases.equity, (t, to), now, risk_free, totals, fall)
             t = to
         n_bars = last - edges[b]
-        write_block(stats[b], n_bars, before, now, totals, sums, fall, measured)
+        write_block(stats[b], n_bars, before, now, totals, sums, fall, scope)
         quiet = min(-risk_free, 0.0)
         stats[b, DOWNSIDE_SQ] += (n_bars - n_held - n_jumps) * quiet * quiet
         stats[b, HELD] = n_held
@@ -120,7 +119,7 @@ def measure_pieces(track, pieces, n_pieces, cash, measured, sums, stats):
 
 
 @kernel
-def write_block(block, n_bars, before, after, totals, sums, fall, measured):
+def write_block(block, n_bars, before, after, totals, sums, fall, scope):
     """Write what the returns and the equity of one block came to."""
     total, total_sq, downside_sq = totals
     for lane in range(LANES):
@@ -131,6 +130,6 @@ def write_block(block, n_bars, before, after, totals, sums, fall, measured):
     block[GROWTH] = block[HIGHEST] = block[LOWEST] = 1.0
     if before > 0.0:
         block[GROWTH] = after / before
-        if measured[2]:
+        if scope.with_drawdown:
             highest, lowest, left = fall
             block[HIGHEST], block[LOWEST], block[WORST] = highest / before, lowest / before, 1.0 - left

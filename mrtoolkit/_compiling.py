@@ -1,0 +1,75 @@
+"""One line on the terminal where kernels are compiled for longer than two seconds: the first call is not stuck."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from numba.core import event
+
+_SECONDS = 2.0
+
+
+class _Notice(event.Listener):
+    """Hears of each kernel that numba compiles (not of those it loads), and says once that this takes a while.
+
+    numba compiles one function at a time, and those that it calls within it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.is_said = False
+        self.is_kept: Callable[[], bool] = lambda: True
+        self._clock = clock
+        self._depth = 0
+        self._since = self._spent = 0.0
+
+    def on_start(self, event: Any) -> None:
+        if _is_ours(event):
+            if self._depth == 0:
+                self._since = self._clock()
+            self._depth += 1
+            self._look()
+
+    def on_end(self, event: Any) -> None:
+        if _is_ours(event):
+            self._look()
+            self._depth -= 1
+            if self._depth == 0:
+                self._spent += self._clock() - self._since
+
+    def _look(self) -> None:
+        if self.is_said or self._spent + self._clock() - self._since < _SECONDS:
+            return
+        self.is_said = True
+        if _is_watched():
+            how = "once on this machine" if self.is_kept() else "in each process, as no folder to keep them is writable"
+            sys.stderr.write(f"mrtoolkit: compiling its kernels, {how}; about 20 s ...\n")
+            sys.stderr.flush()
+
+
+_NOTICE = _Notice()
+
+
+def watch_compiling(is_kept: Callable[[], bool]) -> None:
+    """Begin to listen; `is_kept` says whether what is compiled is kept for the next process."""
+    _NOTICE.is_kept = is_kept
+    event.register("numba:compile", _NOTICE)  # type: ignore[no-untyped-call]
+
+
+def hush() -> None:
+    """Say nothing in this process: somebody else did."""
+    _NOTICE.is_said = True
+
+
+def _is_ours(event: Any) -> bool:
+    return str(event.data["dispatcher"].py_func.__module__).startswith("mrtoolkit.")
+
+
+def _is_watched() -> bool:
+    """Whether somebody sees the line: a terminal, or a notebook."""
+    if sys.stderr is None:
+        return False
+    shell = sys.modules.get("IPython")
+    return sys.stderr.isatty() or (shell is not None and shell.get_ipython() is not None)
