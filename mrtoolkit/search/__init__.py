@@ -17,6 +17,7 @@ from .events import LevelEnded as LevelEnded
 from .events import LevelStarted as LevelStarted
 from .events import RegionFound as RegionFound
 from .events import Stopped as Stopped
+from .importance import importance as importance
 from .level import Level as Level
 from .level import levels as levels
 from .loading import load_study as load_study

@@ -30,7 +30,7 @@ from search_against import all_rivals, cases_of, print_against  # noqa: E402
 from search_clock import PROBLEMS as CLOCKED  # noqa: E402
 from search_clock import ClockedLedger, print_clock, print_whole_lattice  # noqa: E402
 from search_costs import features, large_truth, overhead  # noqa: E402
-from search_floors import BUDGETS, Budget, by_problem, found, our_search, plateaus, value_of  # noqa: E402
+from search_floors import BUDGETS, Budget, Plateaus, by_problem, found, our_search, plateaus, value_of  # noqa: E402
 from search_later import later, print_later  # noqa: E402
 from search_problems import PROBLEMS, Problem, problems  # noqa: E402
 from search_smooth import SMOOTH  # noqa: E402
@@ -167,6 +167,16 @@ def test_a_clock_ends_what_is_evaluated_by_the_engine(folder):
     with pytest.raises(search_rivals.Spent):
         ClockedLedger(truth, problem, seconds=0.0).score(codes[0])
     assert {p.kind for p in CLOCKED} == {"years"}
+
+
+def test_plateau_of_a_lattice_is_the_quantile_of_its_boxes(folder):
+    truth = truth_of(_short()[1])
+    judged = Plateaus.of_boxes(truth)
+    values = np.where(np.isfinite(truth.values), truth.values, truth.ordered[0]).reshape(truth.space.sizes)
+    box = np.sort(values[4:7, 2:5, 6:9, 1:4].ravel())  # 20 labels and fewer: one to each side
+    place = judged.places[int(truth.space.keys(np.array([[5, 3, 7, 2]]))[0])]
+    assert judged.quantiles[place] == box[int(0.25 * (len(box) - 1))]
+    assert 0.0 < judged.share(our_search()(truth, 200, 0)) <= 1.0
 
 
 def test_costs_are_counted(folder):
