@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrtoolkit.search.dimensions import Categorical, positions
+from mrtoolkit.search.dimensions import is_ordered, positions
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.trial_log import TrialLog
 
@@ -13,6 +13,7 @@ QUANTILE = 0.25
 _MIN_NEIGHBOURS = 5  # a quantile of fewer trials says little
 _MAX_NEIGHBOURS = 25  # five by five in two dimensions; more would reach unevenly where a level was dense
 _CANDIDATES = 1_000
+_DIGITS = 9  # logarithms differ in their last bits between processors, and so would what is equally near
 
 
 def neighbourhood_scores(
@@ -21,8 +22,8 @@ def neighbourhood_scores(
     """Return the low quantile of the scores around candidates, and of how many trials it is.
 
     Neighbours are the evaluated trials within 5 percent of the range in every dimension (at least one label), of equal
-    categories, the nearest 25 of them, the candidate among them. A trial that does not count (NaN, or a broken
-    constraint) is a neighbour as bad as the worst trial that does.
+    categories (unless these are ordered), the nearest 25 of them, the candidate among them. A trial that does not count
+    (NaN, or a broken constraint) is a neighbour as bad as the worst trial that does.
 
     Parameters
     ----------
@@ -36,16 +37,17 @@ def neighbourhood_scores(
     """
     from scipy.spatial import cKDTree  # 0.1 s to import, and only a study that is asked for its plateau needs it
 
-    coordinates = _coordinates(space, log.codes)
-    tree = cKDTree(coordinates)
+    by_label = np.argsort(log.keys, kind="stable")  # of equally near trials the tree takes those it was given first
+    coordinates = _in_radii(space, log.codes)
+    tree = cKDTree(coordinates[by_label])
     count = min(_MAX_NEIGHBOURS, len(log))
     distance, neighbour = tree.query(
-        coordinates[candidates], k=[*range(1, count + 1)], p=np.inf, distance_upper_bound=1.0 + 1e-9
+        coordinates[candidates], k=[*range(1, count + 1)], p=np.inf, distance_upper_bound=1.0 + 1e-8
     )
     near = np.isfinite(distance)
     counted = np.isfinite(log.score)
     floor = log.score[counted].min() if counted.any() else -np.inf
-    score = np.append(np.where(counted, log.score, floor), np.nan)
+    score = np.append(np.where(counted, log.score, floor)[by_label], np.nan)
     found = np.where(near, score[np.where(near, neighbour, len(log))], np.nan)
     return np.nanquantile(found, quantile, axis=1, method="lower"), near.sum(axis=1)
 
@@ -79,14 +81,14 @@ def neighbourhood_order(space: Space, log: TrialLog, quantile: float) -> np.ndar
     return result
 
 
-def _coordinates(space: Space, codes: np.ndarray) -> np.ndarray:
-    """Return points scaled so that neighbours are at most 1 apart in every dimension; categories 2 apart."""
+def _in_radii(space: Space, codes: np.ndarray) -> np.ndarray:
+    """Return points scaled so that neighbours are at most 1 apart in every dimension; unordered categories 2 apart."""
     columns = []
     for j, name in enumerate(space):
         dimension = space[name]
-        if isinstance(dimension, Categorical):
-            columns.append(codes[:, j] * 2.0)
-        else:
+        if is_ordered(dimension):
             radius = max(RADIUS, 1.0 / max(1, dimension.size - 1))
             columns.append(positions(dimension, codes[:, j]) / radius)
-    return np.stack(columns, axis=1)
+        else:
+            columns.append(codes[:, j] * 2.0)
+    return np.round(np.stack(columns, axis=1), _DIGITS)

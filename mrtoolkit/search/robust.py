@@ -44,9 +44,9 @@ def median_block(metric: str = "sharpe", *, blocks: int = 8) -> Node:
 def neighbourhood(objective: Any = "sharpe", *, quantile: float = 0.25) -> Neighbourhood:
     """Return an objective by which a trial is as good as the low quantile of its neighbours on the lattice.
 
-    Neighbours are the evaluated trials within 5 percent of the range in every dimension and of equal categories, the
-    nearest 25 of them; a trial with fewer than 5 of them waits for more: it does not win yet. The search goes where the
-    neighbourhoods are good, and `study.best` is the trial of the best one.
+    Neighbours are the evaluated trials within 5 percent of the range in every dimension and of equal categories (unless
+    these are ordered), the nearest 25 of them; a trial with fewer than 5 of them waits for more: it does not win yet.
+    The search goes where the neighbourhoods are good, and `study.best` is the trial of the best one.
 
     Parameters
     ----------
