@@ -15,6 +15,7 @@ from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.events import Event, LevelRow, LevelStarted, RegionFound
 from mrtoolkit.search.filling import fill, filling_of, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
+from mrtoolkit.search.level import WHOLE, Level, levels_in_time
 from mrtoolkit.search.level_run import LevelRun
 from mrtoolkit.search.points import points_for
 from mrtoolkit.search.settings import Settings
@@ -41,6 +42,7 @@ class LevelWalk:
         self._evaluator = evaluator
         self._emit = emit
         self._on_level_end = on_level_end
+        self._levels = settings.levels
         self._run: LevelRun | None = None
         self._looked: list[Looked] = []
         self._memory: dict[str, Any] = {}
@@ -82,7 +84,11 @@ class LevelWalk:
             if self._add_points(run, self._regions(run)):
                 return ""
         self.close()
-        n_levels, after = len(self._settings.levels), f"after {len(self._study):,} trials."
+        if run.index == 0 and self._settings.is_timed:
+            self._levels = (self._levels[0], *self._levels_in_time())
+        n_levels, after = len(self._levels), f"after {len(self._study):,} trials."
+        if run.index > 0 and self._settings.is_timed and self._levels[-1].name == WHOLE:
+            return f"all {len(self._study):,} points of the lattice are evaluated, as the seconds allowed."
         if run.index + 1 == n_levels:
             return f"all {n_levels} levels are done {after}" if n_levels > 1 else f"the one level is done {after}"
         if self._improvement.is_over(self._study.scoring.progress()):
@@ -123,7 +129,7 @@ class LevelWalk:
         self._on_level_end(run.index)
 
     def _start_level(self, index: int) -> None:
-        level, log = self._settings.levels[index], self._study.log
+        level, log = self._levels[index], self._study.log
         self._level_started = time.perf_counter()
         run = self._run = LevelRun(index, level, self._space, log)
         if level.is_explicit(self._space):
@@ -141,6 +147,15 @@ class LevelWalk:
                 "relax the constraint."
             )
             raise SpaceError(msg)
+
+    def _levels_in_time(self) -> list[Level]:
+        """Return the levels after the first for the seconds that are left; kept with the study, as the clock is not."""
+        settings, study = self._settings, self._study
+        if "levels" not in study.notes:
+            left = max(0.0, (settings.seconds or 0.0) - (time.perf_counter() - self._level_started))
+            found = levels_in_time(self._space, len(study), left, study.trial_seconds)
+            study.notes["levels"] = [level.to_dict() for level in found]
+        return [Level.from_dict(said) for said in study.notes["levels"]]
 
     def _add_points(self, run: LevelRun, looking: Sequence[Looking]) -> int:
         """Fill regions with points of the level; return how many are new."""
@@ -177,7 +192,7 @@ class LevelWalk:
             levels=log.level,
             looked=tuple(self._looked),
             seed=self._settings.seed,
-            n_levels=len(self._settings.levels),
+            n_levels=len(self._levels),
             chosen=study.notes.get("transition", ""),
             find=log.find,
             memory=self._memory,

@@ -53,7 +53,8 @@ class MultiResOptimizer:
     trials : int, optional
         At most so many trials; default 400 for the preset levels, no limit for levels that you list.
     seconds : float, optional
-        No batch begins later than this after the start of this run.
+        No batch begins later than this after the start of this run. Without `trials` and `levels` these follow from it
+        and from what the first level's trials cost: the whole lattice where that fits the time.
     seed : int
         For whatever is random.
     study : path, optional

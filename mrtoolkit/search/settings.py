@@ -14,7 +14,7 @@ from mrtoolkit.errors import SpaceError, StudyError, nearest
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.features.sizes import parse_size
 from mrtoolkit.search.events import Listener
-from mrtoolkit.search.level import Level, as_levels, levels
+from mrtoolkit.search.level import WHOLE, Level, as_levels, levels
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.storage import plain_json
@@ -72,6 +72,8 @@ class Settings:
     transition: Transition
     target: float | None = None
     memory: int | None = None
+    is_timed: bool = False
+    """Whether the levels after the first follow from the seconds and from what the first one's trials cost."""
     workers: int = 1
 
     @classmethod
@@ -90,9 +92,10 @@ class Settings:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise StudyError(f"seed={seed!r} was asked for; it must be a whole number of 0 or more.")
         patience = options.get("patience", 2 if levels is None else None)
-        if levels is None and trials is None:
+        is_timed = levels is None and trials is None and seconds is not None
+        if levels is None and trials is None and not is_timed:
             trials = _PRESET_TRIALS
-        checked = as_levels(_preset(space, trials) if levels is None else levels, space)
+        checked = as_levels(_preset(space, trials or _PRESET_TRIALS) if levels is None else levels, space)
         return cls(
             levels=checked,
             trials=None if trials is None else int(trials),
@@ -104,6 +107,7 @@ class Settings:
             target=None if target is None else float(target),
             memory=None if memory is None else parse_size(memory),
             workers=int(options.get("workers") or 1),
+            is_timed=is_timed and len(checked) > 1,
         )
 
 
@@ -115,7 +119,8 @@ def search_keys(evaluator: Evaluator, space: Space, goal: Goal, settings: Settin
         {
             "evaluator": evaluator.to_dict(),
             "space": space.to_dict(),
-            "levels": [level.to_dict() for level in settings.levels],
+            "levels": [level.to_dict() for level in settings.levels[: 1 if settings.is_timed else None]],
+            **({"levels_follow": "seconds"} if settings.is_timed else {}),
             **goal.to_dict(),
             "seed": settings.seed,
             "transition": transition,
@@ -175,7 +180,7 @@ def check_fit(evaluator: Evaluator, space: Any) -> None:
 def _preset(space: Space, trials: int) -> list[Level]:
     n_points = space.count().n
     if n_points <= trials:
-        return [Level("whole lattice", budget=max(1, n_points))]
+        return [Level(WHOLE, budget=max(1, n_points))]
     return levels(trials=trials, count=min(3, trials))
 
 
