@@ -70,7 +70,7 @@ def _beside(
         fresh = [first + i for i, key in enumerate(keys[part]) if key not in surrounded]
         if fresh:
             near = new_points(history, beside(space, codes[fresh], rng, stride))
-            found = space.distinct(np.concatenate([found, near]))
+            found = space.distinct(np.concatenate([found, near])) if len(found) else near
         if len(found) <= len(chosen) + count:
             surrounded.update(keys[part])
         first, size = first + size, size * 2
