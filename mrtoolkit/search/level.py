@@ -13,11 +13,7 @@ from mrtoolkit.search.dimensions import Categorical, Dimension
 from mrtoolkit.search.space import Space
 
 WHOLE = "whole lattice"
-_SHARE_OF_TIME = 0.8  # of the seconds that are left: the clock of a busy machine runs unevenly
-_EXHAUSTIVE_OVERHEAD = 2e-6  # seconds a trial outside the evaluator
-_MOVING_OVERHEAD = 3e-5
-_MOST_IN_TIME = 20_000
-_LARGEST_LEVEL = 10_000_000  # points; more are refused before anything is enumerated
+LARGEST_LEVEL = 10_000_000  # points; more are refused before anything is enumerated
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +124,6 @@ def levels(trials: int = 400, count: int = 3) -> list[Level]:
     return [Level("coarse", budget=first), *finer]
 
 
-def levels_in_time(space: Space, n_done: int, seconds: float, trial_seconds: float) -> list[Level]:
-    """Return the levels after a coarse one that so many seconds allow, at what a trial has been measured to cost.
-
-    The whole lattice where it fits; else a medium and a fine level of 20,000 trials together at most, as moving regions
-    find little more in more.
-    """
-    n_points = space.count().n
-    cost = trial_seconds if trial_seconds < float("inf") else 0.0
-    whole = n_points <= _LARGEST_LEVEL and max(space.sizes) <= _LARGEST_LEVEL
-    if whole and (n_points - n_done) * (cost + _EXHAUSTIVE_OVERHEAD) <= _SHARE_OF_TIME * seconds:
-        return [Level(WHOLE, grid={name: space[name].labels for name in space})]
-    trials = int(_SHARE_OF_TIME * seconds / (cost + _MOVING_OVERHEAD))
-    budget = max(1, min(trials, _MOST_IN_TIME, n_points - n_done) // 2)
-    return [Level("medium", budget=budget, regions=4), Level("fine", budget=budget, regions=4)]
-
-
 def as_levels(value: Any, space: Space) -> tuple[Level, ...]:
     """Return levels checked against the space: known parameters, labels on its lattice, no absurd size."""
     found = [value] if isinstance(value, Level) else list(value) if isinstance(value, Iterable) else [value]
@@ -163,8 +143,8 @@ def as_levels(value: Any, space: Space) -> tuple[Level, ...]:
 
 def refuse_absurd(name: str, n_points: int) -> None:
     """Refuse a level of more points than anybody means."""
-    if n_points > _LARGEST_LEVEL:
-        size = f"{n_points:,} points (at most {_LARGEST_LEVEL:,}; {n_points * 8 / 1e9:,.1f} GB for one number a point)"
+    if n_points > LARGEST_LEVEL:
+        size = f"{n_points:,} points (at most {LARGEST_LEVEL:,}; {n_points * 8 / 1e9:,.1f} GB for one number a point)"
         cure = "give it fewer labels, a longer step, or a budget, as in Level('coarse', budget=1_000)"
         msg = f"level {name!r} would be {size}; {cure}."
         raise SpaceError(msg)

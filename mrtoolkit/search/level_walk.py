@@ -15,7 +15,8 @@ from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.events import Event, LevelRow, LevelStarted, RegionFound
 from mrtoolkit.search.filling import fill, filling_of, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
-from mrtoolkit.search.level import WHOLE, Level, levels_in_time
+from mrtoolkit.search.in_time import levels_in_time, measured_cost
+from mrtoolkit.search.level import WHOLE, Level
 from mrtoolkit.search.level_run import LevelRun
 from mrtoolkit.search.points import points_for
 from mrtoolkit.search.settings import Settings
@@ -152,8 +153,9 @@ class LevelWalk:
         """Return the levels after the first for the seconds that are left; kept with the study, as the clock is not."""
         settings, study = self._settings, self._study
         if "levels" not in study.notes:
-            left = max(0.0, (settings.seconds or 0.0) - (time.perf_counter() - self._level_started))
-            found = levels_in_time(self._space, len(study), left, study.trial_seconds)
+            cost = measured_cost(study)
+            left = (settings.seconds or 0.0) - (time.perf_counter() - self._level_started)
+            found = levels_in_time(study, left, cost)
             study.notes["levels"] = [level.to_dict() for level in found]
         return [Level.from_dict(said) for said in study.notes["levels"]]
 

@@ -4,7 +4,8 @@ import numpy as np
 
 import mrtoolkit as mrt
 from mrtoolkit.expressions import P
-from mrtoolkit.search.level import WHOLE, levels_in_time
+from mrtoolkit.search.in_time import Cost, levels_in_time, measured_cost
+from mrtoolkit.search.level import WHOLE
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Integer, Space
 
@@ -26,13 +27,25 @@ def test_the_whole_lattice_is_taken_where_it_fits_and_that_is_said(tmp_path):
 
 
 def test_a_large_lattice_gets_levels_of_what_the_seconds_allow():
-    space = Space(**{name: Integer(1, 100) for name in "abcdef"})
-    medium, fine = levels_in_time(space, 120, seconds=1.0, trial_seconds=1e-4)
+    large = optimize(lambda p: 0.0, Space(**{name: Integer(1, 100) for name in "abcdef"}), trials=20)
+    medium, fine = levels_in_time(large, 1.0, Cost(trial=1e-4))
     assert medium.budget == fine.budget == int(0.8 / 1.3e-4) // 2
-    assert levels_in_time(space, 120, seconds=100.0, trial_seconds=1e-6)[0].budget == 10_000
-    assert levels_in_time(space, 120, seconds=0.0, trial_seconds=1.0)[0].budget == 1
-    small = levels_in_time(SPACE, 120, seconds=1.0, trial_seconds=1e-5)
-    assert [level.name for level in small] == [WHOLE]
+    assert levels_in_time(large, 100.0, Cost(trial=1e-6))[0].budget == 10_000
+    assert levels_in_time(large, 0.0, Cost(trial=1.0))[0].budget == 1
+    small = optimize(Quick(), SPACE, trials=20)
+    assert [level.name for level in levels_in_time(small, 1.0, Cost(trial=1e-5))] == [WHOLE]
+    assert len(levels_in_time(small, 1.0, Cost(trial=1e-5, features=0.75))) == 2
+
+
+def test_features_are_counted_apart_from_trials():
+    bars = mrt.data.simulate(bars=20_000, freq="1h", seed=0)
+    backtest = mrt.Backtest(bars, mrt.Strategy(entry=mrt.ema(P.fast) > mrt.ema(P.slow)), store=mrt.FeatureStore())
+    study = optimize(backtest, SPACE, trials=40)
+    computed = backtest.store.counters.computed
+    cost = measured_cost(study)
+    assert backtest.store.counters.computed == computed  # asked again, nothing is computed
+    assert cost.trial > 0
+    assert cost.features > 0
 
 
 def test_a_search_that_was_cut_short_goes_on_to_the_levels_it_had_chosen(tmp_path):
