@@ -25,7 +25,6 @@ from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.span import Span
 
 _NEAR_BYTES = 8 * 2**20  # of a group's features: what lies in the last cache beside other threads' and tables
-
 _MOST = 32  # assets of a group
 
 

@@ -17,6 +17,16 @@ def up_to_look(n: int | None, n_trials: int, settings: Settings) -> int | None:
     return left if n is None else min(n, left)
 
 
+def trials_spent(trials: int) -> str:
+    """Say that the budget of trials is spent."""
+    return f"the budget of {trials:,} trials is spent."
+
+
+def seconds_spent(seconds: float, n_trials: int) -> str:
+    """Say that the budget of time is spent."""
+    return f"the {seconds:g} seconds are over after {n_trials:,} trials."
+
+
 def why_target(study: Study, settings: Settings) -> str:
     """Say that the best has reached the target; nothing where it has not, or there is none."""
     if settings.target is None or not study.has_best:
@@ -31,7 +41,7 @@ def why_target(study: Study, settings: Settings) -> str:
 def why_spent(study: Study, settings: Settings, elapsed: float) -> str:
     """Say which budget of time or memory is spent; nothing where none is."""
     if settings.seconds is not None and elapsed >= settings.seconds:
-        return f"the {settings.seconds:g} seconds are over after {len(study):,} trials."
+        return seconds_spent(settings.seconds, len(study))
     if settings.memory is not None:
         evaluator = study.evaluator
         features = sum(computed for computed, _ in study.spent.values()) * getattr(evaluator, "feature_bytes", 0)

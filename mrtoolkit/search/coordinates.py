@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mrtoolkit.search.dimensions import Dimension, is_ordered
+from mrtoolkit.search.dimensions import Categorical, Dimension, Real, is_ordered
 from mrtoolkit.search.space import Space
 
 _DIGITS = 12  # logarithms differ in their last bits between processors
@@ -39,7 +39,7 @@ def spread(dimension: Dimension, count: int) -> np.ndarray:
     low, high = (float(value) for value in dimension.decode(np.array([0, last])))
     ratio = high / low
     bent = (np.round(ratio**fractions, _DIGITS) - 1.0) / (ratio - 1.0)  # where equal ratios lie among equal distances
-    if getattr(dimension, "log", False) and getattr(dimension, "step", None) is None:
+    if isinstance(dimension, Real) and dimension.log and dimension.step is None:
         bent = fractions  # its codes are equal ratios already
     return np.unique(np.rint((0.5 * fractions + 0.5 * bent) * last).astype(np.int64))
 
@@ -54,4 +54,4 @@ def _column(dimension: Dimension, codes: np.ndarray) -> np.ndarray:
 
 
 def _has_ratios(dimension: Dimension) -> bool:
-    return hasattr(dimension, "low") and dimension.low > 0
+    return not isinstance(dimension, Categorical) and dimension.low > 0

@@ -8,6 +8,7 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.evaluation import Evaluation, Evaluator
 from mrtoolkit.search.points import points_for
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.study import Study
 
 _LONGEST = 300  # characters of a message that are kept
 
@@ -25,6 +26,12 @@ def evaluate_all(evaluator: Evaluator, space: Space, codes: np.ndarray) -> Evalu
         if len(codes) == 1:
             return Evaluation(metrics={name: np.array([np.nan]) for name in evaluator.metrics}, failures={0: error})
     return _joined([evaluate_all(evaluator, space, half) for half in np.array_split(codes, 2)])
+
+
+def refuse_broken(study: Study, evaluation: Evaluation, n_points: int) -> None:
+    """Raise what the evaluator raised where it has never evaluated any point: then it is broken, and not the points."""
+    if len(evaluation.failures) == n_points and study.has_failed_alone:
+        raise evaluation.failures[0]
 
 
 def failure_text(error: Exception) -> str:

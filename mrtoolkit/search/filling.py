@@ -10,7 +10,8 @@ from typing import TypeAlias
 import numpy as np
 
 from mrtoolkit.search.dimensions import Categorical, nearest_codes
-from mrtoolkit.search.level import Level, refuse_absurd
+from mrtoolkit.search.level import Level, refuse_absurd, stride
+from mrtoolkit.search.places import first_places
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.transitions.protocol import Look
@@ -64,7 +65,7 @@ def fill(space: Space, level: Level, regions: Sequence[Region], rng: Drawing, is
         return Filling(codes=codes, regions=np.zeros(len(codes), dtype=np.int64), axes=tuple(all_axes))
     codes = np.concatenate(all_codes)
     index = np.repeat(np.arange(len(regions)), [len(part) for part in all_codes])
-    first = np.sort(np.unique(space.keys(codes), return_index=True)[1])
+    first = first_places(space.keys(codes))
     return Filling(codes=codes[first], regions=index[first], axes=tuple(all_axes))
 
 
@@ -72,7 +73,7 @@ def filling_of(space: Space, looks: Sequence[Look]) -> Filling:
     """Return the points that a transition has chosen itself, each in the first region that has it."""
     codes = np.concatenate([look.codes for look in looks])
     index = np.repeat(np.arange(len(looks)), [len(look.codes) for look in looks])
-    first = np.sort(np.unique(space.keys(codes), return_index=True)[1])
+    first = first_places(space.keys(codes))
     axes = tuple(tuple(np.unique(look.codes[:, j]) for j in range(len(space))) for look in looks)
     return Filling(codes=codes[first], regions=index[first], axes=axes)
 
@@ -109,9 +110,8 @@ def _fixed_axis(space: Space, level: Level, name: str, lower: int, upper: int) -
         return np.arange(lower, upper + 1)
     step = level.step.get(name) if isinstance(level.step, Mapping) else level.step
     if step is not None:
-        first, second = dimension.decode(np.array([0, min(1, dimension.size - 1)])).astype(float)
-        stride = max(1, round(step / (second - first))) if second > first else 1
-        axis = np.arange(-(-lower // stride) * stride, upper + 1, stride)
+        every = stride(dimension, step)
+        axis = np.arange(-(-lower // every) * every, upper + 1, every)
         return axis if len(axis) else np.array([(lower + upper) // 2])
     count = level.labels.get(name) if isinstance(level.labels, Mapping) else level.labels
     if count is None:
@@ -173,9 +173,8 @@ def _design(
         codes = np.stack(
             [_place(space, level, name, unit[:, j], (lower[j], upper[j])) for j, name in enumerate(space)], axis=1
         )
-        codes = space.canonical(codes[space.satisfies(codes)])
-        codes = codes[~is_known(space.keys(codes))]
-        found = codes[np.sort(np.unique(space.keys(codes), return_index=True)[1])][:budget]
+        codes = space.distinct(codes)
+        found = codes[~is_known(space.keys(codes))][:budget]
         if len(found) == budget:
             break
     if len(found) < budget and _is_whole(space, level, box):  # the constraints leave too little to be met by chance

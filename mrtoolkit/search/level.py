@@ -150,6 +150,12 @@ def refuse_absurd(name: str, n_points: int) -> None:
         raise SpaceError(msg)
 
 
+def stride(dimension: Dimension, step: float) -> int:
+    """Return how many labels of a dimension a level's step spans, at least one."""
+    own = _own_step(dimension)
+    return max(1, round(step / own)) if own > 0 else 1
+
+
 def _check_against(level: Level, space: Space) -> None:
     for word in ("grid", "step", "labels"):
         value = getattr(level, word)
@@ -190,8 +196,7 @@ def _check_step(level: str, name: str, step: float, dimension: Dimension) -> Non
     if dimension.log and dimension.step is None:
         msg = f"level {level!r} has a step for {name!r}, whose labels have equal ratios; use labels= for it."
         raise SpaceError(msg)
-    first, second = dimension.decode(np.array([0, min(1, dimension.size - 1)])).astype(float)
-    own = second - first
+    own = _own_step(dimension)
     if own and abs(step / own - round(step / own)) > 1e-9:
         msg = (
             f"level {level!r} steps through {name!r} by {step:g}, but its lattice has steps of {own:g}; use a multiple."
@@ -210,7 +215,7 @@ def _why_no_label(dimension: Dimension, label: Any) -> str:
     return f"its lattice has labels {step} from {dimension.low:g}, and that is none of them"
 
 
-def _own_step(dimension: Any) -> float:
+def _own_step(dimension: Dimension) -> float:
     first, second = dimension.decode(np.array([0, min(1, dimension.size - 1)])).astype(float)
     return float(second - first)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from mrtoolkit.errors import SpaceError
 from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.budgets import trials_spent
 from mrtoolkit.search.events import Event, LevelRow, LevelStarted, RegionFound
 from mrtoolkit.search.filling import fill, filling_of, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
@@ -78,8 +79,8 @@ class LevelWalk:
         if run is None:
             self._start_level(0)
             return ""
-        if run.is_cut:
-            return f"the budget of {self._settings.trials:,} trials is spent."
+        if run.is_cut and self._settings.trials is not None:
+            return trials_spent(self._settings.trials)
         if not run.level.is_explicit(self._space):
             run.round += 1
             if self._add_points(run, self._regions(run)):

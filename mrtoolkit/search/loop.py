@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mrtoolkit.search.failures import evaluate_all
+from mrtoolkit.search.failures import evaluate_all, refuse_broken
 
 if TYPE_CHECKING:
     from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -26,9 +26,9 @@ def run_search(optimizer: MultiResOptimizer) -> None:
                 return
             started = time.perf_counter()
             evaluation = evaluate_all(optimizer.evaluator, optimizer.space, codes)
-            if len(evaluation.failures) == len(codes) and optimizer.study.has_failed_alone:
-                raise evaluation.failures[0]  # no point has ever been evaluated: it is the evaluator that is broken
-            study = optimizer.study  # the least: the first batch may have been compiled for
+            study = optimizer.study
+            refuse_broken(study, evaluation, len(codes))
+            # the least: the first batch may have been compiled for
             study.trial_seconds = min(study.trial_seconds, (time.perf_counter() - started) / len(codes))
             optimizer.record(codes, evaluation)
             size = max(next_size(size, len(codes), time.perf_counter() - started), optimizer.settings.workers)

@@ -83,7 +83,8 @@ class Settings:
         """Return the settings, or say which one has no meaning."""
         _check_count("trials", trials)
         _check_count("patience", options.get("patience"))
-        _check_number("seconds", seconds, above=True)
+        if seconds is not None:
+            _check_number("seconds", seconds, above=True)
         target, memory = options.get("target"), options.get("memory")
         if target is not None and not (_is_number(target) and math.isfinite(target)):
             raise StudyError(f"target={target!r} was asked for; it must be a finite number, or None.")
@@ -190,8 +191,6 @@ def _check_count(name: str, value: Any) -> None:
 
 
 def _check_number(name: str, value: Any, *, above: bool) -> None:
-    if value is None and name == "seconds":
-        return
     is_number = _is_number(value) and math.isfinite(value)
     if not is_number or value < 0 or (above and value == 0):
         msg = f"{name}={value!r} was asked for; it must be a number {'above 0' if above else 'of 0 or more'}."

@@ -315,7 +315,7 @@ class Space:
 
 
 def as_frame(points: Any) -> pd.DataFrame:
-    """Return points (a DataFrame, a mapping or a list of mappings) as a DataFrame of new columns."""
+    """Return points (a DataFrame, a mapping or a list of mappings) as a DataFrame; one that is given is not copied."""
     if isinstance(points, pd.DataFrame):
         return points
     if isinstance(points, Mapping):

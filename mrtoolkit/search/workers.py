@@ -51,11 +51,11 @@ class Workers:
         self._function = function
         self._count = count
         self._pool: Executor | None = None
-        self._is_closed = count < 2
+        self._is_alone = count < 2  # then the function is called in this process
 
     def each(self, points: Sequence[dict[str, Any]]) -> list[Outcome]:
         """Call the function for each point and return what it gave or raised, in the order of the points."""
-        if self._is_closed or len(points) == 0:
+        if self._is_alone or len(points) == 0:
             return [outcome(self._function, point) for point in points]
         n_runs = min(len(points), self._count * _RUNS)
         runs = [list(run) for run in np.array_split(np.array(points, dtype=object), n_runs)]
@@ -70,7 +70,7 @@ class Workers:
         Exception
             What the function raised for the first run at which it did.
         """
-        if self._is_closed or len(points) == 0:
+        if self._is_alone or len(points) == 0:
             return self._function.batch(points)
         places = np.array_split(np.arange(len(points)), min(len(points), self._count))
         runs = [points.iloc[place].reset_index(drop=True) for place in places]
@@ -85,7 +85,7 @@ class Workers:
 
     def close(self) -> None:
         """Let the processes go; what is still asked is answered in this one."""
-        pool, self._pool, self._is_closed = self._pool, None, True
+        pool, self._pool, self._is_alone = self._pool, None, True
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from mrtoolkit.statistics.blocks import Array
 
-_EULER = 0.5772156649015329
 _LARGEST = 10**9  # independent trials; nobody makes more
 
 
@@ -50,7 +49,7 @@ def expected_maximum(n_trials: float) -> float:
     if n_trials < 2:
         return (n_trials - 1.0) * expected_maximum(2.0)
     return float(
-        (1.0 - _EULER) * ndtri(1.0 - 1.0 / n_trials) + _EULER * ndtri(1.0 - 1.0 / (n_trials * math.e))
+        (1.0 - np.euler_gamma) * ndtri(1.0 - 1.0 / n_trials) + np.euler_gamma * ndtri(1.0 - 1.0 / (n_trials * math.e))
     )
 
 

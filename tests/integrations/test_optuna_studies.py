@@ -36,6 +36,14 @@ def test_an_optuna_sampler_drives_our_evaluator_into_a_study_of_ours(backtest, t
     assert len(mrt.load_study(tmp_path / "s")) == 60
 
 
+def test_a_study_that_another_sampler_made_is_not_gone_on_with(backtest, tmp_path):
+    drive(backtest, trials=10, study=tmp_path / "s")
+    with pytest.raises(StudyError, match='"Optuna.s TPESampler" there, "Optuna.s RandomSampler" here'):
+        mrt.integrations.optuna.optimize(backtest, SPACE, RandomSampler(seed=0), trials=10, study=tmp_path / "s")
+    with pytest.raises(StudyError, match="transition"):
+        mrt.optimize(backtest, SPACE, transition="peak", study=tmp_path / "s")
+
+
 def test_it_is_reproducible_and_finds_more_than_chance(backtest):
     one, two = (drive(backtest, trials=80) for _ in range(2))
     assert one.to_pandas().equals(two.to_pandas())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +14,31 @@ from optuna.trial import Trial, TrialState
 
 from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.integrations.optuna.spaces import SearchedSpace, distributions
+from mrtoolkit.search.budgets import seconds_spent, trials_spent
 from mrtoolkit.search.events import LevelRow
-from mrtoolkit.search.failures import evaluate_all
+from mrtoolkit.search.failures import evaluate_all, refuse_broken
+from mrtoolkit.search.level import Level
 from mrtoolkit.search.optimizer import MultiResOptimizer
+from mrtoolkit.search.places import first_places
 from mrtoolkit.search.points import points_for
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.transitions.protocol import History, Looking
 
 _PATIENCE = 20  # times as many suggestions as trials are asked for: some samplers suggest the same points again
+
+
+@dataclass(frozen=True, slots=True)
+class _Driven:
+    """No transition of ours: it tells a saved study that one of Optuna's samplers, by its name, chose the trials."""
+
+    sampler: str
+
+    def regions(self, history: History, level: Level, *, index: int, round: int) -> Sequence[Looking]:
+        return []
+
+    def to_dict(self) -> dict[str, str]:
+        return {"transition": f"Optuna's {self.sampler}"}
 
 
 def optimize(
@@ -62,7 +81,7 @@ def optimize(
     check_count("batch", batch, StudyError)
     if not isinstance(sampler, BaseSampler):
         raise StudyError(f"sampler={sampler!r} is not Optuna's; give one, as in optuna.samplers.TPESampler(seed=0).")
-    optimizer = MultiResOptimizer(evaluator, space, transition="peak", **words)
+    optimizer = MultiResOptimizer(evaluator, space, transition=_Driven(type(sampler).__name__), **words)
     goal = optimizer.goal
     directions: list[Any] = [goal.direction, *(direction for _, direction in goal.others)]
     theirs = optuna.create_study(sampler=sampler, directions=directions)
@@ -71,11 +90,11 @@ def optimize(
     while not reason:
         n_done = len(optimizer.study)
         if n_done >= trials:
-            reason = f"the budget of {trials:,} trials is spent."
-        elif n_done >= space.count()[0]:
+            reason = trials_spent(trials)
+        elif n_done >= space.count().n:
             reason = f"all {n_done:,} points of the lattice are evaluated."
         elif seconds is not None and time.perf_counter() - started >= seconds:
-            reason = f"the {seconds:g} seconds are over after {n_done:,} trials."
+            reason = seconds_spent(seconds, n_done)
         elif n_asked >= _PATIENCE * trials:
             reason = f"{sampler} suggested {n_asked:,} points, of which {n_done:,} were new."
         else:
@@ -94,12 +113,11 @@ def _batch(optimizer: MultiResOptimizer, theirs: optuna.Study, searched: Searche
         asked.append((trial, searched.codes(trial.params)))
     codes = np.array([each for _, each in asked if each is not None], dtype=np.int64).reshape(-1, len(space))
     keys = space.keys(codes)
-    first = np.sort(np.unique(keys, return_index=True)[1])
+    first = first_places(keys)
     new = first[log.find(keys[first]) < 0]
     if len(new):
         evaluation = evaluate_all(optimizer.evaluator, space, codes[new])
-        if len(evaluation.failures) == len(new) and optimizer.study.has_failed_alone:
-            raise evaluation.failures[0]
+        refuse_broken(optimizer.study, evaluation, len(new))
         optimizer.record(codes[new], evaluation)
     for trial, each in asked:
         _tell(optimizer, theirs, trial, each)

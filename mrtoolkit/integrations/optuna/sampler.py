@@ -16,12 +16,11 @@ from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from mrtoolkit.errors import check_count
-from mrtoolkit.integrations.optuna.search import OptunaSearch
+from mrtoolkit.integrations.optuna.search import CONSTRAINTS, OptunaSearch
 from mrtoolkit.integrations.optuna.spaces import distributions
 from mrtoolkit.search.space import Space
 
 _log = logging.getLogger(__name__)
-_CONSTRAINTS = "constraints"  # the name under which Optuna's own samplers keep them
 
 
 class MultiResSampler(BaseSampler):
@@ -141,7 +140,7 @@ class MultiResSampler(BaseSampler):
             found = tuple(float(value) for value in self._constraints_func(trial))
             if any(np.isnan(value) for value in found):
                 raise ValueError("constraints_func gave NaN; a constraint is a number, 0 or less where a trial counts.")
-            study._storage.set_trial_system_attr(trial._trial_id, _CONSTRAINTS, found)  # noqa: SLF001
+            study._storage.set_trial_system_attr(trial._trial_id, CONSTRAINTS, found)  # noqa: SLF001
         self._independent.after_trial(study, trial, state, values)
 
     def __str__(self) -> str:

@@ -18,6 +18,8 @@ from mrtoolkit.search.space import Space
 
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _DRAWS = 64
+CONSTRAINTS = "constraints"
+"""The name under which Optuna's own samplers keep what the constraints say of a trial."""
 
 
 class _Told:
@@ -96,7 +98,7 @@ class OptunaSearch:
         self._optimizer.record(codes[np.newaxis], found)
 
     def _evaluation(self, trial: FrozenTrial) -> Evaluation:
-        constraints = trial.system_attrs.get("constraints") or ()
+        constraints = trial.system_attrs.get(CONSTRAINTS) or ()
         counts = trial.state is TrialState.COMPLETE and all(value <= 0 for value in constraints)
         values = trial.values if trial.state is TrialState.COMPLETE else [math.nan] * len(self._directions)
         metrics = {f"value_{i}": np.array([value]) for i, value in enumerate(values or [])}
@@ -126,13 +128,10 @@ class OptunaSearch:
     def _drawn(self, running: set[int]) -> np.ndarray:
         """Return a point drawn at random that has not been tried, if one is found soon."""
         space, log = self._searched.space, self._optimizer.study.log
-        rng = np.random.default_rng([self._seed, len(log), len(running)])
-        sizes = np.array(space.sizes)
-        codes = (rng.random((_DRAWS, len(sizes))) * sizes).astype(np.int64)
-        codes = space.canonical(codes)
-        holds = codes[space.holds(codes)]
-        if len(holds) == 0:
-            holds = log.codes[:1] if len(log) else codes[:1]
-        keys = space.keys(holds)
-        fresh = [i for i, key in enumerate(keys.tolist()) if key not in running and log.find(keys[i : i + 1])[0] < 0]
-        return np.asarray(holds[fresh[0] if fresh else 0])
+        codes = space.sample(_DRAWS, seed=np.random.default_rng([self._seed, len(log), len(running)]))
+        if len(codes) == 0:  # of a space that cannot be counted, and of which almost nothing satisfies the constraints
+            codes = log.codes[:1] if len(log) else np.zeros((1, len(space)), dtype=np.int64)
+        keys = space.keys(codes)
+        is_new = log.find(keys) < 0
+        fresh = [i for i, key in enumerate(keys.tolist()) if is_new[i] and key not in running]
+        return np.asarray(codes[fresh[0] if fresh else 0])
