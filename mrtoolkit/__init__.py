@@ -40,6 +40,7 @@ from mrtoolkit.expressions import maximum as maximum
 from mrtoolkit.expressions import minimum as minimum
 from mrtoolkit.expressions import open as open
 from mrtoolkit.expressions import sqrt as sqrt
+from mrtoolkit.expressions import timeframe as timeframe
 from mrtoolkit.expressions import volume as volume
 from mrtoolkit.expressions import weekday as weekday
 from mrtoolkit.expressions import when as when

@@ -29,7 +29,7 @@ from mrtoolkit.data.fingerprint import fingerprint, snapshot
 from mrtoolkit.errors import StrategyError
 from mrtoolkit.evaluation import CodedPoints, Evaluation
 from mrtoolkit.expressions.inputs import close
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Call, Node, OnTimeframe
 from mrtoolkit.expressions.objective import Objective
 from mrtoolkit.features.session import session_store
 from mrtoolkit.features.store import FeatureStore
@@ -309,7 +309,7 @@ class Backtest:
         """Keys of the distinct features that the points use; computes nothing."""
         return frozenset(call.key for call in self.calls(points))
 
-    def calls(self, points: pd.DataFrame) -> list[Call]:
+    def calls(self, points: pd.DataFrame) -> list[Call | OnTimeframe]:
         """The distinct features that the points use, as expressions."""
         return self._plan.calls(self._points(points))
 

@@ -21,8 +21,7 @@ from mrtoolkit.backtest.points import as_request
 from mrtoolkit.backtest.running import Runner
 from mrtoolkit.errors import MrtoolkitError, StrategyError
 from mrtoolkit.evaluation import CodedPoints
-from mrtoolkit.expressions.nodes import Call
-from mrtoolkit.expressions.walk import walk
+from mrtoolkit.expressions.nodes import Call, OnTimeframe
 from mrtoolkit.features.for_engines import outlook
 from mrtoolkit.features.outlook import Outlook
 from mrtoolkit.features.store import FeatureStore
@@ -61,11 +60,11 @@ class Asked:
     is_counted: bool = True
     sizes: Mapping[str, int] = field(default_factory=dict)
 
-    def grown(self, calls: Sequence[Call], sampled: int) -> float:
+    def grown(self, calls: Sequence[Call | OnTimeframe], sampled: int) -> float:
         """How many times more features all points have than the sampled ones, where the sets of labels are free."""
         if not self.sizes:
             return 1.0
-        rows = {part.key: part for call in calls for part in walk(call) if isinstance(part, Call)}
+        rows = {part.key: part for call in calls for part in calls_of(call)}
         n = sum(min(self.n, math.prod(self.sizes[name] for name in call.params)) for call in rows.values())
         return max(1.0, n / max(1, sampled))
 
@@ -115,7 +114,7 @@ class Tried:
     backtest: Backtest
     longer: float
 
-    def seconds_of(self, calls: Sequence[Call]) -> float:
+    def seconds_of(self, calls: Sequence[Call | OnTimeframe]) -> float:
         """Seconds that computing features takes over the whole history, of those that were tried."""
         known = outlook(self.backtest.store, self.backtest.bars, calls, anew=True)
         return known.compute_seconds * self.longer

@@ -54,7 +54,7 @@ def resample(bars: xr.Dataset, timeframe: str, *, partial: str = "drop") -> xr.D
     step = _check_slower(checked.attrs["timeframe"], target)
     zone = checked.attrs["timezone"]
     time = np.asarray(checked["time"].values, dtype="datetime64[ns]")
-    opens = _period_opens(time, zone, target)
+    opens = period_opens(time, zone, target)
     starts = np.flatnonzero(np.concatenate(([True], opens[1:] != opens[:-1])))
     if partial == "drop" and not _is_complete(time, opens, starts, zone, target=target, step=step):
         end = int(starts[-1])
@@ -96,12 +96,12 @@ def _check_slower(text: str, target: Timeframe) -> int:
     return source.nanoseconds
 
 
-def _period_opens(time: np.ndarray, zone: str, target: Timeframe) -> np.ndarray:
+def period_opens(time: np.ndarray, zone: str, target: Timeframe) -> np.ndarray:
     """Return for each bar the opening time (UTC) of its period, (time,) datetime64[ns]."""
     wall = wall_clock(time, zone)
     if target.is_intraday and _DAY % target.nanoseconds == 0:
         # Counted in time that passed since midnight, so that the day on which clocks change has no bar twice.
-        midnight = _to_utc_first(wall // _DAY * _DAY, zone)
+        midnight = to_utc_first(wall // _DAY * _DAY, zone)
         passed = time.view(np.int64) - midnight
         opens: np.ndarray = midnight + passed // target.nanoseconds * target.nanoseconds
         return opens.view("datetime64[ns]")
@@ -110,7 +110,7 @@ def _period_opens(time: np.ndarray, zone: str, target: Timeframe) -> np.ndarray:
             f"a day is not a whole number of {target}; take one of 1, 2, 3, 4, 6, 8 or 12 hours, or minutes that "
             "divide them."
         )
-    return _to_utc_first(_wall_opens(wall, target), zone).view("datetime64[ns]")
+    return to_utc_first(_wall_opens(wall, target), zone).view("datetime64[ns]")
 
 
 def _wall_opens(wall: np.ndarray, target: Timeframe) -> np.ndarray:
@@ -124,7 +124,7 @@ def _wall_opens(wall: np.ndarray, target: Timeframe) -> np.ndarray:
     return ((days - first) // length * length + first) * _DAY
 
 
-def _to_utc_first(wall: np.ndarray, zone: str) -> np.ndarray:
+def to_utc_first(wall: np.ndarray, zone: str) -> np.ndarray:
     """Return UTC nanoseconds of wall-clock midnights: the first of two, the next moment for one that is skipped."""
     if zone == UTC:
         return wall
@@ -144,7 +144,7 @@ def _is_complete(
     expected = wall[-1:] + step
     while int(expected[0] // _DAY + 3) % 7 not in traded:
         expected = expected + _DAY
-    next_open = _period_opens(_to_utc_first(expected, zone).view("datetime64[ns]"), zone, target)[0]
+    next_open = period_opens(to_utc_first(expected, zone).view("datetime64[ns]"), zone, target)[0]
     if step and next_open != opens[-1]:
         return True
     if target.nanoseconds > 7 * _DAY or starts.size < 4:

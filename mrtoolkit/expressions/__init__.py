@@ -30,10 +30,12 @@ from mrtoolkit.expressions.nodes import Logic as Logic
 from mrtoolkit.expressions.nodes import Metric as Metric
 from mrtoolkit.expressions.nodes import Node as Node
 from mrtoolkit.expressions.nodes import Not as Not
+from mrtoolkit.expressions.nodes import OnTimeframe as OnTimeframe
 from mrtoolkit.expressions.nodes import Parameter as Parameter
 from mrtoolkit.expressions.nodes import Shift as Shift
 from mrtoolkit.expressions.nodes import Values as Values
 from mrtoolkit.expressions.nodes import When as When
 from mrtoolkit.expressions.normal_form import normal_form as normal_form
 from mrtoolkit.expressions.outputs import Outputs as Outputs
+from mrtoolkit.expressions.timeframes import timeframe as timeframe
 from mrtoolkit.expressions.walk import walk as walk

@@ -20,6 +20,7 @@ from mrtoolkit.expressions.nodes import (
     Logic,
     Node,
     Not,
+    OnTimeframe,
     Parameter,
     Shift,
     When,
@@ -103,6 +104,11 @@ def _call(node: Call, values: Mapping[str, Any]) -> Node:
             return _MISSING
     arguments = tuple([_bind(argument, values) for argument in node.arguments])
     return Call(node.name, arguments, sources, node.default_sources, node.output, node.source_names)
+
+
+def _on_timeframe(node: OnTimeframe, values: Mapping[str, Any]) -> Node:
+    timeframe, operand = _bind(node.timeframe, values), _bind(node.operand, values)
+    return _MISSING if is_missing(operand) else OnTimeframe(timeframe, operand)
 
 
 def _arithmetic(node: Arithmetic, values: Mapping[str, Any]) -> Node:
@@ -233,6 +239,7 @@ def _case(node: Choose, values: Mapping[str, Any]) -> Node | None:
 _BINDERS: Final[Mapping[type[Node], Callable[[Any, Mapping[str, Any]], Node]]] = {
     Parameter: _parameter,
     Call: _call,
+    OnTimeframe: _on_timeframe,
     Arithmetic: _arithmetic,
     Function: _function,
     Comparison: _comparison,

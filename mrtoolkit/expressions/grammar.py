@@ -5,6 +5,7 @@ r"""Text to rule: a small grammar of our own, which runs nothing.
     rule      a > b, a & b, a | b, ~a, a + b ... with Python's precedence; comparisons are not chained
     operand   number  "text"  True  False  None  [5, 10]  P.fast  M.sharpe  close  input("vix")  (rule)
     call      ema(P.n)  rsi(14, of=close)  macd().line  when(flag, rule)  choose(P.kind, {"a": rule})
+          timeframe("4h", ema(P.n))
     method    x.shift(1)  x.crosses_above(y)  x.crosses_below(y)
 """
 
@@ -32,6 +33,7 @@ from mrtoolkit.expressions.nodes import (
 from mrtoolkit.expressions.operators import ARITHMETIC, COMPARE, COMPARISON, POWER, PRECEDENCE
 from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.expressions.scalars import Scalar
+from mrtoolkit.expressions.timeframes import timeframe
 from mrtoolkit.expressions.tokens import Token, shortened, string_value, tokenize, unreadable
 
 Resolve = Callable[[str, Sequence[Node], Mapping[str, Node]], Node | Outputs]
@@ -44,7 +46,9 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Node]]] = {
     "sqrt": sqrt,
     "minimum": minimum,
     "maximum": maximum,
+    "timeframe": timeframe,
 }
+_TWO: Final = ("minimum", "maximum", "timeframe")
 _METHODS: Final = ("shift", "crosses_above", "crosses_below")
 _WORDS: Final[Mapping[str, str]] = {
     "and": "write & and put each comparison in parentheses",
@@ -314,13 +318,14 @@ def _function(name: str, args: list[Node], kwargs: dict[str, Node], cases: dict[
         return choose(cast("Parameter", args[0]), cases)
     if name == "input" and len(args) == 1 and isinstance(args[0], Constant) and not kwargs:
         return input_node(cast("str", args[0].value))
-    count = 2 if name in ("minimum", "maximum") else 1
-    if name in _FUNCTIONS and not kwargs and (len(args) == count or (count == 2 and len(args) > 2)):
+    count = 2 if name in _TWO else 1
+    if name in _FUNCTIONS and not kwargs and (len(args) == count or (name in _TWO[:2] and len(args) > 2)):
         return _FUNCTIONS[name](*args)
     form = {
         "when": "when(P.flag, condition), with otherwise=False or without",
         "choose": 'choose(P.kind, {"ema": ema(P.n), "sma": sma(P.n)})',
         "input": 'input("vix")',
+        "timeframe": 'timeframe("4h", ema(P.n))',
     }.get(name, f"{name}({', '.join('xy'[:count])})")
     raise ExpressionError(
         f"{name} was given {len(args) + (cases is not None)} arguments and {len(kwargs)} keywords; write {form}."

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Self
 
-from mrtoolkit.errors import ExpressionError
+from mrtoolkit.data.timeframe import parse_timeframe
+from mrtoolkit.errors import BarsError, ExpressionError
 from mrtoolkit.expressions.node import Arithmetic as Arithmetic
 from mrtoolkit.expressions.node import Comparison as Comparison
 from mrtoolkit.expressions.node import Constant as Constant
@@ -131,6 +132,40 @@ class Call(Node):
         return cls._create(identity, fields, key, (*arguments, *sources), precedence=ATOM, is_series=True)
 
 
+class OnTimeframe(Node):
+    """`timeframe("4h", ema(P.n))`: the value of the last completed bar of another timeframe, at each bar.
+
+    Parameters
+    ----------
+    timeframe : Node
+        A text or a parameter.
+    operand : Node
+        A call, an input, or one of these shifted: what is computed over the bars of that timeframe.
+    """
+
+    __slots__ = ("operand", "timeframe")
+    _fields = ("timeframe", "operand")
+    timeframe: Node
+    operand: Node
+
+    def __new__(cls, timeframe: Node, operand: Node) -> Self:
+        text = _timeframe_text(timeframe, operand)
+        timeframe = Constant(text) if text else timeframe
+        identity = (cls, id(timeframe), id(operand))
+        found = cls._find(identity)
+        if found is not None:
+            return found
+        _check_on_timeframe(operand)
+        key = f"timeframe({timeframe.key}, {operand.key})"
+        children = fields = (timeframe, operand)
+        return cls._create(identity, fields, key, children, precedence=ATOM, is_series=True)
+
+    @property
+    def text(self) -> str:
+        """The timeframe, "4h"; empty where it is a parameter."""
+        return str(self.timeframe.value) if isinstance(self.timeframe, Constant) else ""
+
+
 class When(Node):
     """`when(flag, condition)`: the condition where the flag is true, else `otherwise` (True: the part is left out)."""
 
@@ -184,6 +219,42 @@ class Choose(Node):
 def is_missing(node: Node) -> bool:
     """Whether `node` is the constant None: no value at any bar."""
     return type(node) is Constant and node.value is None
+
+
+def _timeframe_text(timeframe: Node, operand: Node) -> str:
+    """The timeframe as a person types it, empty of a parameter."""
+    if isinstance(timeframe, Parameter):
+        return ""
+    text = timeframe.value if isinstance(timeframe, Constant) else None
+    if not isinstance(text, str):
+        raise ExpressionError(
+            f"the timeframe of {operand.key} is {timeframe.key}, but it is a text or a parameter; write "
+            f'mrt.timeframe("4h", ...), or mrt.timeframe(P.tf, ...) with Categorical(["1h", "4h"]) in the space.'
+        )
+    try:
+        return str(parse_timeframe(text))
+    except BarsError as error:
+        raise ExpressionError(f"the timeframe of {operand.key} is unknown: {error}") from None
+
+
+def _check_on_timeframe(operand: Node) -> None:
+    parts = [operand]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, OnTimeframe):
+            raise ExpressionError(
+                f"{part.key} stands inside another timeframe, but timeframes are not nested; take each from the bars "
+                "themselves, and join them by arithmetic or comparisons."
+            )
+        parts.extend(part.children)
+    inner = operand
+    while isinstance(inner, Shift):
+        inner = inner.operand
+    if not isinstance(inner, Input | Call):
+        raise ExpressionError(
+            f"{operand.key} is no input and no indicator, which alone have a timeframe of their own; "
+            "write mrt.timeframe(...), which hands it on to these."
+        )
 
 
 def _check_call(key: str, name: str, arguments: tuple[Node, ...], sources: tuple[Node, ...]) -> None:

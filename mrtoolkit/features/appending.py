@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.errors import warn_caller
-from mrtoolkit.expressions.nodes import Call
+from mrtoolkit.data.alignment import longer_bars
+from mrtoolkit.errors import BarsError, StoreError, warn_caller
+from mrtoolkit.expressions.nodes import Call, OnTimeframe
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Axes
 from mrtoolkit.features.faults import StoreWriteWarning
@@ -32,6 +34,8 @@ from mrtoolkit.features.writing import Rows
 def append(lookup: Lookup, bars: xr.Dataset) -> int:
     """Give these bars every feature of those that they extend, computing the new bars alone; return how many.
 
+    Also the bars of longer timeframes that they make, where the longer bars that were there are complete.
+
     Raises
     ------
     StoreError
@@ -39,9 +43,13 @@ def append(lookup: Lookup, bars: xr.Dataset) -> int:
     """
     n_done = 0
     with lookup.lock:
-        for shorter in extended_by(bars, _known(lookup)):
-            n_done += _append_stored(lookup, bars, shorter)
-            n_done += _append_held(lookup, bars, shorter)
+        for timeframe in lookup.other_timeframes(bars):
+            with contextlib.suppress(BarsError, StoreError):  # other bars, or nothing that theirs go on from
+                n_done += append(lookup, longer_bars(bars, timeframe).bars)
+        with contextlib.suppress(*((StoreError,) if n_done else ())):
+            for shorter in extended_by(bars, _known(lookup)):
+                n_done += _append_stored(lookup, bars, shorter)
+                n_done += _append_held(lookup, bars, shorter)
     if lookup.writes:
         lookup.persist(bars)
     return n_done
@@ -120,6 +128,8 @@ def _append_held(lookup: Lookup, bars: xr.Dataset, shorter: Shorter) -> int:
     held: dict[str, tuple[Call, np.ndarray, np.ndarray | None]] = {}
     for key, entry in lookup.memory.items():
         call = entry.tag.node
+        if isinstance(call, OnTimeframe):  # aligned anew, from the longer bars' features
+            continue
         if key.data != shorter.fingerprint or not is_todays(key, call) or lookup.is_known(call, axes):
             continue
         held[call.key] = call, entry.values, entry.tag.states

@@ -7,7 +7,9 @@ from collections.abc import Container, Sequence
 
 import xarray as xr
 
+from mrtoolkit.data.alignment import longer_bars
 from mrtoolkit.data.fingerprint import fingerprint
+from mrtoolkit.errors import BarsError
 from mrtoolkit.expressions.nodes import Call
 from mrtoolkit.features.family import Axes, Labels
 from mrtoolkit.features.key import FeatureKey, calls_in, family_of
@@ -16,7 +18,7 @@ from mrtoolkit.features.labelled.lazy import StoredRow
 from mrtoolkit.features.lookup import Lookup
 from mrtoolkit.features.sizes import check_fits
 from mrtoolkit.features.too_short import check_long_enough
-from mrtoolkit.features.wanted import Wanted, known_to, named
+from mrtoolkit.features.wanted import Wanted, known_to, named, on_timeframe
 
 
 def known_columns(lookup: Lookup, bars: xr.Dataset, names: object = None) -> list[Column]:
@@ -28,6 +30,7 @@ def known_columns(lookup: Lookup, bars: xr.Dataset, names: object = None) -> lis
         If there is none of a name.
     """
     known = known_to(lookup.memory, lookup.disk, fingerprint(bars), lookup.dtype)
+    known += [one for timeframe in lookup.other_timeframes(bars) for one in _known_on(lookup, bars, timeframe)]
     wanted = known if names is None else named(known, names)
     is_lazy = n_bytes_of(wanted, lookup.axes_of(bars), lookup.dtype) > lookup.memory.budget_bytes
     return [column_of(lookup, bars, one, is_lazy=is_lazy) for one in wanted]
@@ -45,7 +48,7 @@ def computed_columns(lookup: Lookup, bars: xr.Dataset, wanted: Sequence[Wanted],
     """
     axes = lookup.axes_of(bars)
     for one in wanted:
-        check_long_enough(one.nodes, bars.sizes["time"])
+        check_long_enough(one.nodes, bars)
     is_lazy = lookup.writes and n_bytes_of(wanted, axes, lookup.dtype) > lookup.memory.budget_bytes
     if not is_lazy:
         check_fits(sum(len(one.labels) for one in wanted), axes.shape)
@@ -57,6 +60,20 @@ def computed_columns(lookup: Lookup, bars: xr.Dataset, wanted: Sequence[Wanted],
     if persist == "auto":
         lookup.persist(bars)
     return columns
+
+
+def _known_on(lookup: Lookup, bars: xr.Dataset, timeframe: str) -> list[Wanted]:
+    """Features of the bars of a longer timeframe that these make: proven by their content."""
+    try:
+        data = fingerprint(longer_bars(bars, timeframe).bars)
+    except BarsError:  # other bars, that these could not make
+        return []
+    return on_timeframe(known_to(lookup.memory, lookup.disk, data, lookup.dtype), timeframe)
+
+
+def is_on_longer(lookup: Lookup, bars: xr.Dataset | None, name: str) -> bool:
+    """Whether a name may be that of a family on a longer timeframe, "ema_4h"."""
+    return bars is not None and any(name.endswith(f"_{timeframe}") for timeframe in lookup.other_timeframes(bars))
 
 
 def column_of(

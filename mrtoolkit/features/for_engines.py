@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager
 
 import xarray as xr
 
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Call, Node, OnTimeframe
 from mrtoolkit.features.outlook import Outlook, look_out
 from mrtoolkit.features.passing import Passing
 from mrtoolkit.features.store import FeatureStore
 
 
-def outlook(store: FeatureStore, bars: xr.Dataset, calls: Sequence[Call], *, anew: bool = False) -> Outlook:
+def outlook(
+    store: FeatureStore, bars: xr.Dataset, calls: Sequence[Call | OnTimeframe], *, anew: bool = False
+) -> Outlook:
     """Return what fetching indicators would find and compute (`anew`: all of them), computing nothing."""
     return look_out(store._lookup, bars, calls, anew=anew)  # noqa: SLF001 (the store's own room)
 

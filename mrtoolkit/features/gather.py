@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from mrtoolkit.data.alignment import is_own
 from mrtoolkit.data.inputs import input_values
 from mrtoolkit.errors import MrtoolkitError, StoreError, warn_caller
-from mrtoolkit.expressions.nodes import Call, Input, Node, Shift
+from mrtoolkit.expressions.nodes import Call, Input, Node, OnTimeframe, Shift
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.disk.chunks import DamagedChunkError
 from mrtoolkit.features.disk.commit import Commit
@@ -30,9 +31,12 @@ from mrtoolkit.indicators.spec import Indicator
 
 
 class RowTag(NamedTuple):
-    """What a row in memory is: its call (all outputs), its bars, and what it goes on from, (asset, state)."""
+    """What a row in memory is: its call (all outputs), its bars, and what it goes on from, (asset, state).
 
-    node: Call
+    Or what is on another timeframe, aligned with its bars.
+    """
+
+    node: Call | OnTimeframe
     axes: Axes
     states: np.ndarray | None = None
 
@@ -64,6 +68,8 @@ class Gather:
         Of those rows that know what they go on from.
     missing : list of Call
         What is to be computed, in any order.
+    unaligned : list of OnTimeframe
+        What is to be found over the bars of other timeframes, and given to `keep_aligned`, before that.
     """
 
     bars: xr.Dataset
@@ -79,6 +85,7 @@ class Gather:
     states: dict[FeatureKey, np.ndarray | None] = field(default_factory=dict)
     calls: dict[FeatureKey, Call] = field(default_factory=dict)
     missing: list[Call] = field(default_factory=list)
+    unaligned: list[OnTimeframe] = field(default_factory=list)
     damaged: dict[FeatureKey, tuple[Commit, Labels]] = field(default_factory=dict)
     disk_hits: int = 0
     recomputed: int = 0
@@ -91,6 +98,9 @@ class Gather:
         if node.key in self._seen:
             return
         self._seen.add(node.key)
+        if isinstance(node, OnTimeframe):
+            self._look_up_aligned(node)
+            return
         if not isinstance(node, Call):
             children = (node.operand,) if isinstance(node, Shift) else node.children
             for child in children:
@@ -112,10 +122,30 @@ class Gather:
         for source in node.sources:
             self.look_up(source)
 
+    def _look_up_aligned(self, node: OnTimeframe) -> None:
+        """Find what is on another timeframe; on the bars' own it is what it would be without."""
+        if is_own(self.bars, node.text):
+            self.look_up(node.operand)
+            return
+        key = self._key(node)
+        entry = None if key in self.rows else self.memory.find(key, is_hit=key not in self.just_made)
+        if entry is not None:
+            self.rows[key] = entry.values
+        elif key not in self.rows:
+            self.unaligned.append(node)
+
+    def keep_aligned(self, node: OnTimeframe, values: np.ndarray) -> None:
+        """Take what is on another timeframe, aligned with these bars, (asset, time)."""
+        key = self._key(node)
+        values.flags.writeable = False
+        self.memory.put(key, values, RowTag(node=node, axes=self.axes))
+        self.rows[key] = values
+
     def look_up_again(self, nodes: Iterable[Node], disk: Disk | None) -> None:
         """Look once more, on disk too, for what is missing: others may have computed it meanwhile."""
         self.disk = disk
         self.missing.clear()
+        self.unaligned.clear()
         self._seen.clear()
         self.calls = {key: call for key, call in self.calls.items() if key in self.rows}
         for node in nodes:
@@ -133,8 +163,8 @@ class Gather:
 
     def value(self, node: Node) -> Value:
         """Return the value of an expression from the rows that were found and computed."""
-        if isinstance(node, Call):
-            return self._output(node)
+        if isinstance(node, Call | OnTimeframe):
+            return self._row(node)
         value = self._values.get(node.key)
         if value is None:
             if isinstance(node, Input):
@@ -150,12 +180,14 @@ class Gather:
 
     def row(self, node: Node) -> np.ndarray:
         """Return the value of an expression, (asset, time), of the store's dtype where it is a feature."""
-        return self._output(node) if isinstance(node, Call) else self.array(node)
+        return self._row(node) if isinstance(node, Call | OnTimeframe) else self.array(node)
 
-    def _output(self, node: Call) -> np.ndarray:
-        return output_of(node, self.rows[self._key(node)])
+    def _row(self, node: Call | OnTimeframe) -> np.ndarray:
+        if isinstance(node, Call):
+            return output_of(node, self.rows[self._key(node)])
+        return self.row(node.operand) if is_own(self.bars, node.text) else self.rows[self._key(node)]
 
-    def _key(self, node: Call) -> FeatureKey:
+    def _key(self, node: Call | OnTimeframe) -> FeatureKey:
         """The key of a call, made once a request."""
         known = self._keys.get(id(node))
         if known is None:

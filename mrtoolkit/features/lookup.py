@@ -13,9 +13,10 @@ from weakref import WeakValueDictionary
 import numpy as np
 import xarray as xr
 
+from mrtoolkit.data.alignment import is_longer, is_own, longer_bars, longer_bars_made
 from mrtoolkit.data.fingerprint import block_digests, fingerprint, prefix_fingerprint
 from mrtoolkit.errors import warn_caller
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Call, Node, OnTimeframe
 from mrtoolkit.features.claims import Claims
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
@@ -24,7 +25,7 @@ from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import ABOUT, Axes
 from mrtoolkit.features.faults import StoreWriteWarning, cure_of
 from mrtoolkit.features.gather import Gather, Memory, RowTag, output_of
-from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
+from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, on_timeframes, without_output
 from mrtoolkit.features.writing import rows_of, write_rows
 from mrtoolkit.indicators.registry import is_built_in
 
@@ -102,6 +103,14 @@ class Lookup:
             self._but_last = axes.fingerprint, prefix_fingerprint(bars, len(axes.time) - 1)
         return replace(axes, attrs={**axes.attrs, "but_last": self._but_last[1]})
 
+    def other_timeframes(self, bars: xr.Dataset) -> list[str]:
+        """Timeframes longer than that of these bars of which there are features, in memory or on disk."""
+        data = fingerprint(bars)
+        found = {entry.tag.axes.fingerprint: entry.tag.axes.attrs for _, entry in self.memory.items()}
+        found |= {g.fingerprint: g.attrs for g in (() if self.disk is None else self.disk.generations())}
+        texts = {str(attrs.get("timeframe", "")) for other, attrs in found.items() if other != data}
+        return sorted(text for text in texts if is_longer(bars, text))
+
     def gather(
         self,
         bars: xr.Dataset,
@@ -121,6 +130,7 @@ class Lookup:
             try:
                 for node in nodes:
                     gather.look_up(node)
+                self._align(gather)
                 self._compute_missing(gather)
             finally:
                 self.lock.release()
@@ -130,8 +140,26 @@ class Lookup:
         if gather.missing:
             with self.lock:
                 gather.look_up_again(nodes, self.disk)
+                self._align(gather)
                 self._compute_missing(gather)
+        else:
+            self._align(gather)
         return gather
+
+    def _align(self, gather: Gather) -> None:
+        """Find or compute what a request lacks of other timeframes, over their bars, and align it."""
+        by_timeframe: dict[str, list[OnTimeframe]] = {}
+        for node in gather.unaligned:
+            by_timeframe.setdefault(node.text, []).append(node)
+        for timeframe, nodes in by_timeframe.items():
+            longer = longer_bars(gather.bars, timeframe)
+            inner = self.gather(
+                longer.bars, [node.operand for node in nodes], may_recompute=gather.may_recompute,
+                just_made=gather.just_made, is_checked=gather.is_checked,
+            )  # fmt: skip
+            for node in nodes:
+                gather.keep_aligned(node, longer.aligned(inner.row(node.operand)))
+        gather.unaligned.clear()
 
     def _compute_missing(self, gather: Gather) -> None:
         """Compute what a request lacks, and count it; the lock is held."""
@@ -140,9 +168,18 @@ class Lookup:
         self._pending.update(new)
         self.count(computed=n_computed - gather.recomputed, recomputed=gather.recomputed, disk_hits=gather.disk_hits)
 
-    def peek(self, bars: xr.Dataset, call: Call) -> np.ndarray | None:
+    def peek(self, bars: xr.Dataset, call: Node) -> np.ndarray | None:
         """Return what a look-up would find now, float64 (asset, time), without computing or counting."""
         data = fingerprint(bars)
+        if isinstance(call, OnTimeframe):
+            if is_own(bars, call.text):
+                return self.peek(bars, call.operand)
+            aligned, longer = self.memory.peek(feature_key(data, call)), longer_bars(bars, call.text)
+            inner = self.peek(longer.bars, call.operand) if aligned is None else None
+            found = longer.aligned(inner) if inner is not None else None if aligned is None else aligned.values
+            return None if found is None else found.astype(np.float64, copy=False)
+        if not isinstance(call, Call):
+            return None
         entry = self.memory.peek(feature_key(data, call))
         row = None if entry is None else entry.values
         if row is None and self.disk is not None:
@@ -165,9 +202,10 @@ class Lookup:
         if self.disk is None or not self.writes:
             return 0
         axes = self.axes_of(bars)
+        n_new = 0
         if calls is None:
             calls = [call for key, call in list(self._pending.items()) if key.data == axes.fingerprint]
-        n_new = 0
+            n_new += sum(self.persist(longer.bars) for longer in longer_bars_made(bars))
         try:
             with self.lock:
                 for part in self._in_parts([call for call in calls if self._is_worth_writing(call, axes)], axes):
@@ -181,7 +219,7 @@ class Lookup:
             warn_caller(message, StoreWriteWarning)
         return n_new
 
-    def share(self, bars: xr.Dataset, calls: Iterable[Call]) -> frozenset[FeatureKey]:
+    def share(self, bars: xr.Dataset, calls: Iterable[Node]) -> frozenset[FeatureKey]:
         """Compute and commit features that are missing, together with other processes, each by one of them.
 
         Where the disk refuses, a StoreWriteWarning says so, and what is missing is computed when it is looked up.
@@ -191,6 +229,11 @@ class Lookup:
         if disk is None or claims is None or not self.writes:
             return frozenset()
         axes = self.axes_of(bars)
+        calls = list(calls)
+        on_longer: frozenset[FeatureKey] = frozenset()
+        for timeframe, operands in on_timeframes(calls).items():
+            of = bars if is_own(bars, timeframe) else longer_bars(bars, timeframe).bars
+            on_longer |= self.share(of, operands)
         families: dict[str, list[Call]] = {}
         for call in {call.key: call for node in calls for call in _with_sources(node)}.values():
             if not self.is_stored(call, axes) and self._may_be_worth_writing(call, axes):
@@ -220,12 +263,12 @@ class Lookup:
                 with contextlib.suppress(OSError):
                     disk.path.rmdir()
             raise
-        return made
+        return made | on_longer
 
     def hold(self, key: FeatureKey, values: np.ndarray, tag: RowTag) -> None:
         """Keep a feature that was extended in memory, and in mind for what is written next."""
         self.memory.put(key, values, tag)
-        if self.writes:
+        if self.writes and isinstance(tag.node, Call):
             self._pending[key] = tag.node
 
     def compute_and_write(
@@ -312,8 +355,8 @@ def _as_text(value: object) -> str:
 
 
 def _with_sources(node: Node) -> Iterator[Call]:
-    """Yield the calls in an expression as rows are kept: of all outputs together."""
-    for child in node.children:
+    """Yield the calls in an expression as rows are kept, of all outputs together; those on other timeframes not."""
+    for child in () if isinstance(node, OnTimeframe) else node.children:
         yield from _with_sources(child)
     if isinstance(node, Call):
         yield without_output(node)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.expressions.nodes import Call
-from mrtoolkit.features.key import family_of, feature_key, indicator_of
+from mrtoolkit.data.alignment import is_own, longer_bars
+from mrtoolkit.expressions.nodes import Call, OnTimeframe
+from mrtoolkit.features.family import Axes
+from mrtoolkit.features.key import call_of, family_of, feature_key, indicator_of
 from mrtoolkit.features.lookup import Lookup
 
 
@@ -40,26 +42,28 @@ class Outlook:
 
     in_memory: int
     on_disk: int
-    missing: tuple[Call, ...]
+    missing: tuple[Call | OnTimeframe, ...]
     missing_bytes: int
     disk_bytes: int
     held_bytes: int
     read_seconds: float
     compute_seconds: float
-    unknown: tuple[Call, ...]
+    unknown: tuple[Call | OnTimeframe, ...]
 
 
-def look_out(lookup: Lookup, bars: xr.Dataset, calls: Sequence[Call], *, anew: bool = False) -> Outlook:
+def look_out(
+    lookup: Lookup, bars: xr.Dataset, calls: Sequence[Call | OnTimeframe], *, anew: bool = False
+) -> Outlook:
     """Take stock of distinct indicators with their values, those inside others among them.
 
     With `anew` as if none of them were there.
     """
-    axes = lookup.axes_of(bars)
-    n_values = math.prod(axes.shape)
     in_memory = on_disk = missing_bytes = disk_bytes = 0
     missing, unknown = [], []
     read_seconds = compute_seconds = 0.0
-    for call in calls:
+    for asked in calls:
+        axes, call = _computed_on(lookup, bars, asked)
+        n_values = math.prod(axes.shape)
         if not anew and lookup.memory.peek(feature_key(axes.fingerprint, call)) is not None:
             in_memory += 1
             continue
@@ -70,11 +74,11 @@ def look_out(lookup: Lookup, bars: xr.Dataset, calls: Sequence[Call], *, anew: b
             on_disk += 1
             read_seconds += 1e-9 * n_all * lookup.costs.read_ns_per_value(n_all)
             continue
-        missing.append(call)
+        missing.append(asked)
         disk_bytes += n_bytes
         seconds = 1e-9 * n_values * lookup.costs.ns_per_value(family_of(call, lookup.dtype)[0].folder)
         if math.isnan(seconds):
-            unknown.append(call)
+            unknown.append(asked)
         else:
             compute_seconds += seconds
     return Outlook(
@@ -82,3 +86,11 @@ def look_out(lookup: Lookup, bars: xr.Dataset, calls: Sequence[Call], *, anew: b
         disk_bytes=disk_bytes if lookup.writes else 0, held_bytes=lookup.memory.n_bytes, read_seconds=read_seconds,
         compute_seconds=compute_seconds, unknown=tuple(unknown),
     )  # fmt: skip
+
+
+def _computed_on(lookup: Lookup, bars: xr.Dataset, asked: Call | OnTimeframe) -> tuple[Axes, Call]:
+    """The indicator itself, and what it is computed along: longer bars where it is on another timeframe."""
+    if isinstance(asked, Call):
+        return lookup.axes_of(bars), asked
+    of = bars if is_own(bars, asked.text) else longer_bars(bars, asked.text).bars
+    return lookup.axes_of(of), call_of(asked)

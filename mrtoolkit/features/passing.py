@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.inputs import input_values
-from mrtoolkit.expressions.nodes import Call, Input, Node
+from mrtoolkit.expressions.nodes import Call, Input, Node, OnTimeframe
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.evaluate import Value, apply, parameters_of, series
 from mrtoolkit.features.key import feature_key, indicator_of, without_output
@@ -146,7 +146,10 @@ class Passing:
 
 def can_pass(nodes: Iterable[Node]) -> bool:
     """Whether expressions may be computed in passing: indicators of the user's own are tried on whole bars first."""
-    return all(is_built_in(part.name) for node in nodes for part in walk(node) if isinstance(part, Call))
+    parts = [part for node in nodes for part in walk(node)]
+    if any(isinstance(part, OnTimeframe) for part in parts):  # its features are over other bars
+        return False
+    return all(is_built_in(part.name) for part in parts if isinstance(part, Call))
 
 
 def _named(call: Call, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -14,9 +14,9 @@ import xarray as xr
 from mrtoolkit.data.bars import as_bars
 from mrtoolkit.data.fingerprint import fingerprint
 from mrtoolkit.errors import StoreError, check_choice
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Call, Node, OnTimeframe
 from mrtoolkit.features.appending import append
-from mrtoolkit.features.columns import computed_columns, known_columns
+from mrtoolkit.features.columns import computed_columns, is_on_longer, known_columns
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.gather import output_of
@@ -126,10 +126,10 @@ class FeatureStore:
         if self.dtype == "float64":
             data = fingerprint(bars)
             for k, node in enumerate(nodes):
-                if type(node) is not Call:
+                if type(node) is not Call and type(node) is not OnTimeframe:
                     continue
                 row = self._memory.get(place_in_memory(data, node))
-                found[k] = row if row is None or row.ndim == 2 else output_of(node, row)
+                found[k] = row if row is None or row.ndim == 2 else output_of(node, row)  # type: ignore[arg-type]
         wanted = [check_concrete(node) for node, row in zip(nodes, found, strict=True) if row is None]
         if not wanted:
             return found  # type: ignore[return-value]
@@ -153,11 +153,11 @@ class FeatureStore:
             if row is not None and row.ndim == 2:
                 return row.T if self._last_has_assets else row[0]
         bars = self._checked(bars)
-        check_long_enough([check_concrete(node)], bars.sizes["time"])
+        check_long_enough([check_concrete(node)], bars)
         (values,) = self.fetch(bars, [node])
         return values.T if self._last_has_assets else values[0]
 
-    def peek(self, bars: xr.Dataset, node: Call) -> np.ndarray | None:
+    def peek(self, bars: xr.Dataset, node: Call | OnTimeframe) -> np.ndarray | None:
         """Return what the store would give now, (asset, time), without computing or counting; None for nothing."""
         return self._lookup.peek(self._checked(bars), check_call(node))
 
@@ -233,7 +233,7 @@ class FeatureStore:
             If the store has no such family.
         """
         bars = self._meant(bars)
-        if self._disk is not None:
+        if self._disk is not None and not is_on_longer(self._lookup, bars, name):
             axes = None if bars is None else self._lookup.axes_of(bars)
             data = None if axes is None else axes.fingerprint
             return open_family(self._disk, name, data, chunks, dtype=self.dtype, axes=axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mrtoolkit.errors import StoreError, nearest
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Call, Constant, Node, OnTimeframe
 from mrtoolkit.expressions.outputs import Outputs
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.family import Labels
@@ -31,6 +32,7 @@ from mrtoolkit.features.patterns import bind_labels, todays_pattern
 from mrtoolkit.indicators.parsing import parse
 
 _MOST_FEATURES = 1_000_000
+_ON_TIMEFRAME = re.compile(r'timeframe\("(\w+)", (.*)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +54,12 @@ class Wanted:
         rows = dict(zip(self.labels, arrays, strict=True))
         example = bind_labels(self.pattern, self.parameters, self.labels[0])
         if not isinstance(self.pattern, Call) or not isinstance(example, Call):
-            if len(rows) > 1:  # one expression around indicators needs no dimensions of labels
-                return Column(name=self.name, expression=self.pattern.key, parameters=self.parameters, rows=rows)
+            if len(rows) > 1 or isinstance(self.pattern, OnTimeframe):
+                return Column(
+                    name=self.name, expression=self.pattern.key, parameters=self.parameters, rows=rows,
+                    units=_units(self.pattern),
+                )  # fmt: skip
+            # one expression around indicators needs no dimensions of labels
             (values,) = arrays
             return Column(name=self.name, expression=example.key, parameters=(), rows={(): values})
         family, _ = family_of(example, dtype)
@@ -97,7 +103,7 @@ def known_to(memory: Memory, disk: Disk | None, data: str, dtype: str = "float64
     """Return all features of these bars and of today's code that memory and disk hold, each output by itself."""
     found: list[tuple[Request, list[Any]]] = []
     for key, entry in memory.items():
-        if key.data == data and is_todays(key, entry.tag.node):
+        if key.data == data and isinstance(entry.tag.node, Call) and is_todays(key, entry.tag.node):
             for node in _outputs(entry.tag.node):
                 request = request_of(node)
                 found.append((request, list(itertools.product(*request.values))))
@@ -109,6 +115,13 @@ def known_to(memory: Memory, disk: Disk | None, data: str, dtype: str = "float64
         for node in _outputs(example):
             found.append((request_of(node), list(commit.slots)))
     return _merged(found)
+
+
+def on_timeframe(known: Iterable[Wanted], timeframe: str) -> list[Wanted]:
+    """Return what is known of the bars of a longer timeframe as it is asked for over shorter ones."""
+    length = Constant(timeframe)
+    patterns = [(OnTimeframe(length, w.pattern), w) for w in known if isinstance(w.pattern, Call)]
+    return [replace(w, pattern=pattern, name=f"{w.name}_{pattern.text}") for pattern, w in patterns]
 
 
 def named(known: Sequence[Wanted], names: Any) -> list[Wanted]:
@@ -165,8 +178,10 @@ def _merged(found: Iterable[tuple[Request, Sequence[Any]]]) -> list[Wanted]:
 def _flat(nodes: object) -> list[tuple[str | None, Any]]:
     """Return the expressions in `nodes`, and for those of a composite such as `mrt.macd()` a name: "macd_line"."""
     if isinstance(nodes, Outputs):
-        owner = repr(nodes).partition("(")[0]
-        return [(f"{owner}_{name}", nodes[name]) for name in nodes.names]
+        on_longer = _ON_TIMEFRAME.match(repr(nodes))
+        text, ending = (on_longer[2], f"_{on_longer[1]}") if on_longer else (repr(nodes), "")
+        owner = text.partition("(")[0]
+        return [(f"{owner}_{name}{ending}", nodes[name]) for name in nodes.names]
     if isinstance(nodes, Node) or not isinstance(nodes, Iterable) or isinstance(nodes, str | dict):
         return [(None, nodes)]
     return [one for item in nodes for one in (_flat(item) if isinstance(item, Outputs) else [(None, item)])]
@@ -180,6 +195,15 @@ def _outputs(node: Node) -> list[Node]:
 
 
 def _families(wanted: Wanted) -> tuple[str, ...]:
-    """Names by which a multi-output family may be asked for beside each output's own."""
-    pattern = wanted.pattern
-    return (wanted.name.removesuffix(f"_{pattern.output}"),) if isinstance(pattern, Call) and pattern.output else ()
+    """Names by which a multi-output family may be asked for beside each output's own: "aroon", "aroon_4h"."""
+    pattern, ending = wanted.pattern, ""
+    if isinstance(pattern, OnTimeframe):
+        ending, pattern = f"_{pattern.text}", pattern.operand
+    if not isinstance(pattern, Call) or not pattern.output:
+        return ()
+    return (wanted.name.removesuffix(f"_{pattern.output}{ending}") + ending,)
+
+
+def _units(pattern: Node) -> str:
+    is_call = isinstance(pattern, OnTimeframe) and isinstance(pattern.operand, Call)
+    return indicator_of(pattern.operand).units if is_call else ""  # type: ignore[attr-defined]

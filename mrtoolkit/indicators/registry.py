@@ -13,7 +13,8 @@ from mrtoolkit.indicators.spec import Indicator
 
 Entry: TypeAlias = Indicator | Composite
 
-_WORDS = {*INPUT_NAMES, "when", "choose", "minimum", "maximum", "log", "sqrt", "abs"}  # words of the grammar
+_WORDS = {*INPUT_NAMES, "when", "choose", "timeframe", "minimum", "maximum", "log", "sqrt", "abs"}
+"""Words of the grammar."""
 _entries: dict[str, Entry] = {}
 _built_in: set[str] = set()
 _lock = threading.Lock()

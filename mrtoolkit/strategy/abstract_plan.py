@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.expressions.nodes import Call, Node
+from mrtoolkit.expressions.nodes import Call, Node, OnTimeframe
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.groups import Group, distinct_calls, groups_of, structural_of, warmups
 from mrtoolkit.strategy.operands import Operands, fetch_operands
@@ -98,11 +98,11 @@ class AbstractPlan(ABC, Generic[SpanT, SignalsT]):
 
     def warmups(self, points: Points) -> np.ndarray:
         """Leading bars for which each point has no value, (point,), as the indicators declare it; computes nothing."""
-        return warmups(points, self._groups(points), self.bars.sizes["time"])
+        return warmups(points, self._groups(points), self.bars)
 
-    def calls(self, points: Points) -> list[Call]:
+    def calls(self, points: Points) -> list[Call | OnTimeframe]:
         """The distinct indicator calls that the points use, with their values; computes nothing."""
-        return distinct_calls(points, self._groups(points))
+        return distinct_calls(points, self._groups(points), self.bars)
 
     def _groups(self, points: Points) -> Iterator[Group]:
         """Points that share flags, selectors and categories, and the nodes that these leave."""

@@ -10,11 +10,12 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
+from mrtoolkit.data.alignment import is_own, longer_bars
 from mrtoolkit.errors import StrategyError
 from mrtoolkit.expressions.binding import bind
-from mrtoolkit.expressions.nodes import Call, Comparison, Constant, Logic, Node, Shift
+from mrtoolkit.expressions.nodes import Call, Comparison, Constant, Logic, Node, OnTimeframe, Shift
 from mrtoolkit.expressions.walk import walk
-from mrtoolkit.features.key import indicator_of
+from mrtoolkit.features.key import call_of, indicator_of
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy._kernels.first_value import survey
 from mrtoolkit.strategy._kernels.words import BITS
@@ -77,17 +78,19 @@ class Needed:
     index: Mapping[int, np.ndarray]
 
 
-def needed_by(points: Points, nodes: Iterable[Node], n_bars: int) -> Needed:
+def needed_by(points: Points, nodes: Iterable[Node], bars: xr.Dataset) -> Needed:
     """The numbers a bar that some nodes need at some points.
 
     Raises
     ------
     StrategyError
         If an indicator has no value within the history.
+    BarsError
+        If the bars do not make bars of a timeframe.
     """
     operands = {id(operand): operand for node in nodes for operand in operands_of(node)}
     rows = {key: points.rows(operand.params) for key, operand in operands.items()}
-    bound = {key: bound_rows(operand, points, rows[key][0], n_bars) for key, operand in operands.items()}
+    bound = {key: bound_rows(operand, points, rows[key][0], bars) for key, operand in operands.items()}
     wanted = {id(node): node for each in bound.values() for node in each if not isinstance(node, Constant)}
     place = {key: k for k, key in enumerate(wanted)}
     return Needed(
@@ -108,7 +111,7 @@ def fetch_operands(bars: xr.Dataset, store: FeatureStore, points: Points, nodes:
         If an indicator has no value within the history.
     """
     shape = (bars.sizes.get("asset", 1), bars.sizes["time"])
-    needed = needed_by(points, nodes, shape[1])
+    needed = needed_by(points, nodes, bars)
     arrays = store.fetch(bars, needed.wanted)
     surveys = [_survey(array) for array in arrays]
     first = np.zeros((shape[0], len(arrays)), dtype=np.int64)
@@ -216,28 +219,33 @@ def address_of(array: np.ndarray) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> list[Node]:
+def bound_rows(operand: Node, points: Points, rows: np.ndarray, bars: xr.Dataset) -> list[Node]:
     """An operand with the values of each of some points in the place of its parameters.
 
     Raises
     ------
     StrategyError
         If a value is no number where one is needed, or an indicator has no value within the history.
+    BarsError
+        If the bars do not make bars of a timeframe.
     """
     _, bound = points.keep(
-        ("bound", id(operand), n_bars),  # with the operand, as what is known by its id must live as long
-        lambda: (operand, _bound_rows(operand, points, rows, n_bars)),
+        # with the operand, as what is known by its id must live as long
+        ("bound", id(operand), bars.sizes["time"], bars.attrs.get("timeframe")),
+        lambda: (operand, _bound_rows(operand, points, rows, bars)),
     )
     return bound
 
 
-def _bound_rows(operand: Node, points: Points, rows: np.ndarray, n_bars: int) -> list[Node]:
+def _bound_rows(operand: Node, points: Points, rows: np.ndarray, bars: xr.Dataset) -> list[Node]:
     labels = [[points.labels[name][code] for code in points.codes[name][rows].tolist()] for name in operand.params]
     sets = zip(*labels, strict=True) if labels else [()] * len(rows)
-    bound = [bind(operand, dict(zip(operand.params, values, strict=True))) for values in sets]
+    bound = [on_own(bind(operand, dict(zip(operand.params, values, strict=True))), bars) for values in sets]
     for node in bound:
         for call in calls_of(node):
-            _check_call(call, n_bars)
+            _check_call(call, bars)
+        if _has_timeframe(node):
+            _check_timeframes(node, bars)
         if isinstance(node, Constant) and isinstance(node.value, (str, bool)):
             raise StrategyError(
                 f"a comparison or a setting needs a number, but a point gives it {node.value!r}; "
@@ -257,16 +265,29 @@ def operands_of(node: Node) -> list[Node]:
     return operands_of(node.operand) if isinstance(node, Shift) else []
 
 
-def calls_of(node: Node) -> list[Call]:
-    """All indicator calls in an expression, those inside others too."""
+def on_own(node: Node, bars: xr.Dataset) -> Node:
+    """What is on the bars' own timeframe as the plain expression, so that both are one; anything else as it is."""
+    return node.operand if isinstance(node, OnTimeframe) and is_own(bars, node.text) else node
+
+
+def calls_of(node: Node) -> list[Call | OnTimeframe]:
+    """All indicator calls in an expression, those inside others too, each on the timeframe that it is computed on."""
     if type(node) is Call and node.depth == 2:  # over inputs, as most are
         return [node]
-    return [part for part in walk(node) if isinstance(part, Call)]
+    if isinstance(node, OnTimeframe):
+        return [OnTimeframe(node.timeframe, part) for part in walk(node.operand) if isinstance(part, Call)]
+    found: dict[int, Call | OnTimeframe] = {id(node): node} if isinstance(node, Call) else {}
+    for child in node.children:
+        found |= {id(call): call for call in calls_of(child)}
+    return list(found.values())
 
 
-def warmup_of(node: Node) -> int:
+def warmup_of(node: Node, bars: xr.Dataset) -> int:
     """Leading bars without a value of an expression whose parameters are bound, as its indicators declare them."""
-    inner = max((warmup_of(child) for child in node.children), default=0)
+    if isinstance(node, OnTimeframe) and not is_own(bars, node.text):
+        longer = longer_bars(bars, node.text)
+        return longer.first_bar(warmup_of(node.operand, longer.bars))
+    inner = max((warmup_of(child, bars) for child in node.children), default=0)
     if isinstance(node, Call):
         return inner + indicator_of(node).warmup_of([number_of(argument) for argument in node.arguments])
     return inner + int(number_of(node.periods)) if isinstance(node, Shift) else inner
@@ -291,7 +312,26 @@ def _survey(array: np.ndarray) -> tuple[np.ndarray, bool]:
     return first, whole
 
 
-def _check_call(call: Call, n_bars: int) -> None:
+def _has_timeframe(node: Node) -> bool:
+    is_plain = type(node) is Call and node.depth == 2
+    return not is_plain and any(isinstance(part, OnTimeframe) for part in walk(node))
+
+
+def _check_timeframes(node: Node, bars: xr.Dataset) -> None:
+    """Refuse an expression whose longer bars are so few that it has no value within the history."""
+    n_bars = bars.sizes["time"]
+    if warmup_of(node, bars) >= n_bars:
+        raise StrategyError(
+            f"{node.key} has no value within the history of {n_bars:,} bars of {bars.attrs['timeframe']}, as too few "
+            "longer bars are complete; shorten its lookback or timeframe, or give a longer history."
+        )
+
+
+def _check_call(call: Call | OnTimeframe, bars: xr.Dataset) -> None:
+    if isinstance(call, OnTimeframe) and not is_own(bars, call.text):
+        bars = longer_bars(bars, call.text).bars
+    call = call_of(call)
+    n_bars = bars.sizes["time"]
     spec = indicator_of(call)
     values = [argument.value if isinstance(argument, Constant) else None for argument in call.arguments]
     for parameter, value in zip(spec.parameters, values, strict=True):
@@ -299,6 +339,7 @@ def _check_call(call: Call, n_bars: int) -> None:
     warmup = spec.warmup_of([float(value) for value in values if value is not None])
     if warmup >= n_bars:
         raise StrategyError(
-            f"{call.key} has its first value after {warmup:,} bars, but there are {n_bars:,}; "
+            f"{call.key} has its first value after {warmup:,} bars, but there are {n_bars:,} of "
+            f"{bars.attrs['timeframe']}; "
             "shorten its lookback or give a longer history."
         )

@@ -34,7 +34,7 @@ class PassingSpans:
     _passing: Passing = field(init=False)
 
     def __post_init__(self) -> None:
-        needed = needed_by(self.piece.points, self.piece.nodes.values(), self.bars.sizes["time"])
+        needed = needed_by(self.piece.points, self.piece.nodes.values(), self.bars)
         object.__setattr__(self, "_needed", needed)
         object.__setattr__(self, "_passing", passing(self.store, self.bars, needed.wanted))
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
-from mrtoolkit.expressions.nodes import Call, Constant, Input, Node
+from mrtoolkit.expressions.nodes import Call, Constant, Input, Node, OnTimeframe
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import indicator_of, without_output
 from mrtoolkit.features.store import FeatureStore
@@ -77,7 +77,7 @@ class Arrays:
         self._bytes: dict[tuple[str, ...], list[int]] = {}
         wide, narrow = 8 * n_values, np.dtype(dtype).itemsize * n_values
         operands = {id(operand): operand for node in nodes.values() for operand in operands_of(node)}
-        parts = {id(part): part for operand in operands.values() for part in walk(operand) if part.is_series}
+        parts = {id(part): part for operand in operands.values() for part in _parts(operand) if part.is_series}
         features = {}
         for operand in operands.values():
             if not operand.is_series:
@@ -85,7 +85,11 @@ class Arrays:
         for part in parts.values():
             if isinstance(part, Call):
                 features[without_output(part).key] = part
-            if not isinstance(part, Input | Call) or (isinstance(part, Call) and narrow < wide):
+            if isinstance(part, OnTimeframe):  # aligned, and over half as many bars or fewer
+                inner = [indicator_of(each).outputs for each in walk(part.operand) if isinstance(each, Call)]
+                self._add(part, kept=narrow + sum(narrow // 2 * max(1, len(outputs)) for outputs in inner))
+            is_kept = isinstance(part, Call | OnTimeframe)
+            if not (is_kept or isinstance(part, Input)) or (is_kept and narrow < wide):
                 self._add(part, own=wide)  # what the store keeps in half of the bytes is widened
         for call in features.values():
             self._add(call, kept=narrow * max(1, len(indicator_of(call).outputs)))
@@ -115,6 +119,13 @@ class Arrays:
         found = self._bytes.setdefault(node.params, [0, 0])
         found[0] += kept
         found[1] += own
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    """An expression and what it is made of, over the bars themselves."""
+    yield node
+    for child in () if isinstance(node, OnTimeframe) else node.children:
+        yield from _parts(child)
 
 
 def pieces_of(

@@ -33,7 +33,7 @@ class Plan(AbstractPlan[Span, Signals]):
             Naming the value, what is allowed, and what to do.
         """
         for positions, nodes in self._groups(points):
-            for name, bound in bound_operands(points.take(positions), nodes, self.bars.sizes["time"]):
+            for name, bound in bound_operands(points.take(positions), nodes, self.bars):
                 for node in bound:
                     if name in SETTINGS and isinstance(node, Constant):
                         check_setting(name, node.value)

@@ -140,7 +140,7 @@ class PositionPlan(AbstractPlan[PositionSpan, Targets]):
             for label in points.labels[name]:
                 self.strategy.typed(name, label)
         for positions, nodes in self._groups(points):
-            for _ in bound_operands(points.take(positions), nodes, self.bars.sizes["time"]):
+            for _ in bound_operands(points.take(positions), nodes, self.bars):
                 pass
 
     def _named_nodes(self) -> Mapping[str, Node]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mrtoolkit.errors import StrategyError, nearest
-from mrtoolkit.expressions.nodes import Choose, Constant, Cross, Logic, Node, Values, When, as_node
+from mrtoolkit.expressions.nodes import Choose, Constant, Cross, Logic, Node, OnTimeframe, Values, When, as_node
 from mrtoolkit.expressions.normal_form import normal_form
 from mrtoolkit.expressions.walk import metrics_of, walk
 from mrtoolkit.indicators.parsing import parse
@@ -242,11 +242,13 @@ def _is_event(rule: Node) -> bool:
 
 
 def structural_params(node: Node) -> frozenset[str]:
-    """Parameters that decide what `node` is made of rather than a number in it: flags and selectors."""
+    """Parameters that decide what `node` is made of rather than a number in it: flags, selectors, timeframes."""
     found: set[str] = set()
     for part in walk(node):
         if isinstance(part, When):
             found.update(part.flag.params)
         elif isinstance(part, Choose):
             found.add(part.selector.name)
+        elif isinstance(part, OnTimeframe):
+            found.update(part.timeframe.params)
     return frozenset(found)

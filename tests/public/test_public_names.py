@@ -12,7 +12,7 @@ _NAMES = """
 data read_bars close open high low volume input hour weekday
 ema sma wma rsi stdev atr roc highest lowest macd bollinger indicator parse
 slope rolling_median rolling_rank rolling_zscore hurst
-P M when choose minimum maximum log sqrt
+P M when choose timeframe minimum maximum log sqrt
 Strategy position Positions Space Integer Real Categorical FeatureStore Backtest Costs Trial
 optimize MultiResOptimizer levels Level Study load_study compare SideBySide compare_cost report views
 """

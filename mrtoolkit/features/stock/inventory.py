@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.expressions.nodes import OnTimeframe
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
 from mrtoolkit.features.disk.commit import Commit
@@ -14,7 +15,7 @@ from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.disk.generation import Generation
 from mrtoolkit.features.family import Axes, Code, Family, Labels
 from mrtoolkit.features.gather import Memory, RowTag
-from mrtoolkit.features.key import FeatureKey, family_of
+from mrtoolkit.features.key import FeatureKey, family_of, request_of
 from mrtoolkit.features.memory import Entry
 from mrtoolkit.features.stock.disk_usage import usage
 from mrtoolkit.features.stock.info import DataInfo, FamilyInfo, StoreInfo
@@ -55,6 +56,8 @@ def store_info(
     stock: dict[tuple[str, str], _Stock] = {}
     data: dict[str, DataInfo] = {}
     for key, entry in memory.items():
+        if isinstance(entry.tag.node, OnTimeframe) and not key.code[1:]:  # type: ignore[index]
+            continue  # a column of longer bars, aligned
         family, labels = _family_in_memory(key, entry)
         place = stock.setdefault((key.data, family.folder), _Stock(family))
         place.labels.add(labels)
@@ -106,12 +109,29 @@ def _family_info(place: tuple[str, str], found: _Stock, costs: Costs) -> FamilyI
 def _family_in_memory(key: FeatureKey, entry: Entry[RowTag]) -> tuple[Family, Labels]:
     """Return what a row in memory is of; its code is that of its key, which may be older than the registry's."""
     node, dtype = entry.tag.node, entry.values.dtype.name
+    if isinstance(node, OnTimeframe):
+        return _aligned_family(key, node, dtype)
     try:
         family, labels = family_of(node)
     except MrtoolkitError:  # no longer registered, so that nobody knows what its parameters are called
         code = _code_in(key.code, node.name)
         return Family(name=node.name, pattern=key.text, parameters=(), code=code, dtype=dtype), ()
     return replace(family, code=_code_in(key.code, node.name), dtype=dtype), labels
+
+
+def _aligned_family(key: FeatureKey, node: OnTimeframe, dtype: str) -> tuple[Family, Labels]:
+    """Return what a row that is aligned with shorter bars is of: such rows are in memory alone."""
+    code: Any = key.code
+    try:
+        request = request_of(node)
+    except MrtoolkitError:
+        return Family(name=node.text, pattern=key.text, parameters=(), code=code[1:], dtype=dtype), ()
+    labels: Any = tuple(values[0] for values in request.values)
+    pattern = request.pattern.key
+    return (
+        Family(name=request.name, pattern=pattern, parameters=request.parameters, code=code[1:], dtype=dtype),
+        labels,
+    )
 
 
 def _code_in(code: Any, name: str) -> Code:
