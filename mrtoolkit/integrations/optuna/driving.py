@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
 from mrtoolkit.errors import StudyError, check_count
+from mrtoolkit.integrations.optuna.quiet import quiet
 from mrtoolkit.integrations.optuna.spaces import SearchedSpace, distributions
 from mrtoolkit.search.budgets import seconds_spent, trials_spent
 from mrtoolkit.search.events import LevelRow
@@ -84,7 +85,8 @@ def optimize(
     optimizer = MultiResOptimizer(evaluator, space, transition=_Driven(type(sampler).__name__), **words)
     goal = optimizer.goal
     directions: list[Any] = [goal.direction, *(direction for _, direction in goal.others)]
-    theirs = optuna.create_study(sampler=sampler, directions=directions)
+    with quiet():
+        theirs = optuna.create_study(sampler=sampler, directions=directions)
     searched = SearchedSpace(distributions(space), space)
     started, reason, n_asked = time.perf_counter(), "", 0
     while not reason:

@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.integrations.optuna.quiet import quiet
 from mrtoolkit.integrations.optuna.spaces import distributions
 from mrtoolkit.search.study import Study
 
@@ -35,7 +36,8 @@ def export(study: Study, *, storage: Any = None, name: str | None = None) -> opt
     if study.goal is not None:
         directions += [direction for _, direction in study.goal.others]
     try:
-        made = optuna.create_study(storage=storage, study_name=name, directions=directions)
+        with quiet():
+            made = optuna.create_study(storage=storage, study_name=name, directions=directions)
     except optuna.exceptions.DuplicatedStudyError:
         raise StudyError(f"the storage has a study {name!r} already; give another name=.") from None
     made.set_user_attr("objective", study.objective)
