@@ -12,7 +12,7 @@ import pandas as pd
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.dimensions import Categorical
-from mrtoolkit.search.storage import plain_json
+from mrtoolkit.search.plain_json import plain_json
 
 if TYPE_CHECKING:
     from mrtoolkit.search.study import Study

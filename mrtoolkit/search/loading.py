@@ -13,8 +13,9 @@ from mrtoolkit.errors import MrtoolkitError, StudyError
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.callables import as_evaluator
 from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.plain_json import plain_json
 from mrtoolkit.search.settings import differences
-from mrtoolkit.search.storage import StudyFile, plain_json, read_study
+from mrtoolkit.search.storage import StudyFile, read_study
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_paths import naming_damage
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.digest import UNKNOWN
+from mrtoolkit.search.plain_json import plain_json
 from mrtoolkit.search.settings import differences
-from mrtoolkit.search.storage import plain_json, read_study
+from mrtoolkit.search.storage import read_study
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_lock import StudyLock
 from mrtoolkit.search.study_paths import (

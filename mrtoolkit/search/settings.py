@@ -16,8 +16,8 @@ from mrtoolkit.features.sizes import parse_size
 from mrtoolkit.search.events import Listener
 from mrtoolkit.search.level import WHOLE, Level, as_levels, levels
 from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.plain_json import plain_json
 from mrtoolkit.search.space import Space
-from mrtoolkit.search.storage import plain_json
 from mrtoolkit.search.transitions.names import as_transition
 from mrtoolkit.search.transitions.protocol import Transition
 

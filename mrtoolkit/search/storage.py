@@ -20,7 +20,6 @@ The chunks of an array are named c/0 and c.0 in turn, so that new ones are writt
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +39,7 @@ from mrtoolkit.features.disk.files import write_new, write_whole
 from mrtoolkit.search.array_files import array_metadata, chunk_files, group_metadata, is_plain, read_array
 from mrtoolkit.search.journal import JournalBatch, read_journal
 from mrtoolkit.search.older_study import read_version_2, remove_version_2
+from mrtoolkit.search.plain_json import plain_json
 from mrtoolkit.search.study_lock import StudyLock
 from mrtoolkit.search.study_paths import (
     FORMAT,
@@ -348,23 +348,3 @@ def _bars_of(said: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> xr.Da
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, allow_nan=False).encode()
-
-
-def plain_json(value: Any) -> Any:
-    """Return value as strict JSON holds it: NumPy scalars as numbers, NaN and infinities as text."""
-    kind = type(value)
-    if value is None or kind in (str, int, bool):  # most are, and to ask for a Mapping takes longest
-        return value
-    if kind is float:
-        return value if math.isfinite(value) else str(value)
-    if kind in (list, tuple):
-        return [plain_json(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_json(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain_json(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

@@ -37,7 +37,7 @@ def thread(p):
 
 
 def die(p):
-    if p["x"] == 9:
+    if p["x"] == 39:  # no label of the first level
         os._exit(3)
     return p["x"]
 

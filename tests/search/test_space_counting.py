@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import time
 from collections import Counter
 
 import numpy as np
@@ -167,17 +166,14 @@ def test_even_numbers_give_even_points():
     assert (codes[:, 1] < 50).mean() == pytest.approx(math.comb(50, 2) / math.comb(100, 2), abs=0.005)
 
 
-def test_chains_and_sums_over_twelve_dimensions_are_counted_in_milliseconds():
+def test_chains_and_sums_over_twelve_dimensions_are_counted_by_short_sums(monkeypatch):
+    monkeypatch.setattr(counting, "_LARGEST", 1_000)  # combinations that one sum may go through
     dims = {f"p{i:02}": Integer(1, 10) for i in range(12)}
     names = list(dims)
     chain = [P[a] <= P[b] for a, b in itertools.pairwise(names)]
     space = Space(where=chain, **dims)
     assert space.size == 10**12
-    started = time.perf_counter()
-    count = space.count()
-    seconds = time.perf_counter() - started
-    assert count == (math.comb(10 + 12 - 1, 12), True)
-    assert seconds < 1  # 5 ms on a quiet core
+    assert space.count() == (math.comb(10 + 12 - 1, 12), True)
     assert (np.diff(space.sample(100), axis=1) >= 0).all()
     strict = Space(where=[P[a] < P[b] for a, b in itertools.pairwise(names[:10])], **dims)
     assert strict.count() == (10**2, True)
