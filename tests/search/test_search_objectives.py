@@ -118,6 +118,8 @@ def test_the_worst_window_is_the_lowest_sharpe_of_windows():
     )
     assert study.best.value == pytest.approx(study.to_pandas()["sharpe_worst_of_8"].max())
     assert study.verify(5).is_ok
+    middle = optimize(backtest, Space(fast=Integer(3, 60)), objective=mrt.robust.median_block("sharpe"), trials=80)
+    assert middle.best.value == pytest.approx(middle.to_pandas()["sharpe_median_of_8"].max())
     with pytest.raises(StudyError, match="over 100 windows"):
         backtest.run({"fast": 5}, metrics="sharpe_worst_of_100")
     with pytest.raises(StudyError, match="one of sharpe, sortino"):
