@@ -48,10 +48,12 @@ def pandas_ema(close: pd.Series, lookback: float) -> pd.Series:
     return seeded.ewm(alpha=2.0 / (lookback + 1.0), adjust=False).mean()
 
 
-def pandas_returns(frame: pd.DataFrame, fast: float, slow: float) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """Returns of one EMA cross, where it is held at the close and where it was at the close before."""
+def pandas_returns(
+    frame: pd.DataFrame, fast: float, slow: float, average=pandas_ema
+) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Returns of one cross, where it is held at the close and where it was at the close before."""
     open_, close = frame["open"], frame["close"]
-    held = (pandas_ema(close, fast) > pandas_ema(close, slow)).shift(1, fill_value=False)  # from this bar's open on
+    held = (average(close, fast) > average(close, slow)).shift(1, fill_value=False)  # from this bar's open on
     before = held.shift(1, fill_value=False)
     last = close.shift(1)
     returns = np.select(
@@ -62,9 +64,9 @@ def pandas_returns(frame: pd.DataFrame, fast: float, slow: float) -> tuple[pd.Se
     return pd.Series(returns, index=frame.index), held, before
 
 
-def pandas_sharpe(frame: pd.DataFrame, fast: float, slow: float) -> dict[str, float]:
+def pandas_sharpe(frame: pd.DataFrame, fast: float, slow: float, average=pandas_ema) -> dict[str, float]:
     """The Sharpe ratio of one trial, everything computed anew."""
-    r, _, _ = pandas_returns(frame, fast, slow)
+    r, _, _ = pandas_returns(frame, fast, slow, average)
     return {"sharpe": r.mean() / r.std() * np.sqrt(YEAR)}
 
 
