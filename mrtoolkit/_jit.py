@@ -23,6 +23,7 @@ import numba
 import numpy as np
 import platformdirs
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.codegen import get_host_cpu_features
 
 from mrtoolkit._compiling import watch_compiling
 
@@ -83,12 +84,25 @@ def is_compiled(*kernels: Any) -> bool:
 
 
 @cache
+def target_features() -> frozenset[str]:
+    """What the processor can do that kernels are compiled for: this machine's, unless numba's environment says less.
+
+    `NUMBA_CPU_NAME=generic`, `NUMBA_CPU_FEATURES` and `NUMBA_DISABLE_AVX` do. An instruction that the target has not
+    got does not merely run slower: LLVM ends the process.
+    """
+    asked = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
+    flags = get_host_cpu_features() if asked is None else asked  # type: ignore[no-untyped-call]
+    return frozenset(flag[1:] for flag in flags.split(",") if flag.startswith("+"))
+
+
+@cache
 def code_digest() -> str:
     """Digest of every kernel file of the package, of the compiler's versions and of the processor's name."""
     digest = hashlib.blake2b(digest_size=10)
     for path in sorted([*_PACKAGE.rglob("_kernels/*.py"), Path(__file__).resolve()]):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    compiler = (numba.__version__, llvmlite.__version__, llvmlite.binding.get_host_cpu_name())
+    processor = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()  # type: ignore[attr-defined]
+    compiler = (numba.__version__, llvmlite.__version__, processor, *sorted(target_features()))
     digest.update("\0".join(compiler).encode())
     return digest.hexdigest()
 

@@ -8,16 +8,16 @@ there are; elsewhere the first two are. `tests/benchmarks/event_stages.py` times
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from mrtoolkit._jit import kernel
+from mrtoolkit._jit import kernel, target_features
 from mrtoolkit.strategy._kernels.words import BITS, NONE, trailing_zeros
 
 ONE = np.uint64(1)
 AT_ONCE = 8
-PACKS = bool(binding.get_host_cpu_features().get("avx512vbmi2"))  # the kernels' folder bears the processor's name
+PACKS = "avx512vbmi2" in target_features()  # the kernels' folder bears what the processor can do
 
 
 @intrinsic
