@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 _LIBRARIES = tuple({str(Path(sysconfig.get_path(kind)).resolve()) for kind in ("stdlib", "purelib", "platlib")})
 _MUTABLE = (list, dict, set, np.ndarray)
@@ -39,13 +41,13 @@ def hash_source(function: Callable[..., Any]) -> str:
     except TypeError:  # nothing that can be remembered
         return hash_value(function)
     if known is None or not all(map(_is_as_it_was, known.references)):
-        known = _known[function] = _hashed(function)
+        known = _known[function] = _hashed(function, [])
     return known.digest
 
 
 def hash_value(value: Any) -> str:
     """Return 16 hex digits that change with a value; as `hash_source`, but nothing is remembered of it."""
-    return _hashed(value).digest
+    return _hashed(value, None).digest
 
 
 class _Reference(NamedTuple):
@@ -66,13 +68,12 @@ class _Known(NamedTuple):
 _known: WeakKeyDictionary[Callable[..., Any], _Known] = WeakKeyDictionary()
 
 
-def _hashed(value: Any) -> _Known:
+def _hashed(value: Any, references: list[_Reference] | None) -> _Known:
     digest = hashlib.blake2b(digest_size=8)
     package = (getattr(value, "__module__", None) or "").partition(".")[0]
-    references: list[_Reference] = []
     for part in _parts(value, package, set(), references):
         digest.update(part.encode() + b"\0")
-    return _Known(digest.hexdigest(), tuple(references))
+    return _Known(digest.hexdigest(), tuple(references or ()))
 
 
 def _is_as_it_was(reference: _Reference) -> bool:
@@ -116,6 +117,8 @@ def _parts(value: Any, package: str, seen: set[int], references: list[_Reference
     """
     if isinstance(getattr(value, "py_func", value), FunctionType):
         yield from _function_parts(value, package, seen, references)
+    elif isinstance(value, pd.DataFrame | pd.Series | pd.Index | xr.Dataset | xr.DataArray):
+        yield from _table_parts(value)
     elif isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}{hashlib.blake2b(np.ascontiguousarray(value).tobytes()).hexdigest()}"
     elif isinstance(value, bool | int | float | complex | str | bytes | None | np.generic):
@@ -137,6 +140,23 @@ def _parts(value: Any, package: str, seen: set[int], references: list[_Reference
     else:
         text = repr(value)  # a frozen value shows what it holds; an address says nothing
         yield type(value).__qualname__ if " at 0x" in text else text
+
+
+def _table_parts(value: pd.DataFrame | pd.Series | pd.Index | xr.Dataset | xr.DataArray) -> Iterator[str]:
+    """Yield what tells a table or labelled arrays apart: labels and values, and nothing of pandas and xarray."""
+    yield type(value).__qualname__
+    if isinstance(value, xr.Dataset | xr.DataArray):
+        arrays = value.variables if isinstance(value, xr.Dataset) else {"": value, **value.coords}
+        for name, variable in arrays.items():
+            yield f"{name}{variable.dims}{variable.shape}"
+            yield from _table_parts(pd.Index(np.asarray(variable.values).ravel()))
+        return
+    if isinstance(value, pd.DataFrame):
+        yield f"{[*map(str, value.columns)]}{[*map(str, value.dtypes)]}"
+    elif isinstance(value, pd.Series):
+        yield f"{value.name}{value.dtype}"
+    hashes = pd.util.hash_pandas_object(value)
+    yield hashlib.blake2b(hashes.to_numpy().tobytes()).hexdigest()
 
 
 def _function_parts(value: Any, package: str, seen: set[int], references: list[_Reference] | None) -> Iterator[str]:

@@ -4,7 +4,9 @@ import dataclasses
 import operator
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.expressions import M, P
@@ -288,6 +290,35 @@ def test_a_function_without_code_to_look_at_is_not_taken_for_the_old_one(tmp_pat
     optimize(value, space, study=path)
     with pytest.raises(StudyError, match="I cannot tell .*; give another path, or wrap it"):
         optimize(value, space, study=path)
+
+
+class Holding:
+    """A callable that holds its data, and whose class and another one name each other."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __call__(self, point):
+        return float(isinstance(self, Holding)) + Other.scale * point["x"]
+
+
+class Other:
+    scale = 1.0
+
+    def holding(self):
+        return Holding(None)
+
+
+def test_a_callable_is_known_by_the_tables_and_arrays_that_it_holds():
+    frame = pd.DataFrame({"close": [1.0, 2.0, 4.0]}, index=pd.date_range("2020", periods=3))
+    bars = xr.Dataset({"close": ("time", [1.0, 2.0, 4.0])}, coords={"time": frame.index})
+    changed = [
+        frame * 2, frame.rename(columns={"close": "open"}), frame.shift(freq="D"), frame.iloc[::-1], frame["close"],
+        bars, bars * 2, bars.isel(time=slice(1, None)), bars["close"], bars["close"].rename(time="day"),
+    ]  # fmt: skip
+    digests = [callable_digest(Holding(data)) for data in (frame, *changed)]
+    assert len(set(digests)) == len(digests)
+    assert [callable_digest(Holding(data.copy())) for data in (frame, *changed)] == digests
 
 
 def test_more_trials_than_the_study_has_are_told_how_to_go_on(make_cross, tmp_path):
