@@ -14,11 +14,11 @@ from functools import partial
 
 import numpy as np
 
+from mrtoolkit._threads import on_all_cores
 from mrtoolkit.backtest.budget import Budget, Cut
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
-from mrtoolkit.backtest.threads import on_all_cores
 from mrtoolkit.strategy.passing import PassingSpans
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan

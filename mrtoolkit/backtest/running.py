@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
+from mrtoolkit._threads import n_threads, on_all_cores
 from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest._kernels.window import WINDOW
@@ -20,7 +21,6 @@ from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.metrics import DRAWDOWN_METRICS, LEAN_METRICS, METRICS, join, metrics_of_joined
 from mrtoolkit.backtest.room import release_room
 from mrtoolkit.backtest.targets import evaluate_targets, record_targets
-from mrtoolkit.backtest.threads import n_threads, on_all_cores
 from mrtoolkit.backtest.windows import windowed_metrics
 from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.features.for_engines import lend

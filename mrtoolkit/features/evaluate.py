@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
+from mrtoolkit._threads import n_threads, on_all_cores
 from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.nodes import Arithmetic, Call, Constant, Function, Node, Shift
 from mrtoolkit.expressions.operators import ARITHMETIC, FUNCTIONS
@@ -21,14 +23,19 @@ _SLAB_BYTES = 10 * 2**20
 
 
 def compute_rows(
-    spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray, shape: tuple[int, int]
+    spec: Indicator,
+    sources: Sequence[np.ndarray],
+    parameters: np.ndarray,
+    shape: tuple[int, int],
+    *,
+    side_by_side: int | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Yield the feature of each row of `parameters`, and what it goes on from when bars are appended.
 
     A feature is (asset, time), or (output, asset, time) of several outputs; its state is (asset, state), None where the
     indicator keeps none. One kernel call computes many parameters of one asset: where their memory lies side by side,
     in place, else in a slab that they are copied from. Each feature gets memory of its own, so that evicting it frees
-    it.
+    it. With `side_by_side`, so many parameters are a kernel call, and the calls are shared by the process's threads.
     """
     n_assets, n_bars = shape
     n_outputs = max(1, len(spec.outputs))
@@ -42,7 +49,7 @@ def compute_rows(
         if n_assets == 1 and len(chosen) == 1:
             _compute(spec, sources, 0, chosen, rows[0].reshape(whole), states)
         elif n_assets == n_outputs == 1 and together is not None:
-            _compute(spec, sources, 0, chosen, together[None], states)
+            _compute_in_place(spec, sources, chosen, together[None], states, side_by_side or len(chosen))
         else:
             slab = np.empty((n_outputs, len(chosen), n_bars))
             for asset in range(n_assets):
@@ -54,6 +61,23 @@ def compute_rows(
         for k in range(len(chosen)):  # given away one by one: who takes them decides how many are held at once
             row = rows.pop().reshape(whole)
             yield (row[0] if n_outputs == 1 else row), None if states is None else states[:, k].copy()
+
+
+def _compute_in_place(
+    spec: Indicator,
+    sources: Sequence[np.ndarray],
+    parameters: np.ndarray,
+    out: np.ndarray,
+    states: np.ndarray | None,
+    size: int,
+) -> None:
+    """Compute the rows of one asset, `size` of them a kernel call, on all cores."""
+    cuts = [slice(start, start + size) for start in range(0, len(parameters), size)]
+    calls = [
+        partial(_compute, spec, sources, 0, parameters[cut], out[:, cut], None if states is None else states[:, cut])
+        for cut in cuts
+    ]
+    on_all_cores(calls, n_threads())
 
 
 def _compute(

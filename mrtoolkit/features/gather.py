@@ -42,6 +42,7 @@ class RowTag(NamedTuple):
 
 
 Memory = ByteLRU[FeatureKey, RowTag]
+_SHARE_NS = 400_000.0  # nanoseconds of features that are worth handing to another thread, which takes 0.1 to 0.2 ms
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,7 +208,9 @@ class Gather:
         n_values = math.prod(self.axes.shape)
         kept: list[FeatureKey] = []
         least = math.inf
-        for k, (seconds, values, states) in enumerate(_timed(compute_rows(spec, sources, parameters, self.axes.shape))):
+        size = _side_by_side(self.costs.ns_per_value(family.folder) * n_values) if is_built_in(spec.name) else None
+        rows = compute_rows(spec, sources, parameters, self.axes.shape, side_by_side=size)
+        for k, (seconds, values, states) in enumerate(_timed(rows)):
             if k in (0, last) and not self.is_checked and not is_built_in(spec.name):
                 self._check_look_ahead(spec, sources, parameters[k], values, kept)
             key = self._key(calls[k])
@@ -312,6 +315,14 @@ def _is_made_by(key: FeatureKey, name: str, today: tuple[int, str]) -> bool:
     if isinstance(key.code[0], tuple):  # an expression of several indicators
         return any(part[0] == name and part[1:] != today for part in key.code)
     return key.text.startswith(f"{name}(") and key.code != today
+
+
+def _side_by_side(nanoseconds: float) -> int | None:
+    """Return of how many features that cost so much each a thread makes a share; None where threads do not pay."""
+    if not nanoseconds > 0:
+        return None
+    fewest = math.ceil(_SHARE_NS / nanoseconds)
+    return fewest if fewest <= 8 else -(-fewest // 8) * 8  # as many as kernels compute side by side
 
 
 def _timed(

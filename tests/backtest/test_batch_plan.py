@@ -14,10 +14,10 @@ from oracles.long_form import IS_LONG
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit._threads import n_threads
 from mrtoolkit.backtest.forecasting import _fitted, alike
 from mrtoolkit.backtest.points import as_request
 from mrtoolkit.backtest.room import kept_bytes
-from mrtoolkit.backtest.threads import n_threads
 from mrtoolkit.errors import StrategyError
 from mrtoolkit.features.for_engines import lend
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mrtoolkit.backtest.threads import n_threads, on_all_cores
+from mrtoolkit._threads import n_threads, on_all_cores
 from mrtoolkit.errors import StrategyError
 
 

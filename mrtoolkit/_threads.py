@@ -1,4 +1,4 @@
-"""The process's threads for trials: kernels and NumPy hold no GIL."""
+"""The process's threads, for trials and for features: kernels and NumPy hold no GIL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mrtoolkit.errors import StrategyError
 
 
 def n_threads() -> int:
-    """Threads that run trials: MRTOOLKIT_THREADS, or as many as this process may use cores.
+    """Threads that run trials and compute features: MRTOOLKIT_THREADS, or as many as this process may use cores.
 
     Raises
     ------
