@@ -4,14 +4,16 @@ References
 ----------
 Deb, Pratap, Agarwal and Meyarivan (2002), A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II, IEEE
 Transactions on Evolutionary Computation 6(2): fronts and crowding distance.
+Zitzler, Thiele, Laumanns, Fonseca and da Fonseca (2003), Performance Assessment of Multiobjective Optimizers, IEEE
+Transactions on Evolutionary Computation 7(2): the epsilon indicator.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-_FRONTS = 4  # peeled one by one; the trials behind them are ordered by their distance from the ideal point
-_CROWDED = 0.5  # the most that lying alone counts, of the step from one front to the next
+_BEHIND = 1e-3  # of the range: between a trial on the front and one that is beaten by nothing but a hair
+_LONELY = 0.05
 
 
 def pareto_front(scores: np.ndarray) -> np.ndarray:
@@ -34,21 +36,25 @@ def pareto_front(scores: np.ndarray) -> np.ndarray:
 
 
 def search_order(scores: np.ndarray) -> np.ndarray:
-    """Return one score a trial, (trial,) float64: by front, within a front the lonely before the crowded.
+    """Return one score a trial, (trial,) float64: how far it is behind the front, on the front how lonely it is.
 
-    0 at most for the first front, less by one for each front behind it; -inf for a trial that does not count.
+    Behind the front it is less than 0, by what the trial would have to gain in every objective to lie on it (the
+    additive epsilon indicator), in units of the trials' ranges: so it rises towards the front from anywhere. On the
+    front it is 0 (crowded) to 0.05 (an end). -inf for a trial that does not count.
     """
     result = np.full(len(scores), -np.inf)
-    left = np.isfinite(scores).all(axis=1)
-    for depth in range(_FRONTS):
-        if not left.any():
-            return result
-        trials = np.flatnonzero(left)
-        front = trials[pareto_front(scores[trials])]
-        result[front] = -depth - _CROWDED * (1.0 - _loneliness(scores[front]))
-        left[front] = False
-    behind = np.flatnonzero(left)
-    result[behind] = -_FRONTS - _distance(scores[behind], scores[np.isfinite(scores).all(axis=1)])
+    counts = np.flatnonzero(np.isfinite(scores).all(axis=1))
+    if len(counts) == 0:
+        return result
+    known = scores[counts]
+    width = known.max(axis=0) - known.min(axis=0)
+    scaled = known / np.where(width > 0, width, 1.0)
+    front = pareto_front(known)
+    behind = np.zeros(len(known))
+    for best in scaled[front]:
+        np.maximum(behind, (best - scaled).min(axis=1), out=behind)
+    result[counts] = -_BEHIND - behind
+    result[counts[front]] = _LONELY * _loneliness(known[front])
     return np.round(result, 9)  # one order on every processor
 
 

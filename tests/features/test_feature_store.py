@@ -66,9 +66,9 @@ def test_all_missing_lookbacks_of_a_family_share_one_kernel_call(monkeypatch):
     calls = []
     real = gather_module.compute_rows
 
-    def counted(spec, sources, parameters, shape):
+    def counted(spec, sources, parameters, shape, **words):
         calls.append((spec.name, len(parameters)))
-        return real(spec, sources, parameters, shape)
+        return real(spec, sources, parameters, shape, **words)
 
     monkeypatch.setattr(gather_module, "compute_rows", counted)
     store = FeatureStore()
@@ -187,9 +187,9 @@ def test_four_threads_compute_each_feature_once(monkeypatch):
     want = FeatureStore().fetch(bars, [ema(k) for k in range(2, 40)])
     real = gather_module.compute_rows
 
-    def slow(*words):
+    def slow(*parts, **words):
         time.sleep(0.01)  # long enough for the others to look in vain
-        return real(*words)
+        return real(*parts, **words)
 
     monkeypatch.setattr(gather_module, "compute_rows", slow)
     start, wrong = threading.Barrier(4), []

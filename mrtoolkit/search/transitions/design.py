@@ -55,8 +55,14 @@ def sobol_points(history: History, count: int, rng: np.random.Generator) -> np.n
         codes = space.distinct(codes)
         found = codes[~history.is_known(codes)][:count] if len(codes) else codes
         is_whole = all(len(axis) == size for axis, size in zip(axes, space.sizes, strict=True))
-        if len(found) >= count or (is_whole and power >= _last_power(space, count)):
+        if len(found) >= count:
             return found
+        if is_whole and power >= _last_power(space, count):
+            placed = space.place(unit)  # the constraints leave too little to be met by chance
+            if placed is None:
+                return found
+            placed = space.distinct(np.concatenate([found, placed]))
+            return np.asarray(placed[~history.is_known(placed)][:count])
         power, labels = min(power + 1, _LARGEST_POWER), labels * 2
 
 
