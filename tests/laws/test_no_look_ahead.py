@@ -26,7 +26,7 @@ NUMBERS = [
 CONDITIONS = [
     X > Y, X >= Y, X < Y, X <= Y, X == Y, X != Y, (X > Y) & (mrt.high > X), (X > Y) | (mrt.low < X), ~(X > Y),
     (X > Y).shift(2), X.crosses_above(Y), X.crosses_below(Y), mrt.when(P.use, X > Y),
-    mrt.choose(P.kind, {"a": X > Y, "b": X < Y}), X > mrt.timeframe("1W", mrt.close),
+    mrt.choose(P.kind, {"a": X > Y, "b": X < Y}), mrt.timeframe("1W", mrt.close) < X,
 ]  # fmt: skip
 
 SOME = settings(max_examples=1_000 if IS_LONG else 20, deadline=None, suppress_health_check=list(HealthCheck))
