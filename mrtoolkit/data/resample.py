@@ -68,6 +68,7 @@ def resample(bars: xr.Dataset, timeframe: str, *, partial: str = "drop") -> xr.D
         str(name): _aggregate(str(name), input_values(checked, str(name))[:, : time.size], starts)
         for name in checked.data_vars
     }
+    _widen(columns)
     assets = [str(label) for label in checked["asset"].values] if "asset" in checked.dims else None
     about = {key: value for key, value in checked.attrs.items() if key not in {"timeframe", "timezone", "missing"}}
     # Whether holes are allowed was settled for the bars that came in, and slower bars have no more of them.
@@ -164,6 +165,14 @@ def _aggregate(name: str, values: np.ndarray, starts: np.ndarray) -> np.ndarray:
         total = np.add.reduceat(np.where(present, values, 0.0), starts, axis=1)
         return np.where(np.logical_or.reduceat(present, starts, axis=1), total, np.nan)
     return _edge(values, present, starts, first=name == "open")
+
+
+def _widen(columns: dict[str, np.ndarray]) -> None:
+    """Let high and low hold open and close, which may be of bars whose own high or low is missing."""
+    for name, extreme in (("high", np.fmax), ("low", np.fmin)):
+        if name in columns and "open" in columns and "close" in columns:
+            reached = extreme(columns[name], extreme(columns["open"], columns["close"]))
+            columns[name] = np.where(np.isnan(columns[name]), np.nan, reached)
 
 
 def _edge(values: np.ndarray, present: np.ndarray, starts: np.ndarray, *, first: bool) -> np.ndarray:

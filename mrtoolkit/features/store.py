@@ -264,6 +264,8 @@ class FeatureStore:
     def cache_to_disk(self, features: xr.Dataset) -> int:
         """Write features from `compute_batch` to disk and return how many were not there yet.
 
+        Features on another timeframe are kept as those of the longer bars: `persist(bars)` writes them.
+
         Raises
         ------
         StoreError

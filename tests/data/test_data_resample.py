@@ -139,3 +139,14 @@ def test_a_timeframe_that_is_not_slower_or_not_whole_is_refused(timeframe):
 def test_too_few_slow_bars_are_refused():
     with pytest.raises(BarsError, match="at least 2"):
         resample(simulate(bars=20, freq="1h", seed=0), "1D")
+
+
+def test_missing_high_beside_the_last_close_leaves_bars_that_are_whole():
+    index = pd.date_range("2024-01-01", periods=14, freq="1D")  # a Monday
+    close = np.arange(1.0, 15.0)
+    high, low = close.copy(), close - 0.5
+    high[6], low[7] = np.nan, np.nan
+    frame = pd.DataFrame({"open": close - 0.5, "high": high, "low": low, "close": close}, index=index)
+    made = resample(from_pandas(frame, missing="allow"), "1W")
+    np.testing.assert_array_equal(made["high"], [7.0, 14.0])
+    np.testing.assert_array_equal(made["low"], [0.5, 7.5])

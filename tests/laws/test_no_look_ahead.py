@@ -21,11 +21,12 @@ X, Y = mrt.ema(4), mrt.close.shift(1)
 NUMBERS = [
     X + Y, X - Y, X * Y, X / Y, (X / Y) ** 2, -X, abs(X - Y), mrt.log(X), mrt.sqrt(X), mrt.minimum(X, Y),
     mrt.maximum(X, Y), X.shift(3), mrt.choose(P.kind, {"a": X, "b": Y}), mrt.ema(3, of=X - Y), mrt.rsi(3, of=X + Y),
+    mrt.timeframe("1W", mrt.ema(2)), mrt.timeframe("1W", X - mrt.high.shift(1)), mrt.ema(3, of=mrt.timeframe("1W", Y)),
 ]  # fmt: skip
 CONDITIONS = [
     X > Y, X >= Y, X < Y, X <= Y, X == Y, X != Y, (X > Y) & (mrt.high > X), (X > Y) | (mrt.low < X), ~(X > Y),
     (X > Y).shift(2), X.crosses_above(Y), X.crosses_below(Y), mrt.when(P.use, X > Y),
-    mrt.choose(P.kind, {"a": X > Y, "b": X < Y}),
+    mrt.choose(P.kind, {"a": X > Y, "b": X < Y}), mrt.timeframe("1W", mrt.close) < X,
 ]  # fmt: skip
 
 SOME = settings(max_examples=1_000 if IS_LONG else 20, deadline=None, suppress_health_check=list(HealthCheck))
