@@ -17,7 +17,7 @@ from mrtoolkit.search.events import Event, LevelRow, LevelStarted, RegionFound
 from mrtoolkit.search.filling import fill, filling_of, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
 from mrtoolkit.search.in_time import levels_in_time, measured_cost
-from mrtoolkit.search.level import WHOLE, Level
+from mrtoolkit.search.level import Level
 from mrtoolkit.search.level_run import LevelRun
 from mrtoolkit.search.points import points_for
 from mrtoolkit.search.settings import Settings
@@ -89,7 +89,7 @@ class LevelWalk:
         if run.index == 0 and self._settings.is_timed:
             self._levels = (self._levels[0], *self._levels_in_time())
         n_levels, after = len(self._levels), f"after {len(self._study):,} trials."
-        if run.index > 0 and self._settings.is_timed and self._levels[-1].name == WHOLE:
+        if run.index > 0 and self._settings.is_timed and run.level.is_explicit(self._space):
             return f"all {len(self._study):,} points of the lattice are evaluated, as the seconds allowed."
         if run.index + 1 == n_levels:
             return f"all {n_levels} levels are done {after}" if n_levels > 1 else f"the one level is done {after}"

@@ -163,7 +163,7 @@ class MultiResOptimizer:
                     self.stop(reason)
             elif spent := why_spent(self.study, self.settings, self.elapsed()):
                 self.stop(spent)
-            elif not self._take_saved(codes):
+            elif not self.recall(codes):
                 return codes
         return np.empty((0, len(self.space)), dtype=np.int64)
 
@@ -239,8 +239,8 @@ class MultiResOptimizer:
         """Return the seconds since the first ask."""
         return 0.0 if self._started is None else time.perf_counter() - self._started
 
-    def _take_saved(self, codes: np.ndarray) -> bool:
-        """Record the points that a saved study has evaluated already; say whether there were any."""
+    def recall(self, codes: np.ndarray) -> bool:
+        """Record those of some points that the study on disk has evaluated already; say whether there were any."""
         log = self._saved.log
         trials = log.find(self.space.keys(codes))
         if not (trials >= 0).any():

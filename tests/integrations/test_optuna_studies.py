@@ -58,11 +58,32 @@ def test_a_small_lattice_is_searched_whole():
     assert "all 6 points" in study.stopped
 
 
+def test_a_study_on_disk_is_gone_on_with(backtest, tmp_path):
+    few = drive(backtest, trials=30, batch=5, study=tmp_path / "s")
+    calls = []
+
+    class Counted:
+        params, metrics = ("fast", "slow"), ("sharpe",)
+
+        def batch(self, points):
+            calls.append(len(points))
+            return {"sharpe": points["fast"].to_numpy(float)}
+
+    more = drive(backtest, trials=50, batch=5, study=tmp_path / "s")
+    assert np.array_equal(more.log.codes[:30], few.log.codes)
+    one = mrt.integrations.optuna.optimize(Counted(), SPACE, RandomSampler(seed=1), trials=20, study=tmp_path / "c")
+    two = mrt.integrations.optuna.optimize(Counted(), SPACE, RandomSampler(seed=1), trials=30, study=tmp_path / "c")
+    assert sum(calls) == 30
+    assert np.array_equal(two.log.codes[:20], one.log.codes)
+
+
 def test_bad_words_are_refused(backtest):
     with pytest.raises(StudyError, match="is not Optuna's"):
         mrt.integrations.optuna.optimize(backtest, SPACE, "tpe")
     with pytest.raises(StudyError, match="batch is 0"):
         drive(backtest, batch=0)
+    with pytest.raises(StudyError, match="target=, which is for our own levels"):
+        drive(backtest, target=1.0)
 
 
 def test_a_study_is_exported_whole(backtest):

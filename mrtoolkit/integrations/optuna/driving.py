@@ -26,6 +26,7 @@ from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.transitions.protocol import History, Looking
 
+_WORDS = ("objective", "constraints", "direction", "seed", "study", "on_event")
 _PATIENCE = 20  # times as many suggestions as trials are asked for: some samplers suggest the same points again
 
 
@@ -71,7 +72,9 @@ def optimize(
     seconds : float, optional
         No batch begins later than this.
     **words
-        `objective`, `constraints`, `direction`, `seed`, `study`: as for `mrt.MultiResOptimizer`.
+        `objective`, `constraints`, `direction`, `seed`, `study`, `on_event`: as for `mrt.MultiResOptimizer`. A study
+        on disk is gone on with: what it holds is not evaluated again, if the sampler suggests it again, as one of the
+        same seed does.
 
     Raises
     ------
@@ -82,6 +85,9 @@ def optimize(
     check_count("batch", batch, StudyError)
     if not isinstance(sampler, BaseSampler):
         raise StudyError(f"sampler={sampler!r} is not Optuna's; give one, as in optuna.samplers.TPESampler(seed=0).")
+    for name in words:
+        if name not in _WORDS:
+            raise StudyError(f"optimize was given {name}=, which is for our own levels; it takes {', '.join(_WORDS)}.")
     optimizer = MultiResOptimizer(evaluator, space, transition=_Driven(type(sampler).__name__), **words)
     goal = optimizer.goal
     directions: list[Any] = [goal.direction, *(direction for _, direction in goal.others)]
@@ -100,14 +106,19 @@ def optimize(
         elif n_asked >= _PATIENCE * trials:
             reason = f"{sampler} suggested {n_asked:,} points, of which {n_done:,} were new."
         else:
-            n_asked += _batch(optimizer, theirs, searched, min(batch, trials - n_done))
+            n_asked += _batch(optimizer, theirs, searched, batch, trials - n_done)
     _add_row(optimizer, type(sampler).__name__, n_asked, time.perf_counter() - started)
     optimizer.stop(reason)
     return optimizer.study
 
 
-def _batch(optimizer: MultiResOptimizer, theirs: optuna.Study, searched: SearchedSpace, n: int) -> int:
-    """Ask for points, evaluate those that are new, tell all; return how many were asked for."""
+def _batch(
+    optimizer: MultiResOptimizer, theirs: optuna.Study, searched: SearchedSpace, n: int, most_new: int
+) -> int:
+    """Ask for points, evaluate those that are new, tell all; return how many were asked for.
+
+    As many are asked for at the end as ever, so that a search with more trials is given the same ones first.
+    """
     space, log = optimizer.space, optimizer.study.log
     asked: list[tuple[Trial, np.ndarray | None]] = []
     for _ in range(n):
@@ -116,7 +127,9 @@ def _batch(optimizer: MultiResOptimizer, theirs: optuna.Study, searched: Searche
     codes = np.array([each for _, each in asked if each is not None], dtype=np.int64).reshape(-1, len(space))
     keys = space.keys(codes)
     first = first_places(keys)
-    new = first[log.find(keys[first]) < 0]
+    new = first[log.find(keys[first]) < 0][:most_new]
+    if optimizer.recall(codes[new]):
+        new = new[log.find(keys[new]) < 0]
     if len(new):
         evaluation = evaluate_all(optimizer.evaluator, space, codes[new])
         refuse_broken(optimizer.study, evaluation, len(new))
@@ -130,6 +143,8 @@ def _tell(optimizer: MultiResOptimizer, theirs: optuna.Study, trial: Trial, code
     goal, log = optimizer.goal, optimizer.study.log
     if codes is not None:
         place = int(log.find(optimizer.space.keys(codes[np.newaxis]))[0])
+        if place < 0:
+            return  # beyond the budget
         scores = goal.all_scores(log)[place]
         if np.isfinite(scores).all():
             signs = [1.0 if d == "maximize" else -1.0 for d in (goal.direction, *(d for _, d in goal.others))]
