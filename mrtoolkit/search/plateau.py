@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from mrtoolkit.search.boxes import RADIUS
 from mrtoolkit.search.dimensions import is_ordered, positions
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.transitions.hills import QUANTILE, Hills
+from mrtoolkit.search.transitions.model import learnt_model
+from mrtoolkit.search.transitions.pool import Pool
+from mrtoolkit.search.transitions.protocol import History
 from mrtoolkit.search.trial_log import TrialLog
 
-RADIUS = 0.05  # of a dimension's range, by ratio on a log scale; at least one label
-QUANTILE = 0.25
 _MIN_NEIGHBOURS = 5  # a quantile of fewer trials says little
 _MAX_NEIGHBOURS = 25  # five by five in two dimensions; more would reach unevenly where a level was dense
 _CANDIDATES = 1_000
+_FEWEST_TO_ESTIMATE = 16
+_ESTIMATED = 250  # best trials whose neighbourhoods are estimated
 _DIGITS = 9  # logarithms differ in their last bits between processors, and so would what is equally near
 
 
@@ -53,10 +58,23 @@ def neighbourhood_scores(
 
 
 def plateau_trial(space: Space, log: TrialLog) -> int | None:
-    """Return the trial of the best neighbourhood, of equal ones the better trial; None where no trial counts."""
+    """Return the trial of the best neighbourhood, of equal ones the better trial; None where no trial counts.
+
+    A neighbourhood is all points of the lattice within 5 percent of the range in every dimension, at least one label,
+    and of equal categories (see `boxes`): of those that have no trial, what the trials near them promise. What counts
+    is the level under which a quarter of them are expected. With fewer than 16 trials no estimate is worth it: then it
+    is the low quantile of the trials alone.
+    """
     order = log.ranking()[:_CANDIDATES]
     if len(order) == 0:
         return None
+    if len(order) >= _FEWEST_TO_ESTIMATE:
+        scores, levels = np.asarray(log.score), np.asarray(log.level)
+        history = History(space=space, codes=log.codes, scores=scores, levels=levels, looked=(), seed=0)
+        pool = Pool.of(history)
+        candidates = order[:_ESTIMATED]
+        hills = Hills.around(space, pool, learnt_model(history, pool), log.codes[candidates])
+        return int(candidates[int(np.argmax(hills.quantiles()))])
     quantile, n_neighbours = neighbourhood_scores(space, log, order)
     enough = n_neighbours >= min(_MIN_NEIGHBOURS, n_neighbours.max())
     quantile = np.where(enough, quantile, -np.inf)

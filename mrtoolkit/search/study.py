@@ -138,7 +138,10 @@ class Study:
 
     @property
     def plateau(self) -> Candidate:
-        """The trial whose neighbourhood is best by its low quantile: what is recommended, as a peak seldom lasts."""
+        """The trial whose neighbourhood is best by its low quantile: what is recommended, as a peak seldom lasts.
+
+        Neighbours are all lattice points within 5 percent of the range; see `plateau.plateau_trial`.
+        """
         if self._plateau[0] != len(self.log):
             self._plateau = (len(self.log), plateau_trial(self.space, self.log))
         return self._candidate(self._plateau[1])

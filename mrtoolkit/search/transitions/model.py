@@ -44,12 +44,14 @@ class Model:
     scales: np.ndarray
     nugget: float
 
-    def predict(self, points: np.ndarray, usable: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def predict(
+        self, points: np.ndarray, usable: np.ndarray | None = None, *, n_near: int = _NEAR
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and deviation at points (point, dimension), each given the first `usable` trials, or all."""
         mean, deviation = np.empty(len(points)), np.empty(len(points))
         if usable is None:
             usable = np.full(len(points), len(self.points))
-        known = (self.points, self.values, usable, self.is_category, self.scales, self.nugget, _NEAR)
+        known = (self.points, self.values, usable, self.is_category, self.scales, self.nugget, n_near)
         estimate(points, *known, mean, deviation)
         return mean, deviation
 

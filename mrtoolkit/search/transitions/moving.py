@@ -17,6 +17,7 @@ from mrtoolkit.search.transitions.design import first_look, sobol_points
 from mrtoolkit.search.transitions.model import Model, learnt_model
 from mrtoolkit.search.transitions.pool import Pool
 from mrtoolkit.search.transitions.protocol import History, Looking
+from mrtoolkit.search.transitions.settling import is_settling, settling_points
 from mrtoolkit.search.transitions.wide import beside_best, new_points, wide_round
 
 _ROUNDS = 25  # a level at most, where there are trials for it
@@ -45,6 +46,7 @@ class MovingTransition:
     one in which nothing is left gives way to the next best. A label that no trial has yet counts for less, as its
     features are still to be computed; dimensions that do not matter hardly change. Larger rounds also take the
     neighbours of the best points, and new starts.
+    The last trials of all go where they say most about the best neighbourhoods, for `study.plateau`.
 
     Parameters
     ----------
@@ -69,6 +71,12 @@ class MovingTransition:
         axes = axes_of(history.space, level)
         if len(history.codes) > _MANY:
             return wide_round(history, index, max(count, min(left, budget // _WIDE_ROUNDS)), axes, round=round, rng=rng)
+        is_free = level.budget is not None and all(axis is None for axis in axes)
+        if index == history.n_levels - 1 and is_free and is_settling(history, left, budget):
+            pool = Pool.of(history)
+            codes = settling_points(history, pool, learnt_model(history, pool), count)
+            if len(codes):
+                return as_looks(history, index, [], codes)
         return self._next(history, level, index, count, axes, rng)
 
     def to_dict(self) -> dict[str, Any]:

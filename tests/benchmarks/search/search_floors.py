@@ -111,7 +111,7 @@ def found(problems: Sequence[Problem], budget: Budget, search: Searches, seeds: 
 
 @dataclass(frozen=True)
 class Plateaus:
-    """The low quantile of the neighbourhood of every point of a lattice, as `study.plateau` judges one."""
+    """The low quantile of the neighbourhood of every point of a lattice: of one as `study.plateau` means it, or less."""
 
     truth: Truth
     quantiles: np.ndarray
@@ -119,7 +119,7 @@ class Plateaus:
 
     @classmethod
     def of_boxes(cls, truth: Truth) -> Plateaus:
-        """Judge every point by all lattice points within 5 percent of the range, at least one label: no nearest 25."""
+        """Judge every point by all lattice points within 5 percent of the range, at least one label: a plateau's own."""
         space = truth.space
         codes = codes_of(space, 0, space.size)
         reach = [
@@ -140,7 +140,7 @@ class Plateaus:
 
     @classmethod
     def of(cls, truth: Truth) -> Plateaus:
-        """Judge every point as `study.plateau` would with the whole lattice tried: by its nearest 25."""
+        """Judge every point by the nearest 25 of them: a few labels to each side where a lattice is fine."""
         space = truth.space
         codes = codes_of(space, 0, space.size)
         codes = codes[space.satisfies(codes)]
@@ -164,7 +164,7 @@ class Plateaus:
 
 def plateaus(problems: Sequence[Problem], search: Searches, seeds: int, trials: int = 400) -> Iterator[Figure]:
     """How near the recommended plateau comes to the best of the whole lattice, judged by the whole lattice."""
-    judges = {"by the nearest 25 of the lattice": Plateaus.of, "by all within 5 percent": Plateaus.of_boxes}
+    judges = {"by all within 5 percent": Plateaus.of_boxes, "by the nearest 25 of the lattice": Plateaus.of}
     shares = np.empty((len(judges), len(problems), seeds))
     for i, problem in enumerate(problems):
         truth = truth_of(problem)
