@@ -111,7 +111,7 @@ def found(problems: Sequence[Problem], budget: Budget, search: Searches, seeds: 
 
 @dataclass(frozen=True)
 class Plateaus:
-    """The low quantile of the neighbourhood of every point of a lattice: of one as `study.plateau` means it, or less."""
+    """The low quantile of the neighbourhood of every point, as `study.plateau` means it or smaller."""
 
     truth: Truth
     quantiles: np.ndarray
@@ -119,7 +119,7 @@ class Plateaus:
 
     @classmethod
     def of_boxes(cls, truth: Truth) -> Plateaus:
-        """Judge every point by all lattice points within 5 percent of the range, at least one label: a plateau's own."""
+        """Judge every point by all lattice points within 5 percent of the range, one label at least: a plateau's own."""
         space = truth.space
         codes = codes_of(space, 0, space.size)
         reach = [
