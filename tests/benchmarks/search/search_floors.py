@@ -119,7 +119,7 @@ class Plateaus:
 
     @classmethod
     def of_boxes(cls, truth: Truth) -> Plateaus:
-        """Judge every point by all lattice points within 5 percent of the range, one label at least: a plateau's own."""
+        """Judge every point by all lattice points within 5 percent of the range, one label at least."""
         space = truth.space
         codes = codes_of(space, 0, space.size)
         reach = [
