@@ -7,10 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from mrtoolkit.backtest._kernels.window import WINDOW
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.metrics import METRICS, UNITS, as_windowed, compute_metrics, join, metrics_of_joined
 from mrtoolkit.errors import StudyError
 from mrtoolkit.statistics.blocks import Array
+
+_TRADES, _HELD = WINDOW.index("trades"), WINDOW.index("held")
 
 
 def windowed_metrics(blocks: Array, names: Iterable[str], market: Market) -> dict[str, Array]:
@@ -25,6 +28,8 @@ def windowed_metrics(blocks: Array, names: Iterable[str], market: Market) -> dic
         if key not in kept:
             edges = np.linspace(0, blocks.shape[-2], asked.n + 1).astype(np.int64)
             joined = np.stack([join(blocks[..., a:b, :]) for a, b in pairwise(edges)], axis=-2)
+            # who held through a window without a fill had a return there all the same
+            joined[..., _TRADES] = np.maximum(joined[..., _TRADES], joined[..., _HELD] > 0)
             kept[key] = metrics_of_joined(joined, [asked.metric], market)[asked.metric]
         result[name] = asked.of(kept[key])
     return result

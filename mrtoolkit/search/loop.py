@@ -37,6 +37,8 @@ def run_search(optimizer: MultiResOptimizer) -> None:
     except Exception as error:
         if len(optimizer.study):
             optimizer.stop(f"ended by {type(error).__name__} after {len(optimizer.study):,} trials: {error}")
+        else:
+            optimizer.let_go()
         raise
 
 

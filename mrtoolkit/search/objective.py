@@ -72,6 +72,10 @@ class Goal:
         if any(isinstance(each, Neighbourhood) for each in given):
             raise StudyError("several objectives hold a neighbourhood; give mrt.robust.neighbourhood as the only one.")
         checked = [Objective.of(each, metrics) for each in given]
+        texts = [each.text for each in checked]
+        for text in texts:
+            if texts.count(text) > 1:
+                raise StudyError(f"the objective {text} is given twice; give each once.")
         directions = _as_directions(direction, len(checked))
         return cls(
             objective=checked[0],

@@ -235,6 +235,10 @@ class MultiResOptimizer:
             trials, seconds = len(self.study), self.elapsed()
             self._emit(Stopped(reason=reason, trials=trials, seconds=seconds, is_interrupted=is_interrupted))
 
+    def let_go(self) -> None:
+        """Leave the path of the study to others, without a word in it: for a search that has made no trial."""
+        self._saved.save()
+
     def elapsed(self) -> float:
         """Return the seconds since the first ask."""
         return 0.0 if self._started is None else time.perf_counter() - self._started

@@ -113,9 +113,17 @@ def _headline(study: Study) -> str:
     n_levels = len(set(study.log.level.tolist()))
     levels = f"{n_levels} level" + ("" if n_levels == 1 else "s")
     lattice = f"{'' if is_exact else 'about '}{points:,} points"
-    return (
-        f"Study: {len(study):,} trials in {levels}, of a lattice of {lattice}, to {study.direction} {study.objective}"
-    )
+    return f"Study: {len(study):,} trials in {levels}, of a lattice of {lattice}, to {_aim(study)}"
+
+
+def _aim(study: Study) -> str:
+    """Return what is maximised and what minimised."""
+    others = () if study.goal is None else study.goal.others
+    if study.goal is None or not others:
+        return f"{study.direction} {study.objective}"
+    aims = [(study.goal.objective.text, study.direction), *((other.text, direction) for other, direction in others)]
+    best = f"; best is nearest to the best of each, of a front of {len(study.scoring.front()):,}"
+    return " and ".join(f"{direction} {text}" for text, direction in aims) + (best if study.has_best else "")
 
 
 def _problem(study: Study) -> str:

@@ -197,7 +197,7 @@ def test_statistics_of_many_blocks_are_counted_only_where_they_are_asked_for():
     piece = replace(piece, kept_bytes=0)
     runner = test._runner
     lean, full = (budget.cut(piece, 1).slice_points for budget in (runner._lean_budget, runner.budget))
-    assert full < 0.5 * lean
+    assert full < 0.8 * lean  # a search's own batches keep two sums a block
 
 
 def test_batch_that_is_much_too_large_is_cut_into_tiles_that_share_features():

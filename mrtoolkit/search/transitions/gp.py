@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -115,12 +116,12 @@ def _fitted(history: History, points: np.ndarray, values: np.ndarray) -> Any:
     """Return a process fitted to trials; its scale and noise are sought again when there are a quarter more of them."""
     from sklearn.exceptions import ConvergenceWarning  # a second to import, and only this transition needs it
     from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import PairwiseKernel, WhiteKernel
+    from sklearn.gaussian_process.kernels import WhiteKernel
 
     kernel, n_before = history.memory.get("process", (None, 0))
     is_learning = kernel is None or len(points) >= 1.25 * n_before
     if kernel is None:
-        kernel = PairwiseKernel(gamma=1.0, gamma_bounds=(0.2, 5.0), metric="laplacian") + WhiteKernel(1e-2, (1e-6, 0.5))
+        kernel = _laplacian() + WhiteKernel(1e-2, (1e-6, 0.5))
     process = GaussianProcessRegressor(kernel, optimizer="fmin_l_bfgs_b" if is_learning else None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -128,3 +129,19 @@ def _fitted(history: History, points: np.ndarray, values: np.ndarray) -> Any:
     if is_learning:
         history.memory["process"] = (process.kernel_, len(points))
     return process
+
+
+@cache
+def _laplacian_kernel() -> type:
+    """Return scikit-learn's Laplacian kernel with a diagonal of ones: its own takes a call a point, minutes in all."""
+    from sklearn.gaussian_process.kernels import PairwiseKernel
+
+    class Laplacian(PairwiseKernel):  # type: ignore[misc]
+        def diag(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+            return np.ones(len(X))
+
+    return Laplacian
+
+
+def _laplacian() -> Any:
+    return _laplacian_kernel()(gamma=1.0, gamma_bounds=(0.2, 5.0), metric="laplacian")
