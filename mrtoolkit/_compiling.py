@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -68,8 +69,9 @@ def _is_ours(event: Any) -> bool:
 
 
 def _is_watched() -> bool:
-    """Whether somebody sees the line: a terminal, or a notebook."""
+    """Whether somebody sees the line: a terminal, or a notebook; not one that is tested, whose output is compared."""
     if sys.stderr is None:
         return False
     shell = sys.modules.get("IPython")
-    return sys.stderr.isatty() or (shell is not None and shell.get_ipython() is not None)
+    is_notebook = shell is not None and shell.get_ipython() is not None and "PYTEST_VERSION" not in os.environ
+    return sys.stderr.isatty() or is_notebook

@@ -63,7 +63,7 @@ class Sizes:
 
 
 SHORT = Sizes(
-    bars=2_000, labels=15, trials=60, averages=("ema",), pandas_trials=8, small_memory="128 KiB",
+    bars=2_000, labels=40, trials=60, averages=("ema",), pandas_trials=8, small_memory="128 KiB",
     histories=((1_000, 40), (10_000, 40)), repeats=1,
     children=("pandas",),
 )  # fmt: skip

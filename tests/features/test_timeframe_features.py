@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import mrtoolkit as mrt
+from mrtoolkit.indicators import registry
 
 
 def frame(freq, n, zone, keep=None):
@@ -201,10 +202,13 @@ def test_float32_rows_are_widened():
     np.testing.assert_allclose(narrow, mrt.FeatureStore().array(bars, node), rtol=1e-6)
 
 
-def test_changed_code_of_a_user_is_computed_anew():
+def test_changed_code_of_a_user_is_computed_anew(monkeypatch):
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))  # which the tests of all indicators go through
+
     def registered(add):
         @mrt.indicator(n=(1, 50))
         def shifted_up(close: np.ndarray, n: int) -> np.ndarray:
+            """The close, moved up."""
             out = np.full(close.size, np.nan)
             first = int(np.argmax(~np.isnan(close))) + n - 1
             out[first:] = close[first:] + add
