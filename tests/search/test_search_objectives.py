@@ -126,6 +126,18 @@ def test_the_worst_window_is_the_lowest_sharpe_of_windows():
         mrt.robust.worst_block("trades")
 
 
+def test_a_window_that_is_held_through_has_its_sharpe_ratio_and_one_without_a_position_0():
+    bars = mrt.data.simulate(bars=1_600, freq="1d", seed=5)
+    names = ["sharpe_worst_of_8", "sharpe_median_of_8"]
+    held = mrt.Backtest(bars, mrt.Strategy(entry=mrt.close > P.n)).run({"n": 0}, metrics=names)
+    change = bars["close"].to_numpy()[1:] / bars["close"].to_numpy()[:-1] - 1
+    parts = [r.mean() / r.std(ddof=1) * np.sqrt(365.25) for r in np.array_split(change, 8)]
+    assert float(held.sharpe_worst_of_8) == pytest.approx(min(parts), rel=0.1, abs=0.15)
+    assert float(held.sharpe_median_of_8) == pytest.approx(np.median(parts), rel=0.2, abs=0.2)
+    never = mrt.Backtest(bars, mrt.Strategy(entry=mrt.close > P.n)).run({"n": 1e9}, metrics=names)
+    assert float(never.sharpe_worst_of_8) == 0
+
+
 def test_a_target_ends_the_search_at_the_same_trial_whatever_the_batches():
     lengths = set()
     for size in (1, 7, 1000):
