@@ -11,8 +11,8 @@ import numpy as np
 
 from mrtoolkit.search.dimensions import Categorical, nearest_codes
 from mrtoolkit.search.level import Level, refuse_absurd, stride
-from mrtoolkit.search.places import first_places
 from mrtoolkit.search.region import Region
+from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.transitions.protocol import Look
 

@@ -23,9 +23,9 @@ from mrtoolkit.search.handing_out import HandedOut
 from mrtoolkit.search.level_walk import LevelWalk
 from mrtoolkit.search.loop import run_search
 from mrtoolkit.search.objective import Goal
-from mrtoolkit.search.places import first_places
 from mrtoolkit.search.resume import SavedTrials
 from mrtoolkit.search.settings import SearchOptions, Settings, check_fit, search_keys
+from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space, as_frame
 from mrtoolkit.search.study import Study
 

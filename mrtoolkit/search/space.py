@@ -24,6 +24,7 @@ from mrtoolkit.search.dimensions import Dimension, dimension_from_dict
 from mrtoolkit.search.dimensions import Integer as Integer
 from mrtoolkit.search.dimensions import Real as Real
 from mrtoolkit.search.feasible import Count, Feasible
+from mrtoolkit.search.slots import first_places
 from mrtoolkit.strategy.points import distinct
 
 _KEY_LIMIT = 2**62  # lattices up to here are numbered by int64, larger ones by Python's integers
@@ -200,7 +201,7 @@ class Space:
     def distinct(self, codes: np.ndarray) -> np.ndarray:
         """Return the points that satisfy the constraints, canonical, each where it stands first."""
         kept = self.canonical(codes[self.satisfies(codes)])
-        return np.asarray(kept[np.sort(np.unique(self.keys(kept), return_index=True)[1])])
+        return np.asarray(kept[first_places(self.keys(kept))])
 
     def encode(self, points: Any) -> np.ndarray:
         """Return the lattice codes of points, (point, dimension) int64, canonical; -1 where a value is no label.

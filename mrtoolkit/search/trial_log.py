@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mrtoolkit.search.objective import best_index, ranking, scores
-from mrtoolkit.search.places import Places, first_places
+from mrtoolkit.search.places import Places
+from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space
 
 _BLOCK = "block:"

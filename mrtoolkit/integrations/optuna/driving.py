@@ -20,8 +20,8 @@ from mrtoolkit.search.events import LevelRow
 from mrtoolkit.search.failures import evaluate_all, refuse_broken
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.optimizer import MultiResOptimizer
-from mrtoolkit.search.places import first_places
 from mrtoolkit.search.points import points_for
+from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.transitions.protocol import History, Looking
