@@ -112,6 +112,11 @@ class FeatureStore:
         return self._memory.budget_bytes
 
     @property
+    def memory_used(self) -> int:
+        """Bytes of features in memory now."""
+        return self._memory.n_bytes
+
+    @property
     def counters(self) -> Counters:
         """What was computed, found and evicted so far."""
         return self._lookup.counters

@@ -1,104 +1,13 @@
-"""Numbers, durations and parameters as a person writes them: in the report, in its figures, on the command line."""
+"""The words of the figures and tables, gathered; they are defined where no plot is loaded."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-
-from mrtoolkit.backtest.metrics import UNITS
-
-_ANNUALISED = ("volatility", "sharpe", "sortino")
-
-
-def number(value: float) -> str:
-    """Return a number with four significant digits, thousands separated, a dash for NaN.
-
-    Examples
-    --------
-    >>> number(12345.678), number(0.123456), number(float("nan")), number(40.0)
-    ('12,346', '0.1235', '–', '40')
-    """
-    amount = float(value)
-    if math.isnan(amount):
-        return "–"
-    if math.isinf(amount):
-        return "∞" if amount > 0 else "−∞"
-    if amount.is_integer() and abs(amount) < 1e15:
-        return f"{amount + 0.0:,.0f}".replace("-", "−")  # 0, not -0
-    if abs(amount) < 1e-4:
-        return f"{amount:.3g}".replace("-", "−")
-    places = max(4 - len(str(int(abs(amount)))), 0) if abs(amount) >= 1 else 4
-    text = f"{amount:,.{places}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
-
-
-def fixed(value: float) -> str:
-    """Return a number with four decimals, so that a column of them lines up; thousands with one, a dash for NaN."""
-    amount = float(value)
-    if not math.isfinite(amount):
-        return number(amount)
-    return f"{amount:,.{4 if abs(amount) < 1e3 else 1}f}".replace("-", "−")
-
-
-def label(value: object) -> str:
-    """Return a parameter's value as it would be typed: 12.5, 40, ema, True, None (also for NaN)."""
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, int | float | np.integer | np.floating):
-        return "None" if math.isnan(value) else f"{float(value):.12g}"
-    return str(value)
-
-
-def params_text(params: Mapping[str, Any]) -> str:
-    """Return parameters as a person would say them.
-
-    Examples
-    --------
-    >>> params_text({"fast": 12.5, "kind": "ema"})
-    'fast 12.5, kind ema'
-    """
-    return ", ".join(f"{name} {label(value)}" for name, value in params.items())
-
-
-def percent(value: float) -> str:
-    """Return a fraction as percent, a dash for NaN."""
-    return "–" if math.isnan(value) else f"{100 * value:,.1f}\u00a0%".replace("-", "−")
-
-
-def metric_text(name: str, value: float) -> str:
-    """Return a metric's value in its unit: fractions as percent, counts whole, others with four decimals."""
-    unit = UNITS.get(name, "")
-    if unit.startswith("fraction"):
-        return percent(value)
-    return number(float(value)) if unit == "count" else fixed(value)
-
-
-def metric_name(name: str, per_year: float | None) -> str:
-    """Return a metric's name, with the bars a year that annualise it where they do.
-
-    Examples
-    --------
-    >>> metric_name("sharpe", 252.0), metric_name("max_drawdown", 252.0)
-    ('sharpe (252 bars a year)', 'max drawdown')
-    """
-    words = name.replace("_", " ")
-    return f"{words} ({number(per_year)} bars a year)" if name in _ANNUALISED and per_year is not None else words
-
-
-def seconds(value: float) -> str:
-    """Return a time in the unit that a person would say."""
-    if math.isnan(value):
-        return "–"
-    if value < 1:
-        return f"{1000 * value:,.0f} ms"
-    if value < 120:
-        return f"{value:,.1f} s"
-    return f"{value / 60:,.1f} min" if value < 7200 else f"{value / 3600:,.1f} h"
-
-
-def plural(count: int, word: str) -> str:
-    """Return a count with its noun: 1 trial, 2,000 trials."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+from mrtoolkit.backtest.metric_words import metric_name as metric_name
+from mrtoolkit.backtest.metric_words import metric_text as metric_text
+from mrtoolkit.words import fixed as fixed
+from mrtoolkit.words import label as label
+from mrtoolkit.words import number as number
+from mrtoolkit.words import params_text as params_text
+from mrtoolkit.words import percent as percent
+from mrtoolkit.words import plural as plural
+from mrtoolkit.words import seconds as seconds

@@ -1,0 +1,91 @@
+"""How far a search is: what a running search says of itself, or what can be read off a study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mrtoolkit.search.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchState:
+    """How far a search is, at one moment.
+
+    Attributes
+    ----------
+    state : str
+        "running", "paused", "stopping", "done" or "failed"; "growing" for a study that somebody else fills.
+    level : int
+        The level that is being run, from 0; -1 before the first.
+    n_levels : int
+    done, total : int
+        New trials of this level, and how many it will make; a total of 0 is not known.
+    seconds, seconds_left : float
+        NaN where they are not known.
+    notice : str
+        A sentence that the user should read, or nothing.
+    error : str
+        What the evaluator raised, or nothing.
+    """
+
+    state: str
+    level: int
+    n_levels: int
+    done: int
+    total: int
+    seconds: float
+    seconds_left: float
+    best_params: Mapping[str, Any] | None = None
+    notice: str = ""
+    error: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether more trials are to be expected without anybody asking for them."""
+        return self.state in ("running", "stopping", "growing")
+
+
+def state_of(source: Any, study: Study, n_trials: int) -> SearchState:
+    """Return how far a running search, or a study with its first `n_trials` trials, is."""
+    progress = getattr(source, "progress", None)
+    if not callable(progress):
+        return _state_of_study(study, n_trials)
+    said = progress()
+    error = getattr(source, "error", None)
+    return SearchState(
+        state=str(said.state),
+        level=int(said.level),
+        n_levels=int(said.n_levels),
+        done=int(said.done),
+        total=int(said.total or 0),
+        seconds=float(said.seconds),
+        seconds_left=float(said.seconds_left),
+        best_params=said.best_params,
+        notice=str(getattr(said, "notice", "") or getattr(source, "notice", "") or ""),
+        error="" if error is None else f"{type(error).__name__}: {error}",
+    )
+
+
+def level_entries(study: Study) -> list[Mapping[str, Any]]:
+    """Return what is known of each level of a search; of one by the clock, those that followed are in its notes."""
+    entries = list(study.keys.get("levels") or [])
+    if study.keys.get("levels_follow"):
+        entries = entries[:1] + list(study.notes.get("levels") or [])
+    return entries
+
+
+def _state_of_study(study: Study, n_trials: int) -> SearchState:
+    last = int(study.log.level[:n_trials].max(initial=-1))
+    done = int((study.log.level[:n_trials] == last).sum()) if last >= 0 else 0
+    return SearchState(
+        state="done" if study.stopped else "growing",
+        level=last,
+        n_levels=max(len(level_entries(study)), last + 1),
+        done=done,
+        total=0,
+        seconds=math.nan if not study.stopped else study.seconds,
+        seconds_left=math.nan,
+    )

@@ -1,0 +1,80 @@
+"""Numbers, durations and parameters as a person writes them: in a report, a figure, a widget, on the command line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def number(value: float) -> str:
+    """Return a number with four significant digits, thousands separated, a dash for NaN.
+
+    Examples
+    --------
+    >>> number(12345.678), number(0.123456), number(float("nan")), number(40.0)
+    ('12,346', '0.1235', '–', '40')
+    """
+    amount = float(value)
+    if math.isnan(amount):
+        return "–"
+    if math.isinf(amount):
+        return "∞" if amount > 0 else "−∞"
+    if amount.is_integer() and abs(amount) < 1e15:
+        return f"{amount + 0.0:,.0f}".replace("-", "−")  # 0, not -0
+    if abs(amount) < 1e-4:
+        return f"{amount:.3g}".replace("-", "−")
+    places = max(4 - len(str(int(abs(amount)))), 0) if abs(amount) >= 1 else 4
+    text = f"{amount:,.{places}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def fixed(value: float) -> str:
+    """Return a number with four decimals, so that a column of them lines up; thousands with one, a dash for NaN."""
+    amount = float(value)
+    if not math.isfinite(amount):
+        return number(amount)
+    return f"{amount:,.{4 if abs(amount) < 1e3 else 1}f}".replace("-", "−")
+
+
+def label(value: object) -> str:
+    """Return a parameter's value as it would be typed: 12.5, 40, ema, True, None (also for NaN)."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | float | np.integer | np.floating):
+        return "None" if math.isnan(value) else f"{float(value):.12g}"
+    return str(value)
+
+
+def params_text(params: Mapping[str, Any]) -> str:
+    """Return parameters as a person would say them.
+
+    Examples
+    --------
+    >>> params_text({"fast": 12.5, "kind": "ema"})
+    'fast 12.5, kind ema'
+    """
+    return ", ".join(f"{name} {label(value)}" for name, value in params.items())
+
+
+def percent(value: float) -> str:
+    """Return a fraction as percent, a dash for NaN."""
+    return "–" if math.isnan(value) else f"{100 * value:,.1f}\u00a0%".replace("-", "−")
+
+
+def seconds(value: float) -> str:
+    """Return a time in the unit that a person would say."""
+    if math.isnan(value):
+        return "–"
+    if value < 1:
+        return f"{1000 * value:,.0f} ms"
+    if value < 120:
+        return f"{value:,.1f} s"
+    return f"{value / 60:,.1f} min" if value < 7200 else f"{value / 3600:,.1f} h"
+
+
+def plural(count: int, word: str) -> str:
+    """Return a count with its noun: 1 trial, 2,000 trials."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
