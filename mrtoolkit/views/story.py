@@ -1,0 +1,240 @@
+"""What a search did, from the first trial to the last: the numbers that the picture and the replay are drawn from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.views.convergence import convergence_data, level_bands
+from mrtoolkit.views.regions import regions_data
+from mrtoolkit.views.still import held_still
+from mrtoolkit.views.ticks import log_ticks, tick_labels, ticks
+from mrtoolkit.views.trial_table import (
+    ParameterAxis,
+    candidate,
+    check_trials,
+    level_names,
+    objective_values,
+    two_axes,
+)
+from mrtoolkit.views.words import metric_text, params_text, plural
+
+_ROOM = 0.03  # of an axis, beyond the outer trials
+_SPREADS = 8.0  # that the worst may lie below the best: a few bad trials would press all others into a line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapAxis:
+    """An axis of the map and what of it is shown.
+
+    Attributes
+    ----------
+    name : str
+        The parameter; the objective where the study has one parameter.
+    low, high : float
+        The outer positions in sight.
+    categories : tuple of str
+        Labels of the positions 0, 1, ...; empty for numbers.
+    is_log : bool
+    """
+
+    name: str
+    low: float
+    high: float
+    categories: tuple[str, ...] = ()
+    is_log: bool = False
+
+    def share(self, positions: np.ndarray) -> np.ndarray:
+        """Return where positions stand between the ends, 0 to 1; beyond them for what is out of sight."""
+        at, low, high = np.asarray(positions, dtype=float), self.low, self.high
+        if self.is_log:
+            at, low, high = np.log(np.maximum(at, low * 1e-3)), math.log(low), math.log(high)
+        return (at - low) / (high - low)
+
+    def ticks(self, count: int) -> tuple[list[float], list[str]]:
+        """Return at most about `count` positions to be named, and their names."""
+        if self.categories:
+            every = math.ceil(len(self.categories) / max(count, 1))
+            return [float(i) for i in range(0, len(self.categories), every)], list(self.categories[::every])
+        found = log_ticks(self.low, self.high, count) if self.is_log else ticks(self.low, self.high, count)
+        return found, tick_labels(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A search as it went.
+
+    Attributes
+    ----------
+    study : Study
+        Held still.
+    convergence : Dataset (trial)
+        See `convergence_data`.
+    bands : DataFrame
+        The stretches of trials that belong to one level, see `level_bands`.
+    names : list of str
+        Of the levels.
+    points : DataFrame
+        A row a trial: `x` and `y`, positions on the axes, `value` (NaN where it does not count), `level`.
+    x, y : MapAxis
+        With one parameter `y` is the objective.
+    boxes : DataFrame
+        See `regions_data`; and `first`, the number of the trial at which a box was first looked into, and `is_last`,
+        whether it is of the last round of its level. No rows for one parameter.
+    best, plateau : Candidate or None
+    """
+
+    study: Study
+    convergence: xr.Dataset
+    bands: pd.DataFrame
+    names: list[str]
+    points: pd.DataFrame
+    x: MapAxis
+    y: MapAxis
+    boxes: pd.DataFrame
+    best: Candidate | None
+    plateau: Candidate | None
+
+    @property
+    def is_map(self) -> bool:
+        """Whether there are two parameters to be drawn over each other."""
+        return len(self.study.space) > 1
+
+    def place(self, found: Candidate) -> tuple[float, float]:
+        """Return where a candidate stands on the map, in positions of the two axes."""
+        trials = self.study.space.encode(found.params)
+        row = int(self.study.log.find(self.study.space.keys(trials))[0])
+        return float(self.points["x"].iloc[row]), float(self.points["y"].iloc[row])
+
+    def same(self) -> bool:
+        """Whether the best trial is the plateau."""
+        both = self.best is not None and self.plateau is not None
+        return both and dict(self.best.params) == dict(self.plateau.params)  # type: ignore[union-attr]
+
+    def value_text(self, value: float) -> str:
+        """Return a value of the objective in its unit."""
+        return metric_text(self.study.objective, value)
+
+
+def search_story(study: Study, x: str | None = None, y: str | None = None) -> Story:
+    """Return a search as it went until now.
+
+    Raises
+    ------
+    StudyError
+        If it is no study, has no trials, or a parameter is unknown.
+    """
+    still = held_still(study)
+    check_trials(still)
+    x_axis, y_axis = two_axes(still, x, y)
+    values = objective_values(still)
+    heights = values if y_axis is None else y_axis.positions
+    points = pd.DataFrame({"x": x_axis.positions, "y": heights, "value": values, "level": still.log.level.copy()})
+    boxes = pd.DataFrame(columns=["level", "name", "region", "left", "right", "bottom", "top", "first", "is_last"])
+    if y_axis is not None:
+        boxes = _dated(still, regions_data(still, x, y))
+    return Story(
+        study=still,
+        convergence=convergence_data(still),
+        bands=level_bands(still),
+        names=level_names(still),
+        points=points,
+        x=_seen(x_axis, boxes[["left", "right"]].to_numpy(dtype=float)),
+        y=_value_axis(still) if y_axis is None else _seen(y_axis, boxes[["bottom", "top"]].to_numpy(dtype=float)),
+        boxes=boxes,
+        best=candidate(still, "best"),
+        plateau=candidate(still, "plateau"),
+    )
+
+
+def headline(story: Story) -> str:
+    """Return in a sentence what was found: the best, where, and after how many trials."""
+    trials = plural(len(story.study), "trial")
+    if story.best is None:
+        return f"{trials} for {story.study.objective}, none with a value that counts"
+    where = params_text(story.best.params)
+    return f"Best {story.study.objective} {story.value_text(story.best.value)} at {where}, after {trials}"
+
+
+def second_line(story: Story) -> str:
+    """Return what the best is to be held against: the plateau, buy and hold, and what of the lattice was seen."""
+    if story.best is None:
+        why = story.study.why_no_best()
+        return why[:1].upper() + why[1:]
+    parts = []
+    if story.same():
+        parts.append("the best is the plateau too: its neighbours are good as well")
+    elif story.plateau is not None:
+        where = params_text(story.plateau.params)
+        parts.append(f"plateau {story.value_text(story.plateau.value)} at {where}: its neighbours are good as well")
+    held = story.study.benchmark_value
+    if math.isfinite(held):
+        parts.append(f"buy and hold {story.value_text(held)}")
+    without = int((~np.isfinite(story.points["value"])).sum())
+    if without:
+        parts.append(f"{without:,} without a value that counts")
+    words = "; ".join(parts)
+    return words[:1].upper() + words[1:]
+
+
+def value_range(story: Story) -> tuple[float, float, int]:
+    """Return the lowest and the highest value to be drawn, and how many trials lie beyond them.
+
+    A few trials that are far worse than the others are left at the border.
+    """
+    known = story.convergence["value"].to_numpy()
+    known = known[np.isfinite(known)]
+    if known.size == 0:
+        return 0.0, 1.0, 0
+    low, high = float(known.min()), float(known.max())
+    quarter, three = np.quantile(known, [0.25, 0.75])
+    if story.study.direction == "maximize":
+        low = max(low, high - _SPREADS * (high - float(quarter))) if high > quarter else low
+    else:
+        high = min(high, low + _SPREADS * (float(three) - low)) if three > low else high
+    beyond = int(((known < low) | (known > high)).sum())
+    room = 0.06 * (high - low) or max(abs(high) * 0.1, 0.5)
+    return low - room, high + room, beyond
+
+
+def _value_axis(study: Study) -> MapAxis:
+    known = study.log.value[np.isfinite(study.log.value)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    room = 0.06 * (high - low) or max(abs(high) * 0.1, 0.5)
+    return MapAxis(name=study.objective, low=low - room, high=high + room)
+
+
+def _seen(axis: ParameterAxis, edges: np.ndarray) -> MapAxis:
+    """Return the axis as far as there are trials and boxes, and a little farther."""
+    low, high = float(axis.positions.min()), float(axis.positions.max())
+    if edges.size:
+        low, high = min(low, float(edges.min())), max(high, float(edges.max()))
+    if axis.is_log:
+        low = max(low, float(axis.positions.min()) / 1.2)
+        room = _ROOM * math.log(high / low) or 0.1
+        ends = low / math.exp(room), high * math.exp(room)
+    else:
+        room = _ROOM * (high - low) or 0.5
+        ends = low - room, high + room
+    return MapAxis(name=axis.name, low=ends[0], high=ends[1], categories=axis.categories, is_log=axis.is_log)
+
+
+def _dated(study: Study, boxes: pd.DataFrame) -> pd.DataFrame:
+    """Add when each box was first looked into, and whether it is of its level's last round."""
+    levels, regions = study.log.level, study.log.region
+    pairs = pd.DataFrame({"level": levels, "region": regions, "first": np.arange(1, len(study) + 1)})
+    first = pairs.groupby(["level", "region"], sort=False)["first"].min().rename("first").reset_index()
+    begun = pairs.groupby("level")["first"].min()
+    found = boxes.merge(first, on=["level", "region"], how="left")
+    found["first"] = found["first"].fillna(found["level"].map(begun)).astype(int)
+    found["first"] = found.groupby("level")["first"].cummax()  # a box of points that were known already is no earlier
+    described = study.keys.get("levels", [])
+    width = [int(described[i].get("regions") or 1) if i < len(described) else 1 for i in found["level"]]
+    from_end = found.groupby("level").cumcount(ascending=False)
+    found["is_last"] = from_end < np.array(width)
+    return found

@@ -1,0 +1,234 @@
+import base64
+import io
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mrtoolkit as mrt
+from mrtoolkit.errors import StudyError
+from mrtoolkit.search.region import Region
+from mrtoolkit.views.best_table import best_text
+from mrtoolkit.views.canvas import plain, shortened, text_width
+from mrtoolkit.views.heat import nearest_trials, opacity
+from mrtoolkit.views.picture import picture_png
+from mrtoolkit.views.snapshot import snapshot
+from mrtoolkit.views.still import held_still
+from mrtoolkit.views.story import search_story, value_range
+
+VERMILLION, PURPLE = (0xD5, 0x5E, 0x00), (0xCC, 0x79, 0xA7)
+
+
+def pixels(found):
+    return np.asarray(Image.open(io.BytesIO(found)).convert("RGB"))
+
+
+def places(image, colour):
+    """Where a colour is, as the middles of its rows and columns."""
+    return np.argwhere((image == colour).all(axis=-1))
+
+
+@pytest.fixture
+def noisy(study_of):
+    rng = np.random.default_rng(0)
+    count = 60_000
+    points = {"a": rng.random(count).round(3), "b": rng.random(count).round(3)}
+    values = -((points["a"] - 0.4) ** 2) + rng.normal(0, 0.1, count)
+    return study_of(points, values, np.sort(rng.integers(0, 3, count)), feasible=rng.random(count) > 0.1)
+
+
+def test_the_same_study_gives_the_same_bytes_and_a_small_file(study):
+    light = picture_png(study)
+    assert light == picture_png(study)
+    assert light[:8] == b"\x89PNG\r\n\x1a\n"
+    assert len(light) <= 60_000
+    assert pixels(light).shape[1] == 1_000
+    dark = picture_png(study, theme="dark")
+    assert len(dark) <= 60_000
+    assert pixels(light)[0, 0].tolist() == [255, 255, 255]
+    assert pixels(dark)[0, 0].tolist() == [0x14, 0x17, 0x1B]
+
+
+def test_many_trials_are_a_small_file_too(noisy):
+    assert len(picture_png(noisy)) <= 60_000
+
+
+def test_the_star_is_drawn_where_the_best_trial_is(study):
+    """The map's own frame says where its pixels are: the best, (12, 42), must be where the star's colour is."""
+    image = pixels(picture_png(study))
+    frame = places(image, (0xD5, 0xDA, 0xE0))
+    rows, counts = np.unique(frame[frame[:, 1] > 520][:, 0], return_counts=True)
+    top, bottom = rows[counts > 300][[0, -1]]
+    columns, counts = np.unique(frame[frame[:, 1] > 520][:, 1], return_counts=True)
+    left, right = columns[counts > 200][[0, -1]]
+    story = search_story(study)
+    x, y = story.place(story.best)
+    assert (x, y) == (12.0, 42.0)
+    at = left + float(story.x.share(x)) * (right - left), bottom - float(story.y.share(y)) * (bottom - top)
+    inside = places(image[top:bottom, left:right], VERMILLION) + np.array([top, left])
+    assert abs(inside[:, 1].mean() - at[0]) < 1.5
+    assert abs(inside[:, 0].mean() - at[1]) < 2.5  # a star's middle is a little above that of its area
+    assert image[round(at[1]), round(at[0])].tolist() == list(VERMILLION)
+
+
+def test_the_plateau_has_its_own_mark_only_where_it_is_another_trial(study_of):
+    rng = np.random.default_rng(1)
+    rows = np.array([(a, b) for a in range(10) for b in range(10)])
+    hill = -((rows[:, 0] - 3.0) ** 2) - (rows[:, 1] - 3.0) ** 2
+    peak = np.where((rows == [9, 9]).all(axis=1), 5.0, hill)
+    both = study_of({"a": rows[:, 0], "b": rows[:, 1]}, peak, [0] * 100)
+    assert dict(both.plateau.params) != dict(both.best.params)
+    assert len(places(pixels(picture_png(both)), PURPLE)) > 60
+    same = study_of({"a": [1, 2], "b": [1, 2]}, rng.random(2), [0, 0])
+    assert len(places(pixels(picture_png(same)), PURPLE)) == 0
+
+
+def test_the_heat_has_the_value_of_the_nearest_trial_and_the_best_of_equal_places():
+    x, y = np.array([0.1, 0.9, 0.9]), np.array([0.1, 0.9, 0.9])
+    trial, distance = nearest_trials(x, y, np.array([1.0, 2.0, 3.0]), (10, 10))
+    assert trial[0, 0] == 0
+    assert trial[9, 9] == 2  # of two at one place the better
+    assert distance[0, 0] == pytest.approx(np.hypot(0.05, 0.05))
+    faded = opacity(np.array([0.0, 0.05, 0.1, 0.2]), 0.1)
+    assert faded[0] == 1.0
+    assert (np.diff(faded) < 0).all()
+    assert faded[-1] < 0.001
+
+
+def test_what_nobody_tried_is_paper(study_of):
+    corner = study_of({"a": [1, 2, 1, 2, 40], "b": [1, 1, 2, 2, 40]}, [1, 2, 3, 4, 5], [0] * 5)
+    image = pixels(picture_png(corner))
+    assert (image[120:200, 560:640] == 255).mean() > 0.95  # top left of the map: 30 labels from every trial
+
+
+@pytest.mark.parametrize("width", [320, 390, 679, 680, 1000, 1600])
+def test_every_width_is_kept(study, width):
+    assert pixels(picture_png(study, width=width)).shape[1] == width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("points", "values"),
+    [
+        ({"n": [1, 2, 3]}, [0.1, 0.2, 0.3]),
+        ({"n": [1]}, [0.1]),
+        ({"kind": ["ema", "sma"]}, [0.1, np.nan]),
+        ({"kind": ["ema", None, "sma"], "n": [1, 2, 3]}, [0.1, 0.2, np.nan]),
+        ({"kind": ["ema", "sma"], "other": ["a", "b"]}, [0.1, 0.2]),
+        ({"a": [1, 2], "b": [1, 2]}, [np.nan, np.nan]),
+        ({"a": [1, 2], "b": [1, 2]}, [np.inf, 1.0]),
+        ({"a": [1, 1], "b": [1, 2], "c": [3, 4]}, [2.0, 2.0]),
+        ({"naïve中": [1, 2], "b" * 200: [1, 2]}, [2.0, 1e12]),
+    ],
+)
+def test_every_kind_of_study_has_a_picture(study_of, points, values, theme):
+    assert len(picture_png(study_of(points, values, [0] * len(values)), theme=theme)) <= 60_000
+
+
+def test_scales_by_factors_and_twelve_parameters_have_a_picture():
+    space = mrt.Space(rate=mrt.Real(1e-4, 1.0, log=True), n=mrt.Integer(1, 512, log=True))
+    study = mrt.optimize(lambda p: -abs(p["rate"] - 0.01) - abs(p["n"] - 8), space, trials=30, seed=0)
+    assert search_story(study).x.is_log
+    assert len(picture_png(study)) <= 60_000
+    many = mrt.Space(**{f"p{i}": mrt.Integer(0, 9) for i in range(12)})
+    study = mrt.optimize(lambda p: -sum(p.values()), many, trials=30, seed=0)
+    assert len(picture_png(study, x="p3", y="p11")) <= 60_000
+
+
+def test_a_parameter_can_be_chosen_and_an_unknown_one_is_refused(study):
+    assert picture_png(study, x="slow", y="fast") != picture_png(study)
+    with pytest.raises(StudyError, match="this study's parameters are fast, slow"):
+        picture_png(study, x="fats")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"theme": "drak"}, "'light' and 'dark'"), ({"width": 100}, "from 320 to 3,000"), ({"width": 1e3}, "width")],
+)
+def test_what_cannot_be_drawn_is_refused_with_what_can(study, options, words):
+    with pytest.raises(StudyError, match=words):
+        picture_png(study, **options)
+
+
+def test_a_study_without_trials_is_refused(study_of):
+    with pytest.raises(StudyError, match="holds 0 trials"):
+        picture_png(study_of({"n": []}, [], []))
+
+
+def test_a_search_that_runs_meanwhile_is_drawn_as_it_is(study_of):
+    study = study_of({"a": [1, 2], "b": [1, 2]}, [0.1, 0.2], [0, 0], stopped="")
+    rng, ended = np.random.default_rng(0), threading.Event()
+
+    def grow():
+        while not ended.is_set():
+            study.log.append(
+                rng.integers(0, 2, (7, 2)), level=0, region=np.zeros(7, dtype=int), value=rng.random(7),
+                feasible=np.ones(7, dtype=bool), metrics={"sharpe": rng.random(7)}, blocks={},
+            )  # fmt: skip
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert picture_png(study, width=400)
+            assert best_text(study, 2).endswith("trials.")
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_study_held_still_grows_no_more_and_is_equal(study_of):
+    region = Region(centre={}, level=0, index=0, bounds={"a": (1, 2), "b": (1, 2)})
+    study = study_of({"a": [1, 2], "b": [1, 2]}, [0.1, 0.2], [0, 0], regions=[region], stopped="")
+    still = held_still(study)
+    assert still is not study
+    assert still.to_pandas().equals(study.to_pandas())
+    assert still.regions == study.regions
+    assert still.rows == study.rows
+    study.log.append(
+        np.array([[0, 1]]), level=0, region=np.zeros(1, dtype=int), value=np.ones(1), feasible=np.ones(1, dtype=bool),
+        metrics={"sharpe": np.ones(1)}, blocks={},
+    )  # fmt: skip
+    assert (len(still), len(study)) == (2, 3)
+
+
+def test_boxes_say_when_they_were_first_looked_into(study):
+    boxes = search_story(study).boxes
+    assert boxes["first"].tolist() == [1, 17, 103]
+    assert boxes["is_last"].all()
+
+
+def test_a_trial_far_below_the_others_is_left_at_the_edge_and_counted(study_of):
+    values = np.r_[-1e6, np.linspace(0, 1, 40)]
+    low, high, beyond = value_range(search_story(study_of({"n": np.arange(41)}, values, [0] * 41)))
+    assert beyond == 1
+    assert -20 < low < 0 < 1 < high < 2
+
+
+def test_words_are_written_in_the_letters_that_there_are():
+    assert plain("−1 – naïve 中") == "-1 - naive ?"
+    assert text_width(shortened("a long parameter " * 9, 120)) <= 121
+
+
+def test_the_table_of_the_best_marks_the_plateau_and_says_why_it_ended(study_of):
+    study = study_of({"a": [1, 2, 3], "b": [4, 5, 6]}, [0.1, 0.3, 0.2], [0, 0, 1], names=["coarse", "fine"])
+    assert best_text(study, 2).splitlines() == [
+        "The best 2 of 3 trials, by sharpe (maximize)",
+        "   sharpe  a  b  level",
+        "1  0.3000  2  5  coarse  plateau",
+        "2  0.2000  3  6  fine",
+        "It stopped: all levels were run",
+    ]
+    assert best_text(study).count("plateau") == 1
+    none = study_of({"a": [1, 2]}, [np.nan, np.nan], [0, 0])
+    assert "so none is the best" in best_text(none)
+    assert "0 trials" in best_text(study_of({"a": []}, [], []))
+
+
+def test_a_snapshot_is_a_picture_and_a_table(study, study_of):
+    bundle = snapshot(study)
+    assert set(bundle) == {"image/png", "text/plain"}
+    assert base64.b64decode(bundle["image/png"]) == picture_png(study)
+    assert bundle["text/plain"] == best_text(study)
+    assert set(snapshot(study_of({"n": []}, [], []))) == {"text/plain"}
