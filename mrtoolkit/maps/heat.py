@@ -91,8 +91,8 @@ class Raster:
             reaches[at] = _WIDEST * side
             return reaches
         points = np.stack(np.divmod(at, side), axis=1)
-        distance, _ = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, len(at)))
-        reaches[at] = np.clip(_REACH * distance[:, 1:].mean(axis=1), _NARROWEST, _WIDEST * side)
+        found: Any = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, len(at)))
+        reaches[at] = np.clip(_REACH * found[0][:, 1:].mean(axis=1), _NARROWEST, _WIDEST * side)
         return reaches
 
 

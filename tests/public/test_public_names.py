@@ -29,8 +29,8 @@ total_return annual_return volatility sharpe sortino calmar max_drawdown
 trades win_rate profit_factor exposure turnover
 """
 _STORE = """
-path dtype memory_limit memory_used counters fetch array peek compute_batch load_features matrix open append cache_to_disk persist
-export_parquet import_parquet prune verify info
+path dtype memory_limit memory_used counters fetch array peek compute_batch load_features matrix open append
+cache_to_disk persist export_parquet import_parquet prune verify info
 """
 NAMES, DATA, FAMILIES, METRICS, STORE = (text.split() for text in (_NAMES, _DATA, _FAMILIES, _METRICS, _STORE))
 METHODS = {

@@ -16,6 +16,7 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
+from mrtoolkit.widgets import model as module
 from mrtoolkit.widgets.model import SearchModel
 
 
@@ -119,7 +120,8 @@ def test_many_trials_are_thinned_and_keep_what_stands_out(plane):
     assert best <= set(model.points.trial.tolist())
 
 
-def test_a_refresh_costs_what_is_new_and_memory_stays_flat(plane):
+def test_a_refresh_costs_what_is_new_and_memory_stays_flat(plane, monkeypatch):
+    monkeypatch.setattr(module, "_HEAT_SECONDS", np.inf)  # one image: when the clock draws the next is no matter here
     study, codes, values, levels, feasible = random_study(104_000, plane)
     fill(study, codes, values, levels, feasible, slice(0, 100_000))
     source = running(study, level=2)
