@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-HEAVY = ("bokeh", "ipywidgets", "sklearn", "IPython", "typer", "tqdm", "matplotlib", "dask")
+HEAVY = ("bokeh", "ipywidgets", "anywidget", "sklearn", "IPython", "typer", "tqdm", "matplotlib", "dask")
 LIMIT = 1.3  # 1.24 measured: the fastest of ten, in a fresh environment
 
 
