@@ -54,7 +54,7 @@ def cut_groups(budget: Budget, piece: Piece, n_assets: int, threads: int) -> tup
 
 def in_hand(piece: Piece, n_assets: int, n_together: int, threads: int) -> Piece:
     """The piece as memory sees it: no thread holds more than the arrays of the assets that it runs together."""
-    return replace(piece, kept_bytes=0, own_bytes=threads * n_together * -(-piece.n_bytes // n_assets))
+    return replace(piece, kept_bytes=0, own_bytes=threads * n_together * -(-piece.n_bytes // n_assets), passing_bytes=0)
 
 
 def run_groups(plan: Plan, piece: Piece, cut: Cut, n_together: int, market: Market, ground: Ground, run: Run) -> None:

@@ -37,7 +37,7 @@ _WORTH_THREADS = 4_000_000  # bars times points: about a millisecond of the even
 _WORTH_A_SLICE = 16  # points: of fewer a slice, less threads with more of them are quicker
 _BARS_A_TRADE = 20  # fewer bars than most trades take
 _EVENT_BYTES = 128  # of a trade, where trials go from event to event
-_POINT_BYTES = 1_024  # of what a trial carries, its metrics, and the numbers of its rows
+_POINT_BYTES = 256  # of what a trial of a slice carries, and the numbers of its rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

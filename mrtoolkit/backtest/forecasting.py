@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mrtoolkit.backtest._kernels.columns import STATISTICS
+from mrtoolkit.backtest._kernels.window import WINDOW
 from mrtoolkit.backtest.asset_groups import in_hand
 from mrtoolkit.backtest.budget import Cut, parts_of
 from mrtoolkit.backtest.forecast import BatchPlan
@@ -24,6 +25,7 @@ from mrtoolkit.evaluation import CodedPoints
 from mrtoolkit.expressions.nodes import Call, OnTimeframe
 from mrtoolkit.features.for_engines import outlook
 from mrtoolkit.features.outlook import Outlook
+from mrtoolkit.features.row_memory import LARGE_PAGE, SMALLEST
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.operands import calls_of
 from mrtoolkit.strategy.pieces import Piece
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 
 _ENUMERATED = 1_000_000  # points of a lattice
 _SAMPLED = 4_096
-_SLACK_BYTES = 2 * 2**20  # of Python's objects and what threads begin with
+_SLACK_BYTES = 2**20  # of Python's objects and what threads begin with
+_CARRIED_BYTES = 8 * (len(WINDOW) + 10)  # of a point until all are done: its statistics, codes, rows and first bar
 _TRIED_SECONDS = 0.02
 _TRIED_VALUES = 24_000_000  # bars times points times assets
 _TRIED_BARS = 16_384
@@ -177,7 +180,7 @@ def forecast(runner: Runner, points: Points, asked: Asked, tried: Tried | None) 
         threads=threads,
         memory_limit=budget.limit,
         feature_bytes=feature_bytes,
-        work_bytes=_work_bytes(runner, pieces, cuts),
+        work_bytes=_work_bytes(runner, pieces, cuts) + _CARRIED_BYTES * n * n_assets,
         result_bytes=8 * n * (n_assets * len(METRICS) + 4 * len(points.labels)),
         block_bytes=8 * n * n_assets * n_blocks * len(STATISTICS),
         disk_bytes=round(grown * found.disk_bytes),
@@ -213,9 +216,20 @@ def _work_bytes(runner: Runner, pieces: Sequence[Piece], cuts: Sequence[Cut]) ->
         rows = sum(len(first.rows(part.params)[0]) for part in parts_of(piece.nodes))
         rows = n if need.kind == "function" else rows + 1
         worked_in = at_work * (need.thread + n * need.point + rows * need.row)
-        largest = max(largest, piece.own_bytes + worked_in)
+        largest = max(largest, piece.own_bytes, piece.own_bytes - piece.passing_bytes + worked_in)
     kept = max(cut.need.kept for cut in cuts)
-    return max(0, kept - runner.budget.held_bytes) + largest + _SLACK_BYTES
+    return max(0, kept - runner.budget.held_bytes) + largest + _SLACK_BYTES + _page_bytes(runner, pieces, kept)
+
+
+def _page_bytes(runner: Runner, pieces: Sequence[Piece], kept: int) -> int:
+    """Of large pages that rows leave unused: about half of one, for each table of the market and family of features."""
+    row_bytes = 8 * runner.market.n_bars
+    if row_bytes * len(runner.market.prices) < SMALLEST:
+        return 0
+    nodes = {id(node): node for piece in pieces for node in piece.nodes.values()}
+    families = {call.name for node in nodes.values() for call in calls_of(node) if isinstance(call, Call)}
+    n_tables = sum(kept // row_bytes >= 8 * n for n in (1, 2))  # each takes eight numbers a bar
+    return (len(families) + n_tables) * LARGE_PAGE // 2
 
 
 def try_out(backtest: Backtest, points: Points) -> Tried | None:

@@ -22,7 +22,7 @@ from mrtoolkit.strategy.operands import address_of
 
 TABLE_BYTES, FALL_BYTES = 64, 64  # a bar: of running sums that begin anew at the edges of blocks, and of falls
 EXTREME_BYTES = 8 * TILE_NUMBERS // TILE  # a bar: of highest and lowest prices
-TRACK_BYTES = 48  # a bar
+TRACK_BYTES = 42  # a bar; 58 where an open lies outside of its low and high, or one of them alone is missing
 _MOST_BYTES = 2 * TABLE_BYTES + FALL_BYTES + EXTREME_BYTES + TRACK_BYTES  # a bar, where all take turns
 _KEPT_BARS, _KEPT_ASSETS = 1_000_000, 16  # of many assets each is soon made, but memory for all of them is not
 

@@ -37,7 +37,10 @@ class Piece:
     kept_bytes : int
         Of the features, which the store keeps; of indicators inside others too.
     own_bytes : int
-        Of what is made of the features and of settings, which lives as long as the piece.
+        Of what is made of the features and of settings.
+    passing_bytes : int
+        Of `own_bytes`: parts of expressions, which are let go of before a trial is run; the rest lives as long as the
+        piece.
     """
 
     positions: np.ndarray
@@ -45,6 +48,7 @@ class Piece:
     nodes: Mapping[str, Node]
     kept_bytes: int
     own_bytes: int
+    passing_bytes: int = 0
 
     @property
     def n_bytes(self) -> int:
@@ -75,6 +79,7 @@ class Arrays:
 
     def __init__(self, nodes: Mapping[str, Node], n_values: int, dtype: str) -> None:
         self._bytes: dict[tuple[str, ...], list[int]] = {}
+        self._passing: dict[tuple[str, ...], int] = {}
         wide, narrow = 8 * n_values, np.dtype(dtype).itemsize * n_values
         operands = {id(operand): operand for node in nodes.values() for operand in operands_of(node)}
         parts = {id(part): part for operand in operands.values() for part in _parts(operand) if part.is_series}
@@ -91,6 +96,8 @@ class Arrays:
             is_kept = isinstance(part, Call | OnTimeframe)
             if not (is_kept or isinstance(part, Input)) or (is_kept and narrow < wide):
                 self._add(part, own=wide)  # what the store keeps in half of the bytes is widened
+                if id(part) not in operands:
+                    self._passing[part.params] = self._passing.get(part.params, 0) + wide
         for call in features.values():
             self._add(call, kept=narrow * max(1, len(indicator_of(call).outputs)))
         for name in SETTINGS:
@@ -104,6 +111,10 @@ class Arrays:
             n_rows = len(points.rows(params)[0])
             kept, own = kept + n_rows * kept_bytes, own + n_rows * own_bytes
         return kept, own
+
+    def passing(self, points: Points) -> int:
+        """Of the bytes beside the store: those of parts of expressions, which trials do not read."""
+        return sum(n_bytes * len(points.rows(params)[0]) for params, n_bytes in self._passing.items())
 
     @property
     def params(self) -> list[str]:
@@ -159,7 +170,10 @@ def _tiles(
     """
     kept, own = arrays.of(points)
     if points.n == 1 or kept + own <= share:
-        yield Piece(positions=positions, points=points, nodes=nodes, kept_bytes=kept, own_bytes=own)
+        yield Piece(
+            positions=positions, points=points, nodes=nodes, kept_bytes=kept, own_bytes=own,
+            passing_bytes=arrays.passing(points),
+        )  # fmt: skip
         return
     halves = [_tiles(points.take(half), positions[half], nodes, arrays, share) for half in _halved(points, arrays)]
     yield from halves[0]
