@@ -68,6 +68,7 @@ from mrtoolkit.search import Integer as Integer
 from mrtoolkit.search import Level as Level
 from mrtoolkit.search import MultiResOptimizer as MultiResOptimizer
 from mrtoolkit.search import Real as Real
+from mrtoolkit.search import RunningSearch as RunningSearch
 from mrtoolkit.search import SideBySide as SideBySide
 from mrtoolkit.search import Space as Space
 from mrtoolkit.search import Study as Study

@@ -60,6 +60,11 @@ class Evaluation:
     features_computed: int = 0
     failures: Mapping[int, Exception] = field(default_factory=dict)
 
+    @property
+    def n_points(self) -> int:
+        """How many points were evaluated."""
+        return len(next(iter(self.metrics.values())))
+
 
 @runtime_checkable
 class Evaluator(Protocol):

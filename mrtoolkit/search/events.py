@@ -94,7 +94,22 @@ class Stopped:
     is_interrupted: bool = False
 
 
-Event: TypeAlias = LevelStarted | BatchDone | RegionFound | LevelEnded | Stopped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged:
+    """A search that runs in a thread of its own is "running", "paused", "done" or "failed" now, and why."""
+
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steered:
+    """The user has sent the search into this region."""
+
+    region: Region
+
+
+Event: TypeAlias = LevelStarted | BatchDone | RegionFound | LevelEnded | Stopped | StateChanged | Steered
 Listener: TypeAlias = Callable[[Event], Any]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -24,6 +24,7 @@ from mrtoolkit.search.settings import Settings
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.transitions.mixture import AutomaticTransition, choice
 from mrtoolkit.search.transitions.protocol import History, Look, Looked, Looking
+from mrtoolkit.search.work_clock import WorkClock
 
 
 class LevelWalk:
@@ -35,6 +36,7 @@ class LevelWalk:
         study: Study,
         evaluator: Evaluator,
         *,
+        clock: WorkClock,
         emit: Callable[[Event], None],
         on_level_end: Callable[[int], None],
     ) -> None:
@@ -42,6 +44,7 @@ class LevelWalk:
         self._study = study
         self._space = study.space
         self._evaluator = evaluator
+        self._clock = clock
         self._emit = emit
         self._on_level_end = on_level_end
         self._levels = settings.levels
@@ -67,6 +70,36 @@ class LevelWalk:
         if self._run is None:
             return np.full(len(codes), -1)
         return self._run.region_of(self._space.keys(codes))
+
+    @property
+    def level_name(self) -> str:
+        """The name of the level that is being run."""
+        return self._levels[self.level_index].name
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels there are, as far as that is known."""
+        return len(self._levels)
+
+    def n_left(self) -> float:
+        """Return how many trials are still to be made, at most; NaN where that is not known."""
+        left, limit = float(self.n_left_of_level()), self._settings.trials
+        for level in self._levels[0 if self._run is None else self.level_index + 1 :]:
+            n_points = float("nan") if level.budget is None else float(level.budget)
+            if level.is_explicit(self._space):
+                n_points = float(math.prod(len(labels) for labels in (level.grid or {}).values()))
+            left += n_points
+        return left if limit is None else float(np.fmin(left, limit - len(self._study)))
+
+    def n_left_of_level(self) -> int:
+        """Return how many trials the running level still makes, at most: its transition may end it before."""
+        run = self._run
+        if run is None or self._study.n_rows > run.index:
+            return 0
+        done, total = self.progress()
+        limit = self._settings.trials
+        left = max(total, run.level.budget or 0) - done
+        return left if limit is None else min(left, limit - len(self._study))
 
     def progress(self) -> tuple[int, int]:
         """Return how many trials the running level has made, and of how many."""
@@ -105,7 +138,7 @@ class LevelWalk:
         if run is None or study.n_rows > run.index:
             return
         computed, seconds = study.spent.get(run.index, (0, 0.0))
-        seconds += time.perf_counter() - self._level_started
+        seconds += self._clock.now() - self._level_started
         study.spent[run.index] = (computed, seconds)
         trials = study.log.find(run.keys)
         done = run.codes[trials >= 0]
@@ -132,7 +165,7 @@ class LevelWalk:
 
     def _start_level(self, index: int) -> None:
         level, log = self._levels[index], self._study.log
-        self._level_started = time.perf_counter()
+        self._level_started = self._clock.now()
         run = self._run = LevelRun(index, level, self._space, log)
         if level.is_explicit(self._space):
             best = log.best()
@@ -155,7 +188,7 @@ class LevelWalk:
         settings, study = self._settings, self._study
         if "levels" not in study.notes:
             cost = measured_cost(study)
-            left = (settings.seconds or 0.0) - (time.perf_counter() - self._level_started)
+            left = (settings.seconds or 0.0) - (self._clock.now() - self._level_started)
             found = levels_in_time(study, left, cost)
             study.notes["levels"] = [level.to_dict() for level in found]
         return [Level.from_dict(said) for said in study.notes["levels"]]

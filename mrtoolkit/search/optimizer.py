@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
-from mrtoolkit.errors import SpaceError, StudyError, nearest
+from mrtoolkit.errors import SpaceError, StudyError
 from mrtoolkit.search.budgets import LOOK, up_to_look, why_spent, why_target
 from mrtoolkit.search.callables import as_evaluation, as_evaluator, close_workers, with_metrics_for, with_workers
 from mrtoolkit.search.corners import try_corners
 from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Listener, Stopped, as_listeners
 from mrtoolkit.search.failures import failure_text
+from mrtoolkit.search.gate import Gate
 from mrtoolkit.search.handing_out import HandedOut
 from mrtoolkit.search.level_walk import LevelWalk
 from mrtoolkit.search.loop import run_search
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.resume import SavedTrials
+from mrtoolkit.search.running import RunningSearch
 from mrtoolkit.search.settings import SearchOptions, Settings, check_fit, search_keys
 from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space, as_frame
 from mrtoolkit.search.study import Study
-
-_Words = ParamSpec("_Words")
+from mrtoolkit.search.words import check_words, with_words_of
+from mrtoolkit.search.work_clock import WorkClock
 
 
 class MultiResOptimizer:
@@ -84,7 +84,7 @@ class MultiResOptimizer:
         study: str | Path | None = None,
         **options: Unpack[SearchOptions],
     ) -> None:
-        _check_words(options)
+        check_words(options, MultiResOptimizer)
         self.evaluator = with_metrics_for(as_evaluator(evaluator), objective, constraints)
         self.evaluator = with_workers(self.evaluator, options.get("workers"))
         check_fit(self.evaluator, space)
@@ -93,7 +93,7 @@ class MultiResOptimizer:
         self.settings = Settings.checked(
             space, levels=levels, trials=trials, seconds=seconds, seed=seed, options=options
         )
-        self._listeners = as_listeners(options.get("on_event"))
+        self.listeners = list(as_listeners(options.get("on_event")))
         keys = search_keys(self.evaluator, space, self.goal, self.settings)
         self.study = Study(
             space=space,
@@ -107,13 +107,15 @@ class MultiResOptimizer:
         )
         self._saved = SavedTrials(self.study, study)
         # functions of the parts, not of the whole: in a circle features and tables live until a garbage collection
-        self._emit = partial(_tell_all, self._listeners)
+        self.emit = partial(_tell_all, self.listeners)
+        self.clock = WorkClock()
         self._walk = LevelWalk(
             self.settings,
             self.study,
             self.evaluator,
-            emit=self._emit,
-            on_level_end=partial(_end_level, self.study, self._listeners),
+            clock=self.clock,
+            emit=self.emit,
+            on_level_end=partial(_end_level, self.study, self.listeners),
         )
         self._started: float | None = None
         self._lock = threading.RLock()
@@ -129,6 +131,31 @@ class MultiResOptimizer:
         with self._saved.running():
             run_search(self)
         return self.study
+
+    def run_at(self, gate: Gate, *, give_way: Callable[[], None]) -> None:
+        """Run the search to its end, as `optimize` does, and wait at a gate between its batches.
+
+        `give_way` ends it for another search of the same study.
+        """
+        with self._saved.running(give_way):
+            run_search(self, gate)
+
+    def start(self, *, pace: str | float | None = None, alongside: bool = False) -> RunningSearch:
+        """Run the search in a thread of its own and return what it is watched and led by; see `RunningSearch`.
+
+        Parameters
+        ----------
+        pace : str or float, optional
+            How fast it may go for the eye, as "5 trials/s"; None: as fast as it goes.
+        alongside : bool
+            Whether other searches of this process go on; else they are stopped.
+
+        Raises
+        ------
+        StudyError
+            For a pace that is none, or where this search runs already.
+        """
+        return RunningSearch.begun(self, pace=pace, alongside=alongside)
 
     def ask(self, n: int | None = None) -> pd.DataFrame:
         """Return points to evaluate next, a row a point: up to `n`, or all that the level still wants; none at the end.
@@ -147,7 +174,7 @@ class MultiResOptimizer:
     def next_codes(self, n: int | None = None) -> np.ndarray:
         """Return what `ask` returns as lattice codes, (point, dimension) int64."""
         if self._started is None:
-            started = time.perf_counter()
+            started = self.clock.now()
             try_corners(self.evaluator, self.space, self.settings.levels)
             self._started = started
         while not self.is_done:
@@ -166,6 +193,33 @@ class MultiResOptimizer:
             elif not self.recall(codes):
                 return codes
         return np.empty((0, len(self.space)), dtype=np.int64)
+
+    @property
+    def level_index(self) -> int:
+        """The level that is being run, from 0."""
+        return self._walk.level_index
+
+    @property
+    def budget(self) -> int | None:
+        """How many trials there may be; None for no limit."""
+        return self.settings.trials
+
+    def level_progress(self) -> tuple[int, int, str, int]:
+        """Return the trials of the running level, of how many, its name, and how many levels there are."""
+        walk = self._walk
+        done, total = walk.progress()
+        return done, max(total, done + walk.n_left_of_level()), walk.level_name, walk.n_levels
+
+    def n_left(self) -> float:
+        """Return how many trials are still to be made, at most; NaN where that is not known."""
+        return self._walk.n_left()
+
+    def peek(self, codes: np.ndarray, n: int) -> np.ndarray:
+        """Return points that `next_codes` has given, and up to `n` in all that the level will want after them."""
+        found = self._walk.next_codes(n)
+        if len(self._saved.log):
+            found = found[self._saved.log.find(self.space.keys(found)) < 0]
+        return found if len(found) > len(codes) else codes
 
     def tell(self, points: Any, result: Any) -> None:
         """Record what points gave; points that are in the study already are left as they are.
@@ -233,15 +287,15 @@ class MultiResOptimizer:
         finally:
             close_workers(self.evaluator)
             trials, seconds = len(self.study), self.elapsed()
-            self._emit(Stopped(reason=reason, trials=trials, seconds=seconds, is_interrupted=is_interrupted))
+            self.emit(Stopped(reason=reason, trials=trials, seconds=seconds, is_interrupted=is_interrupted))
 
     def let_go(self) -> None:
         """Leave the path of the study to others, without a word in it: for a search that has made no trial."""
         self._saved.save()
 
     def elapsed(self) -> float:
-        """Return the seconds since the first ask."""
-        return 0.0 if self._started is None else time.perf_counter() - self._started
+        """Return the seconds since the first ask, less those that a running search has waited for its user."""
+        return 0.0 if self._started is None else self.clock.now() - self._started
 
     def recall(self, codes: np.ndarray) -> bool:
         """Record those of some points that the study on disk has evaluated already; say whether there were any."""
@@ -277,11 +331,11 @@ class MultiResOptimizer:
             metrics=metrics,
             blocks=blocks,
         )
-        if not self._listeners:
+        if not self.listeners:
             return
         best = self.study.scoring.best()
         done, total = walk.progress()
-        self._emit(
+        self.emit(
             BatchDone(
                 level=walk.level_index,
                 done=done,
@@ -294,20 +348,7 @@ class MultiResOptimizer:
         )
 
 
-def _with_words_of(
-    optimizer: Callable[_Words, MultiResOptimizer],
-) -> Callable[[Callable[..., Study]], Callable[_Words, Study]]:
-    """Give a function the words of the optimizer, for whoever reads its signature: they are written once."""
-
-    def decorate(function: Callable[..., Study]) -> Callable[_Words, Study]:
-        signature = inspect.signature(optimizer).replace(return_annotation="Study")
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return function
-
-    return decorate
-
-
-@_with_words_of(MultiResOptimizer)
+@with_words_of(MultiResOptimizer)
 def optimize(*parts: Any, **words: Any) -> Study:
     """Search a space level by level and return the study; the words are those of `MultiResOptimizer`.
 
@@ -322,26 +363,13 @@ def optimize(*parts: Any, **words: Any) -> Study:
 
 
 def _tell_all(listeners: Iterable[Listener], event: Event) -> None:
-    for listener in listeners:
+    for listener in tuple(listeners):  # one that is called may end its subscription
         listener(event)
 
 
-def _end_level(study: Study, listeners: tuple[Listener, ...], index: int) -> None:
+def _end_level(study: Study, listeners: Sequence[Listener], index: int) -> None:
     if listeners:  # a row counts features when it is looked at
         _tell_all(listeners, LevelEnded(level=index, row=study.rows[index]))
-
-
-def _check_words(options: Mapping[str, Any]) -> None:
-    """Refuse a word that no search knows, and name the nearest of all that it does."""
-    if options.keys() <= SearchOptions.__annotations__.keys():
-        return
-    signature = inspect.signature(MultiResOptimizer).parameters.values()
-    known = [word.name for word in signature if word.kind is not word.VAR_KEYWORD] + list(SearchOptions.__annotations__)
-    for name in options:
-        if name not in known:
-            hint = nearest(name, known)
-            msg = f"the search was given {name}=, which it does not know{hint}; it takes {', '.join(known)}."
-            raise StudyError(msg)
 
 
 def _rows_of(columns: Mapping[str, np.ndarray], rows: np.ndarray, n: int) -> dict[str, np.ndarray]:

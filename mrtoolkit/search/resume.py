@@ -78,16 +78,16 @@ class SavedTrials:
         return {first + i: said[trial] for i, trial in enumerate(trials.tolist()) if trial in said} if said else {}
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """While this lasts, no other search of this process takes the file over."""
+    def running(self, give_way: Callable[[], None] | None = None) -> Iterator[None]:
+        """While this lasts, no other search of this process takes the file over, unless `give_way` ends this one."""
         if self._path is None:
             yield
             return
-        self._lock.is_running = True
+        self._lock.is_running, self._lock.give_way = True, give_way
         try:
             yield
         finally:
-            self._lock.is_running = False
+            self._lock.is_running, self._lock.give_way = False, None
 
     def pass_over(self) -> None:
         """Take the trials of the study so far as those of the file."""

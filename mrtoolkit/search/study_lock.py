@@ -54,6 +54,7 @@ class StudyLock:
         self.path = path
         self.is_search = is_search
         self.is_running = False
+        self.give_way: Callable[[], None] | None = None  # ends the search that is running
         self._before_release = before_release
         self._name = str(path.resolve())
         self._file = path.with_name(f".{path.name}.lock")
@@ -104,6 +105,10 @@ class StudyLock:
             self.release()
 
     def _try(self) -> bool:
+        with _guard:
+            holder = _holders.get(self._name)
+        if holder is not None and self.is_search and (give_way := holder.give_way) is not None:
+            give_way()  # without the guard: the thread that writes needs it to let go
         with _guard:
             holder = _holders.get(self._name)
             if holder is not None and (holder.is_running or not holder.is_search or not self.is_search):

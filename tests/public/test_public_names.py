@@ -14,7 +14,7 @@ ema sma wma rsi stdev atr roc highest lowest macd bollinger indicator parse
 slope rolling_median rolling_rank rolling_zscore hurst
 P M when choose timeframe minimum maximum log sqrt
 Strategy position Positions Space Integer Real Categorical FeatureStore Backtest Costs Trial
-optimize MultiResOptimizer levels Level Study load_study compare SideBySide compare_cost report views
+optimize MultiResOptimizer RunningSearch levels Level Study load_study compare SideBySide compare_cost report views
 """
 _ERRORS = """
 MrtoolkitError BarsError ExpressionError IndicatorError StoreError StrategyError SpaceError StudyError ConfigError
@@ -38,7 +38,7 @@ METHODS = {
     "Strategy": "params to_dict from_dict",
     "Positions": "typed write to_dict",
     "Backtest": "run plan blocks trial evaluator benchmark evaluate evaluate_fresh features persist to_dict",
-    "MultiResOptimizer": "optimize ask tell",
+    "MultiResOptimizer": "optimize start ask tell",
     "Study": "best plateau top benchmark trials levels verify save to_pandas",
 }
 RESERVED = {"time", "asset", "trial", "level", "region", "block", "point"}

@@ -1,0 +1,78 @@
+"""The searches that run in this process: another one stops them, and so does the end of the process."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from contextlib import suppress
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from mrtoolkit.errors import warn_caller
+
+_PATIENCE = 1.0  # seconds that a search which begins waits for the one before it
+_LAST_PATIENCE = 5.0  # likewise a process that ends
+
+
+class LiveSearchWarning(UserWarning):
+    """A search was stopped, as another one began."""
+
+
+class _Search(Protocol):
+    @property
+    def study(self) -> Any: ...
+
+    @property
+    def has_ended(self) -> bool: ...
+
+    def stop_for(self, reason: str) -> None: ...
+
+    def join(self, timeout: float) -> bool: ...
+
+
+_live: WeakSet[Any] = WeakSet()
+_guard = threading.Lock()
+
+
+def enter(search: _Search, *, alongside: bool) -> str:
+    """Count a search among those that run, stop the others, and return what its user should know of that.
+
+    In a notebook a cell is run again while the search of its last run goes on: two would share the processors, and
+    nobody would watch the former.
+    """
+    with _guard:
+        others = [] if alongside else [other for other in _live if not other.has_ended]
+        _live.add(search)
+    for other in others:
+        other.stop_for("stopped after {n:,} trials, as another search was started.")
+    for other in others:
+        with suppress(Exception):  # one whose own listener begins another search
+            other.join(_PATIENCE)
+    if not others:
+        return ""
+    trials = ", ".join(f"{len(other.study):,}" for other in others)
+    notice = (
+        f"the search that was running was stopped after {trials} trials, as this one was started; "
+        "start(alongside=True) lets both run."
+    )
+    warn_caller(notice, LiveSearchWarning)
+    return notice
+
+
+def leave(search: _Search) -> None:
+    """Count a search no more."""
+    with _guard:
+        _live.discard(search)
+
+
+def _stop_all() -> None:
+    with _guard:
+        left = list(_live)
+    for search in left:
+        search.stop_for("stopped after {n:,} trials, as the program ended.")
+    for search in left:
+        search.join(_LAST_PATIENCE)
+
+
+# before the pools of threads end, of which one writes the study; Python has no public name for that moment
+getattr(threading, "_register_atexit", atexit.register)(_stop_all)

@@ -1,0 +1,264 @@
+"""A search in a thread of its own: watched, slowed down, paused, stopped while the notebook or program goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.search.events import Event, Listener, StateChanged, as_listeners
+from mrtoolkit.search.gate import DONE, FAILED, Gate
+from mrtoolkit.search.live_progress import Progress
+from mrtoolkit.search.live_searches import enter, leave
+from mrtoolkit.search.pace import as_pace
+from mrtoolkit.search.study import Study
+
+if TYPE_CHECKING:
+    from mrtoolkit.search.optimizer import MultiResOptimizer
+
+_log = logging.getLogger(__name__)
+_PATIENCE = 5.0  # seconds for one batch to end
+_LOOK = 0.5  # seconds after which a wait looks for Ctrl-C, where a lock does not let it through
+
+
+class RunningSearch:
+    """A search that runs in a thread of its own; `MultiResOptimizer.start` begins it.
+
+    Any thread may call anything here, and each call returns at once (but `wait`): what is asked is done between two
+    batches, of 0.05 s of work or of one point that takes longer. The trials are the same at any pace and with any
+    pauses. Ctrl-C in `wait` ends the waiting alone: the search goes on until it is stopped, or the program ends.
+
+    Attributes
+    ----------
+    optimizer : MultiResOptimizer
+    study : Study
+        Grows meanwhile: take ``n = len(study)`` first, and the first n of each column.
+    error : Exception or None
+        What the evaluator raised, where that ended the search.
+    notice : str
+        One sentence that the user should know, or nothing.
+
+    Examples
+    --------
+    >>> import mrtoolkit as mrt
+    >>> square = mrt.MultiResOptimizer(lambda p: -((p["x"] - 0.3) ** 2), mrt.Space(x=mrt.Real(0, 1)), trials=40)
+    >>> search = square.start()
+    >>> search.wait().best.params
+    {'x': 0.3}
+    >>> search.state
+    'done'
+    """
+
+    def __init__(self, optimizer: MultiResOptimizer) -> None:
+        self.optimizer = optimizer
+        self.error: BaseException | None = None
+        self.notice = ""
+        self._gate = Gate(optimizer.clock, self._announce)
+        self._thread: threading.Thread | None = None
+        self._known_best: tuple[int, float, dict[str, Any] | None] = (0, float("nan"), None)
+
+    @classmethod
+    def begun(cls, optimizer: MultiResOptimizer, *, pace: Any = None, alongside: bool = False) -> RunningSearch:
+        """Begin a search; see `MultiResOptimizer.start`."""
+        search = cls(optimizer)
+        search._gate.pace = as_pace(pace)
+        search.notice = enter(search, alongside=alongside)
+        search._begin()
+        return search
+
+    def __repr__(self) -> str:
+        now = self.progress()
+        return f"RunningSearch({now.state}, {now.trials:,} trials, level {now.level_name!r})"
+
+    @property
+    def study(self) -> Study:
+        """The study, which grows while the search runs."""
+        return self.optimizer.study
+
+    @property
+    def state(self) -> str:
+        """What the search does: "running", "paused", "stopping", "done" or "failed"."""
+        return self._gate.state
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no thread works at it any more."""
+        return self._gate.state in (DONE, FAILED)
+
+    @property
+    def pace(self) -> str | None:
+        """How fast the search may go, as "5 trials/s"; None: as fast as it goes. It can be set while it runs."""
+        return None if self._gate.pace is None else str(self._gate.pace)
+
+    @pace.setter
+    def pace(self, pace: str | float | None) -> None:
+        self._gate.pace = as_pace(pace)
+
+    def pause(self) -> None:
+        """Let no further batch begin."""
+        self._gate.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._gate.resume()
+
+    def stop(self) -> None:
+        """End the search before its next batch, with the study so far."""
+        self._gate.stop("stopped by the user after {n:,} trials.")
+
+    def stop_for(self, reason: str) -> None:
+        """End the search as `stop` does, for a reason of one sentence, in which {n} is how many trials were made."""
+        self._gate.stop(reason)
+
+    def step(self, what: str = "batch") -> None:
+        """Make one batch of 8 trials, or all up to the next level, and pause.
+
+        Parameters
+        ----------
+        what : {"batch", "level"}
+
+        Raises
+        ------
+        StudyError
+            For another word.
+        """
+        if what not in ("batch", "level"):
+            raise StudyError(f"step({what!r}) was asked for; a search goes by one 'batch' or by one 'level'.")
+        self._gate.step(what)
+
+    def wait(self, timeout: float | None = None) -> Study:
+        """Wait until the search has ended and return its study.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not ended by then; it goes on.
+        Exception
+            What the evaluator raised, where that ended the search.
+        """
+        self._wait(timeout)
+        if not self.has_ended:
+            trials = len(self.study)
+            raise TimeoutError(
+                f"the search has not ended within {timeout:g} s: it is {self.state} with {trials:,} trials; "
+                "wait longer, or stop it."
+            )
+        if self.error is not None:
+            raise self.error
+        return self.study
+
+    def give_way(self) -> None:
+        """Stop for another search that is to write the same study, and wait until this one has let go of it."""
+        if threading.current_thread() is not self._thread:
+            self.stop_for("stopped after {n:,} trials, as another search of the same study was started.")
+            self._wait(_PATIENCE)
+
+    def join(self, timeout: float) -> bool:
+        """Wait up to so many seconds, and say whether the search has ended."""
+        self._wait(timeout)
+        return self.has_ended
+
+    def __enter__(self) -> RunningSearch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+        self._wait(None)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have a function called with every event, in the search's thread, and return a function that ends that.
+
+        One that raises is called no more, and what it raised is logged: who watches does not end a search.
+        """
+        as_listeners(listener)
+        listeners = self.optimizer.listeners
+
+        def tell(event: Event) -> None:
+            try:
+                listener(event)
+            except Exception:
+                _log.exception("%r was called with %r and raised; it is called no more", listener, event)
+                unsubscribe()
+
+        def unsubscribe() -> None:
+            if tell in listeners:
+                listeners.remove(tell)
+
+        listeners.append(tell)
+        return unsubscribe
+
+    def progress(self) -> Progress:
+        """Return where the search stands."""
+        optimizer, state = self.optimizer, self.state
+        done, total, name, n_levels = optimizer.level_progress()
+        trials = len(self.study)
+        best, params = self._best(trials)
+        return Progress(
+            state=state,
+            level=optimizer.level_index,
+            level_name=name,
+            n_levels=n_levels,
+            done=done,
+            total=total,
+            trials=trials,
+            budget=optimizer.budget,
+            seconds=optimizer.elapsed(),
+            seconds_left=0.0 if self.has_ended else self._seconds_left(trials),
+            best=best,
+            best_params=params,
+            notice=self.notice,
+        )
+
+    def _best(self, trials: int) -> tuple[float, dict[str, Any] | None]:
+        if self._known_best[0] != trials:
+            study = self.study
+            best = study.scoring.best()
+            value = float("nan") if best is None else float(study.log.value[best])
+            self._known_best = (trials, value, None if best is None else study.space.point(study.log.codes[best]))
+        return self._known_best[1:]
+
+    def _seconds_left(self, trials: int) -> float:
+        pace, worked = self._gate.pace, self.optimizer.elapsed()
+        rate = trials / worked if worked > 0 else 0.0
+        rate = rate if pace is None else min(rate, pace.trials_a_second) if trials else pace.trials_a_second
+        return self.optimizer.n_left() / rate if rate > 0 else float("nan")
+
+    def _wait(self, timeout: float | None) -> None:
+        if threading.current_thread() is self._thread:
+            raise StudyError("a listener waits for the search whose thread it is called in; wait in another thread.")
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._gate.changed:
+            while not self.has_ended and (end is None or end > time.monotonic()):
+                self._gate.changed.wait(_LOOK if end is None else max(0.0, min(_LOOK, end - time.monotonic())))
+
+    def _begin(self) -> None:
+        # a daemon: a program that ends does not wait for it, but stops it (see live_searches)
+        self._thread = threading.Thread(target=self._work, name="mrtoolkit-search", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        self._announce(self.state)
+        state = DONE
+        try:
+            while True:
+                self.optimizer.run_at(self._gate, give_way=self.give_way)
+                if self._gate.end(DONE):
+                    break
+                self._gate.do_orders()
+        except BaseException as error:  # wait raises it, progress shows it
+            self.error, state = error, FAILED
+            self._gate.end(FAILED)
+        leave(self)
+        self._announce(state, str(self.error) if self.error is not None else self.study.stopped)
+
+    def _announce(self, state: str, reason: str = "") -> None:
+        self.optimizer.emit(StateChanged(state=state, reason=reason))

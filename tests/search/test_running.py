@@ -1,0 +1,331 @@
+"""A search in a thread of its own: its trials are those of `optimize`, whoever slows it, stops it, starts another."""
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.expressions import P
+from mrtoolkit.search import live_searches, loop
+from mrtoolkit.search import optimizer as searches
+from mrtoolkit.search.dimensions import Integer, Real
+from mrtoolkit.search.events import BatchDone, LevelEnded, LevelStarted, StateChanged, Stopped
+from mrtoolkit.search.level import Level
+from mrtoolkit.search.live_searches import LiveSearchWarning
+from mrtoolkit.search.loading import load_study
+from mrtoolkit.search.space import Space
+
+CROSS = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)
+SOON = 60.0  # seconds that nothing here takes unless it hangs
+# not chosen by what a trial takes, which a busy machine may make long
+MultiResOptimizer = partial(searches.MultiResOptimizer, transition="moving")
+optimize = partial(searches.optimize, transition="moving")
+
+
+def value(p):
+    return -((p["fast"] - 12) ** 2) - (p["slow"] - 42) ** 2 / 16
+
+
+def log_of(study):
+    return study.to_pandas().to_dict("records")
+
+
+def until(is_so):
+    end = time.monotonic() + SOON
+    while not is_so():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.001)
+
+
+@pytest.fixture(autouse=True)
+def none_left():
+    yield
+    left = list(live_searches._live)
+    for search in left:
+        search.stop()
+        assert search.join(SOON)
+
+
+WORDS = {
+    "preset": {"trials": 120},
+    "textbook": {"levels": [Level("coarse", step=10, regions=1), Level("fine", labels=5)], "transition": "peak"},
+    "target": {"trials": 300, "target": -1.0},
+    "workers": {"trials": 120, "workers": 2},
+}
+
+
+@pytest.mark.filterwarnings("ignore:workers=")
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_trials_are_the_same_at_any_pace_with_pauses_and_steps_at_random_moments(words, seed):
+    rng = random.Random(seed)
+    if "workers" in words and seed:
+        pytest.skip("processes take long to start")
+    whole = optimize(value, CROSS, **words)
+    events = []
+    search = MultiResOptimizer(value, CROSS, on_event=events.append, **words).start(pace=rng.choice([None, 400, 2000]))
+
+    def press(seed):
+        rng = random.Random(seed)
+        while not search.has_ended:
+            what = rng.choice(["pause", "resume", "resume", "batch", "level", "pace", "rest"])
+            if what == "pace":
+                search.pace = rng.choice([None, "300 trials/s", "40 batches/s", 5000])
+            elif what in ("batch", "level"):
+                search.step(what)
+            elif what != "rest":
+                getattr(search, what)()
+            time.sleep(rng.uniform(0, 0.01))
+
+    users = [threading.Thread(target=press, args=(10 * seed + i,)) for i in range(2)]
+    for user in users:
+        user.start()
+    study = search.wait(SOON)
+    for user in users:
+        user.join()
+    assert log_of(study) == log_of(whole)
+    assert study.regions == whole.regions
+    assert study.stopped == whole.stopped
+    done = [event.trials for event in events if isinstance(event, BatchDone)]
+    assert done == sorted(set(done))
+
+
+def test_a_slowed_search_evaluates_as_large_batches_as_ever(cross, make_cross, monkeypatch):
+    monkeypatch.setattr(loop, "next_size", lambda *_: 16)  # it follows the clock
+    fast = make_cross()
+    fast_study = MultiResOptimizer(fast, CROSS, trials=60).start().wait(SOON)
+    slow_study = MultiResOptimizer(cross, CROSS, trials=60).start(pace=200).wait(SOON)
+    assert log_of(slow_study) == log_of(fast_study)
+    assert cross.batches == fast.batches
+    computed = slow_study.levels["features computed"]
+    assert computed.equals(fast_study.levels["features computed"])
+
+
+def test_failed_trials_and_blocks_are_the_same_when_they_are_shown_one_by_one(make_cross):
+    class Failing(make_cross):
+        def evaluate(self, points):
+            if (points["fast"] < 9).any():
+                raise ValueError("below nine")
+            return super().evaluate(points)
+
+    whole = optimize(Failing(), CROSS, trials=60)
+    slow = MultiResOptimizer(Failing(), CROSS, trials=60).start(pace=300).wait(SOON)
+    assert whole.failures
+    assert slow.failures == whole.failures
+    assert all(np.array_equal(slow.log.blocks[k], v, equal_nan=True) for k, v in whole.log.blocks.items())
+
+
+def test_a_pace_looks_even():
+    times = []
+    search = MultiResOptimizer(value, CROSS, trials=40).start(pace="40 trials/s")
+    search.subscribe(lambda event: times.append((time.perf_counter(), event)))
+    search.wait(SOON)
+    shown = [at for at, event in times if isinstance(event, BatchDone)]
+    assert len(shown) >= 17  # two by two, twenty times a second
+    assert shown[-1] - shown[0] >= 0.8
+    assert np.median(np.diff(shown)) == pytest.approx(0.05, abs=0.03)
+
+
+def test_pause_freezes_resume_goes_on_and_a_step_is_one_batch_or_one_level():
+    search = MultiResOptimizer(value, CROSS, trials=120).start(pace=1)
+    search.pause()
+    until(lambda: search.state == "paused")
+    n = len(search.study)
+    time.sleep(0.1)
+    assert len(search.study) == n <= 1
+    search.step("batch")
+    until(lambda: len(search.study) == n + 8 and search.state == "paused")
+    search.pace = None
+    search.step("level")
+    until(lambda: search.state == "paused" and search.progress().level == 1)
+    assert search.progress().done == 0
+    assert search.study.n_rows == 1
+    search.step("level")
+    until(lambda: search.state == "paused" and search.progress().level == 2)
+    search.resume()
+    assert len(search.wait(SOON)) == 120
+
+
+def test_a_pause_is_no_time_of_the_search():
+    search = MultiResOptimizer(value, CROSS, seconds=30.0, trials=60).start(pace=10)
+    time.sleep(0.3)
+    search.pause()
+    until(lambda: search.state == "paused")
+    worked = search.progress().seconds
+    time.sleep(0.3)
+    assert search.progress().seconds == worked < 0.3
+    search.pace = None
+    search.resume()
+    study = search.wait(SOON)
+    assert study.seconds < 0.5
+
+
+def test_a_stop_ends_with_the_study_so_far_and_says_by_whom():
+    events = []
+    search = MultiResOptimizer(value, CROSS, trials=400, on_event=events.append).start(pace=50)
+    until(lambda: len(search.study) >= 3)
+    started = time.perf_counter()
+    search.stop()
+    assert search.state in ("stopping", "done")
+    study = search.wait(SOON)
+    assert time.perf_counter() - started < 1.0
+    assert study.stopped == f"stopped by the user after {len(study)} trials."
+    assert study.is_interrupted
+    assert [type(event) for event in events[-2:]] == [Stopped, StateChanged]
+    assert events[-1] == StateChanged(state="done", reason=study.stopped)
+    search.stop()  # once more says nothing
+    assert search.state == "done"
+
+
+def test_what_an_evaluator_raises_is_raised_by_wait():
+    def broken(p):
+        raise ZeroDivisionError("no price")
+
+    search = MultiResOptimizer(broken, CROSS, trials=60).start()
+    with pytest.raises(ZeroDivisionError, match="no price"):
+        search.wait(SOON)
+    assert search.state == "failed"
+    assert isinstance(search.error, ZeroDivisionError)
+    assert search.progress().trials == 0
+
+
+def test_no_call_waits_for_an_evaluator_that_takes_long():
+    goes, is_in = threading.Event(), threading.Event()
+
+    def slow(p):
+        is_in.set()
+        goes.wait(SOON)
+        return value(p)
+
+    search = MultiResOptimizer(slow, CROSS, trials=30).start()
+    assert is_in.wait(SOON)
+    started = time.perf_counter()
+    search.pause()
+    search.resume()
+    search.step()
+    search.pace = 5
+    search.progress()
+    repr(search)
+    _ = search.study.to_pandas()
+    with pytest.raises(TimeoutError, match="running with 0 trials"):
+        search.wait(0.01)
+    search.stop()
+    assert time.perf_counter() - started < 0.5
+    assert search.state == "stopping"
+    goes.set()
+    search.wait(SOON)
+
+
+def test_a_listener_that_raises_is_called_no_more_and_the_search_goes_on(caplog):
+    heard, calls = [], []
+
+    def broken(event):
+        calls.append(event)
+        raise RuntimeError("cannot draw")
+
+    search = MultiResOptimizer(value, CROSS, trials=60).start(pace=200)
+    search.subscribe(broken)
+    end = search.subscribe(heard.append)
+    until(lambda: len(heard) > 3)
+    end()
+    n = len(heard)
+    assert len(search.wait(SOON)) == 60
+    assert len(calls) == 1
+    assert len(heard) <= n + 1
+    assert "cannot draw" in caplog.text
+
+
+def test_another_search_stops_the_former_and_says_so():
+    first = MultiResOptimizer(value, CROSS, trials=400).start(pace=20)
+    until(lambda: len(first.study) > 0)
+    with pytest.warns(LiveSearchWarning, match="was stopped after"):
+        second = MultiResOptimizer(value, CROSS, trials=400).start(pace=20)
+    assert first.state == "done"
+    assert "another search was started" in first.study.stopped
+    assert second.notice.startswith("the search that was running was stopped")
+    third = MultiResOptimizer(value, CROSS, trials=400).start(pace=20, alongside=True)
+    assert second.state == "running"
+    assert third.notice == ""
+    assert sum(thread.name == "mrtoolkit-search" for thread in threading.enumerate()) == 2
+
+
+def test_a_cell_that_is_run_again_takes_over_the_study_on_disk(tmp_path):
+    whole = optimize(value, CROSS, trials=120)
+    first = MultiResOptimizer(value, CROSS, trials=120, study=tmp_path / "s.zarr").start(pace=40)
+    until(lambda: len(first.study) > 5)
+    second = MultiResOptimizer(value, CROSS, trials=120, study=tmp_path / "s.zarr").start()
+    assert first.state == "done"
+    assert "another search of the same study" in first.study.stopped
+    assert log_of(second.wait(SOON)) == log_of(whole)
+    assert log_of(load_study(tmp_path / "s.zarr")) == log_of(whole)
+
+
+def test_a_program_may_end_while_a_search_runs_and_its_study_is_sound(tmp_path):
+    program = f"""
+import mrtoolkit as mrt, time
+from mrtoolkit import P
+space = mrt.Space(fast=mrt.Real(5, 50, step=0.5), slow=mrt.Integer(20, 200), where=P.fast < P.slow)
+def value(p):
+    return -((p["fast"] - 12) ** 2) - (p["slow"] - 42) ** 2 / 16
+search = mrt.MultiResOptimizer(value, space, trials=120, study={str(tmp_path / "s.zarr")!r}).start(pace=40)
+while len(search.study) < 5:
+    time.sleep(0.01)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+    left = load_study(tmp_path / "s.zarr")
+    assert 5 <= len(left) < 120
+    assert left.stopped == f"stopped after {len(left)} trials, as the program ended."
+    assert [entry.name for entry in tmp_path.iterdir()] == ["s.zarr"]
+
+
+def test_with_ends_the_search():
+    with MultiResOptimizer(value, CROSS, trials=400).start(pace=20) as search:
+        until(lambda: len(search.study) > 0)
+    assert search.state == "done"
+
+
+def test_progress_says_where_the_search_stands():
+    search = MultiResOptimizer(value, CROSS, trials=120).start(pace=20)
+    until(lambda: len(search.study) >= 5)
+    search.pause()
+    until(lambda: search.state == "paused")
+    now = search.progress()
+    assert (now.level, now.level_name, now.n_levels, now.total, now.budget) == (0, "coarse", 3, 36, 120)
+    assert now.trials == now.done == len(search.study)
+    assert now.seconds_left == pytest.approx((120 - now.trials) / 20)
+    assert now.best == search.study.best.value
+    assert now.best_params == search.study.best.params
+    search.pace = None
+    search.resume()
+    search.wait(SOON)
+    assert search.progress().seconds_left == 0.0
+
+
+@pytest.mark.parametrize("pace", ["fast", "5", "5 bars/s", 0, -1, True, float("nan"), "inf trials/s", [5]])
+def test_a_pace_that_is_none_is_refused_before_anything_runs(pace):
+    if pace == "5":
+        pace = "5 x"
+    with pytest.raises(StudyError, match="pace="):
+        MultiResOptimizer(value, CROSS, trials=120).start(pace=pace)
+
+
+def test_a_wait_in_a_listener_is_refused():
+    raised = []
+
+    def listen(event):
+        if isinstance(event, LevelStarted | LevelEnded):
+            with pytest.raises(StudyError, match="another thread") as caught:
+                search.wait()
+            raised.append(caught)
+
+    search = MultiResOptimizer(value, CROSS, trials=60).start(pace=100)
+    search.subscribe(listen)
+    search.wait(SOON)
+    assert raised
