@@ -133,8 +133,9 @@ class Lab:
         page.on("pageerror", lambda error: self.console.append(("pageerror", str(error))))
         page.on("request", lambda request: None if request.url.startswith(own) else self.external.append(request.url))
 
-    def open(self, path: str, timeout: int = 60_000) -> None:
-        self.page.goto(f"{self.base}/lab/tree/{path}?token={self.token}&reset", timeout=timeout)
+    def open(self, path: str, timeout: int = 60_000, *, is_new: bool = True) -> None:
+        """Open a notebook; `is_new=False` as after a reload, with what the page stood at."""
+        self.page.goto(f"{self.base}/lab/tree/{path}?token={self.token}{'&reset' * is_new}", timeout=timeout)
         self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell", timeout=timeout)
         self.page.wait_for_function(
             "() => window.jupyterapp && window.jupyterapp.shell.currentWidget"
@@ -152,13 +153,80 @@ class Lab:
         )
 
     def run_all(self, timeout: int = 180_000) -> None:
+        self.start_all(timeout)
+        self.page.wait_for_function("() => window.__done === 1", timeout=timeout)
+        self.ready(timeout)
+
+    def start_all(self, timeout: int = 180_000) -> None:
+        """Run all cells, without waiting for their end."""
         self.ready(timeout)
         self.page.evaluate(
             "() => { window.__done = 0;"
             " window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => window.__done = 1) }"
         )
-        self.page.wait_for_function("() => window.__done === 1", timeout=timeout)
-        self.ready(timeout)
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Run one of JupyterLab's commands, as its menu does."""
+        self.page.evaluate(
+            "([n, a]) => window.jupyterapp.commands.execute(n, a).then(() => true)", [name, arguments]
+        )
 
     def save(self) -> None:
-        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save').then(() => true)")
+        self.command("docmanager:save")
+
+    def theme(self, name: str) -> None:
+        """Switch to "light" or "dark"."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {name.title()}")
+        self.page.wait_for_function(
+            "want => document.body.dataset.jpThemeLight === want", arg="true" if name == "light" else "false"
+        )
+
+    def restart(self) -> None:
+        """Restart the kernel, without the question whether one wants to."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.ready()
+
+    def value(self, expression: str) -> str:
+        """Evaluate in the notebook's own kernel, after the cells that wait; the text of the value."""
+        return self.page.evaluate(
+            "async ([expression]) => {"
+            " const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;"
+            " const future = kernel.requestExecute({code: '', silent: true, store_history: false,"
+            "  user_expressions: {v: expression}});"
+            " const v = (await future.done).content.user_expressions.v;"
+            " return v.status === 'ok' ? v.data['text/plain'] : `${v.ename}: ${v.evalue}`; }",
+            [expression],
+        )
+
+    def columns(self) -> list[dict[str, list[float]]]:
+        """The columns of every source of every figure on the page, oldest figure first."""
+        return self.page.evaluate(
+            "() => Object.values(globalThis.__mrt_bokeh ?? {}).flatMap(B => B.require('document').documents)"
+            " .flatMap(d => [...d._all_models.values()]).filter(m => m.type === 'ColumnDataSource')"
+            " .map(m => Object.fromEntries(Object.entries("
+            "   m.data instanceof Map ? Object.fromEntries(m.data) : m.data).map(([k, v]) => [k, Array.from(v)])))"
+        )
+
+    def errors(self) -> list[str]:
+        """What went wrong in the page."""
+        return [text for kind, text in self.console if kind == "pageerror" or "Cannot send" in text]
+
+
+def until(condition: Any, seconds: float = 10) -> Any:
+    """Wait for a true value and return it."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s; last: {value!r}")
+        time.sleep(0.05)
+    return value
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """A notebook of these code cells, never run."""
+    import nbformat
+
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+    notebook.cells = [nbformat.v4.new_code_cell(cell.strip()) for cell in cells]
+    nbformat.write(notebook, path)
