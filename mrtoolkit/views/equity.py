@@ -2,79 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
-import xarray as xr
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, CrosshairTool
+from bokeh.models import CrosshairTool
 from bokeh.models.annotations import Span
 from bokeh.models.layouts import Column
 from bokeh.plotting import figure
 
-from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.trial import Trial
-from mrtoolkit.data.stamps import wall_clock
-from mrtoolkit.errors import StudyError
-from mrtoolkit.views.arguments import check_benchmark, check_trial
-from mrtoolkit.views.bar_table import FULL, THIN, one_asset
-from mrtoolkit.views.following import time_figure
-from mrtoolkit.views.theme import (
-    BLUE,
-    GREY,
-    ORANGE,
-    add_hover,
-    percent_axis,
-    style_legend,
-    themed_figure,
-    time_axis,
-    zone_of,
-)
-from mrtoolkit.views.thinning import thinned_places
-
-Benchmark: TypeAlias = Trial | xr.DataArray | xr.Dataset
-
-
-def buy_and_hold(backtest: Backtest) -> Trial:
-    """Return the trial of buying at the first signal and holding, with the backtest's own costs, fill and start."""
-    return backtest.holding().trial({})
-
-
-def equity_data(trial: Trial, benchmark: Benchmark | None = None, *, asset: str | None = None) -> xr.Dataset:
-    """Return the growth of 1 in a trial and in its benchmark, and the fall of each from its highest.
-
-    Parameters
-    ----------
-    trial : Trial
-        With `equity` and `returns` over time.
-    benchmark : Trial, DataArray, Dataset or None
-        Another trial (`buy_and_hold`), an equity over the same times, or bars, whose close then stands for buying at
-        the first and holding, without costs.
-    asset : str, optional
-        Which asset of several; the first where not given.
-
-    Returns
-    -------
-    xr.Dataset (time)
-        `equity` and `drawdown` (a fraction of the highest so far, the start included, in [0, 1]); with a benchmark
-        `hold` and `hold_drawdown`. Times are UTC.
-
-    Raises
-    ------
-    StudyError
-        If the trial has no bars or is none, or the benchmark is none or shares no time with it.
-    """
-    check_trial(trial)
-    check_benchmark(benchmark)
-    if trial.equity.sizes["time"] == 0:
-        msg = "the equity of a trial was asked for, but it holds 0 bars; give more bars or an earlier start."
-        raise StudyError(msg)
-    grown = _growth(trial, asset)
-    data = {"equity": grown.to_numpy(), "drawdown": _drawdown(grown.to_numpy())}
-    if benchmark is not None:
-        hold = _benchmark(benchmark, grown, asset)
-        data |= {"hold": hold, "hold_drawdown": _drawdown(hold)}
-    return xr.Dataset({k: ("time", v) for k, v in data.items()}, coords={"time": grown["time"].to_numpy()})
+from mrtoolkit.views.drawdown import drawdown
+from mrtoolkit.views.growth import Benchmark, growth
+from mrtoolkit.views.growth import buy_and_hold as buy_and_hold
+from mrtoolkit.views.growth import equity_data as equity_data
+from mrtoolkit.views.theme import GREY
 
 
 def equity(
@@ -108,76 +49,19 @@ def equity(
     StudyError
         If the trial has no bars or is none, or the benchmark is none or shares no time with it.
     """
-    data = equity_data(trial, benchmark, asset=asset)
-    zone = timezone or zone_of(benchmark if isinstance(benchmark, xr.Dataset) else None)
-    kept = thinned_places(data["equity"].to_numpy(), THIN, full=FULL)
-    times = wall_clock(data["time"].to_numpy(), zone).view("datetime64[ns]")
-    source = ColumnDataSource({"time": times[kept], **{str(n): v.to_numpy()[kept] for n, v in data.items()}})
-    names = [name for name in ("equity", "hold") if name in data]
-    top = time_figure(source, names, x_range=x_range, title="Growth of 1", x_label="", y_label="Growth", height=height)
-    below = themed_figure(
-        title="Drawdown", x_label=f"Time ({zone})", y_label="Fall from the highest", height=height // 2 + 40,
-        x_axis_type="datetime", x_range=top.x_range, along="width",
-    )  # fmt: skip
-    _draw_growth(top, source)
-    _draw_falls(below, source)
-    _link_pointers([top, below])
+    shown: dict[str, Any] = {"asset": asset, "timezone": timezone}
+    top = growth(trial, benchmark, x_range=x_range, height=height, **shown)
+    below = drawdown(trial, benchmark, x_range=top.x_range, height=height // 2 + 40, **shown)
+    top.xaxis.axis_label = ""  # it stands below
+    if below.legend:
+        below.legend.visible = False  # the same two lines as above
+    link_pointers([top, below])
     layout: Column = column([top, below], sizing_mode="stretch_width", spacing=0)
     return layout
 
 
-def _draw_growth(plot: figure, source: ColumnDataSource) -> None:
-    rows = [("Date", "@time{%F %H:%M}"), ("Strategy", "@equity{0.0000}")]
-    if "hold" in source.data:
-        plot.line("time", "hold", source=source, color=ORANGE, line_width=1.5, legend_label="buy and hold")
-        rows.append(("Buy and hold", "@hold{0.0000}"))
-    line = plot.line("time", "equity", source=source, color=BLUE, line_width=2, legend_label="strategy")
-    add_hover(plot, [line], rows, formatters={"@time": "datetime"}, mode="vline")
-    style_legend(plot)
-
-
-def _draw_falls(plot: figure, source: ColumnDataSource) -> None:
-    rows = [("Date", "@time{%F %H:%M}"), ("Strategy", "@drawdown{0.0%}")]
-    plot.y_range.flipped = True
-    if "hold_drawdown" in source.data:
-        plot.line("time", "hold_drawdown", source=source, color=ORANGE, line_width=1.2)
-        rows.append(("Buy and hold", "@hold_drawdown{0.0%}"))
-    plot.varea("time", 0, "drawdown", source=source, fill_color=BLUE, fill_alpha=0.2)
-    line = plot.line("time", "drawdown", source=source, color=BLUE, line_width=1.2)
-    add_hover(plot, [line], rows, formatters={"@time": "datetime"}, mode="vline")
-    percent_axis(plot.yaxis[0])
-    time_axis(plot)
-
-
-def _link_pointers(plots: list[figure]) -> None:
+def link_pointers(plots: list[figure]) -> None:
+    """Show the same time in all of several figures under one pointer."""
     pointer = Span(dimension="height", line_color=GREY, line_alpha=0.6, line_width=1)
     for plot in plots:
         plot.add_tools(CrosshairTool(overlay=pointer))
-
-
-def _drawdown(growth: np.ndarray) -> np.ndarray:
-    highest = np.maximum(np.fmax.accumulate(growth), 1.0)
-    return np.asarray(1.0 - growth / highest)
-
-
-def _growth(trial: Trial, asset: str | None) -> xr.DataArray:
-    """Return equity as a multiple of what it was before the first bar."""
-    equity = one_asset(trial.equity, asset)
-    values = equity.to_numpy().astype(float)
-    first = float(one_asset(trial.returns, asset).to_numpy()[0])
-    start = values[0] / (1.0 + first) if np.isfinite(first) and first > -1.0 else values[0]
-    return xr.DataArray(values / start, dims="time", coords={"time": equity["time"].to_numpy()})
-
-
-def _benchmark(benchmark: Benchmark, like: xr.DataArray, asset: str | None) -> np.ndarray:
-    """Return the growth of 1 in the benchmark at the trial's times."""
-    if isinstance(benchmark, Trial):
-        return _growth(benchmark, asset).reindex(time=like["time"].to_numpy()).to_numpy()
-    prices = one_asset(benchmark["close"] if isinstance(benchmark, xr.Dataset) else benchmark, asset)
-    values = prices.reindex(time=like["time"].to_numpy()).to_numpy().astype(float)
-    known = np.flatnonzero(np.isfinite(values))
-    if known.size == 0:
-        msg = "the benchmark has no value at any of the trial's times; give bars or an equity over the same times."
-        raise StudyError(msg)
-    last = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(values.size), known[0]))
-    return np.asarray(values[last] / values[known[0]])

@@ -17,7 +17,7 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.views.arguments import check_bars, check_trial
 from mrtoolkit.views.bar_table import FULL, THIN, asset_name, in_window, one_asset, trades_of
 from mrtoolkit.views.following import time_figure
-from mrtoolkit.views.theme import GREY, LINES, LONG, SHORT, add_hover, style_legend, zone_of
+from mrtoolkit.views.theme import GREY, LINES, LONG, SHORT, SKY, VERMILLION, add_hover, style_legend, zone_of
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.words import plural
 
@@ -76,6 +76,7 @@ def price(
     bars: xr.Dataset,
     *,
     overlays: Mapping[str, Any] | None = None,
+    stops: pd.DataFrame | None = None,
     asset: str | None = None,
     start: Any = None,
     end: Any = None,
@@ -94,6 +95,8 @@ def price(
         The bars it ran on.
     overlays : mapping of name to (time,) array, optional
         Lines in price units over all of `bars`, such as its moving averages (`rule_features`).
+    stops : pd.DataFrame, optional
+        Where stops and targets stood (`stops_data`); drawn as steps, of many trades the longest.
     asset : str, optional
         Which asset of several; the first where not given.
     start, end : time, optional
@@ -120,6 +123,7 @@ def price(
     if count <= FULL:
         _draw_candles(plot, data, source, line)
     _draw_overlays(plot, overlays or {}, bars, (asset, start, end))
+    _draw_stops(plot, stops, _edges(source))
     _draw_fills(plot, trades)
     prices = [(n.capitalize(), f"@{n}{{0,0.00[00]}}") for n in _PRICES]
     add_hover(plot, [line], [("Bar", "@time{%F %H:%M}"), *prices], formatters={"@time": "datetime"}, mode="vline")
@@ -179,6 +183,30 @@ def _draw_overlays(
         times = wall_clock(series["time"].to_numpy()[kept], zone_of(bars)).view("datetime64[ns]")
         colour = LINES[i % len(LINES)]
         plot.line(times, series.to_numpy()[kept], color=colour, line_width=1.5, alpha=0.9, legend_label=str(name))
+
+
+def _edges(source: ColumnDataSource) -> tuple[Any, Any]:
+    times = np.asarray(source.data["time"])
+    return times[0], times[-1]
+
+
+def _draw_stops(plot: figure, stops: pd.DataFrame | None, window: tuple[Any, Any]) -> None:
+    """Draw levels as steps, a gap between two trades; too many steps lose those of the shortest trades first."""
+    if stops is None or stops.empty:
+        return
+    inside = stops[(stops["time"] >= window[0]) & (stops["time"] <= window[1])]
+    by_trade = inside.groupby("trade")["time"]
+    longest = (by_trade.max() - by_trade.min()).sort_values(ascending=False, kind="stable").index
+    fits = by_trade.size().loc[longest].add(1).cumsum() <= THIN
+    kept = inside[inside["trade"].isin(longest[fits.to_numpy()])]
+    for name, colour, dash in (("stop", VERMILLION, "dashed"), ("target", SKY, "dotted")):
+        part = kept[np.isfinite(kept[name])]
+        if part.empty:
+            continue
+        gap = part.groupby("trade").tail(1).assign(**{name: np.nan})  # a step line breaks where a value is missing
+        steps = pd.concat([part, gap]).sort_values(["trade", "time"], kind="stable")
+        look = {"line_color": colour, "line_dash": dash, "line_width": 1.4, "legend_label": name}
+        plot.step(steps["time"].to_numpy(), steps[name].to_numpy(), mode="after", **look)
 
 
 def _draw_fills(plot: figure, trades: pd.DataFrame) -> None:
