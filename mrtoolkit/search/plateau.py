@@ -57,6 +57,16 @@ def neighbourhood_scores(
     return np.nanquantile(found, quantile, axis=1, method="lower"), near.sum(axis=1)
 
 
+def neighbours_of(space: Space, log: TrialLog, trial: int) -> np.ndarray:
+    """Return all trials in the neighbourhood of one, itself among them, in the order evaluated.
+
+    Those within 5 percent of the range in every dimension (at least one label) and of equal categories, unless these
+    are ordered: what `neighbourhood_scores` looks at, however many.
+    """
+    coordinates = _in_radii(space, log.codes)
+    return np.flatnonzero(np.abs(coordinates - coordinates[trial]).max(axis=1) <= 1.0 + 1e-8)
+
+
 def plateau_trial(space: Space, log: TrialLog) -> int | None:
     """Return the trial of the best neighbourhood, of equal ones the better trial; None where no trial counts.
 

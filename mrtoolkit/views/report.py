@@ -13,7 +13,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.page import embed, section, whole_page
 from mrtoolkit.views.provenance import provenance_part
-from mrtoolkit.views.report_figures import Picture, search_pictures, trial_pictures
+from mrtoolkit.views.report_figures import Picture, explored_pictures, search_pictures, trial_pictures
 from mrtoolkit.views.report_text import (
     candidates_part,
     cost_part,
@@ -65,13 +65,16 @@ def report(study: Study, path: str | Path, *, cost: CostComparison | None = None
 
 def _html(study: Study, heading: str, cost: CostComparison | None) -> str:
     searched, traded = search_pictures(study), trial_pictures(study)
-    script, divisions = embed({p.name: p.figure for p in (*searched, *traded)})
+    explored = explored_pictures(study)
+    script, divisions = embed({p.name: p.figure for p in (*searched, *explored, *traded)})
     parts = [
         header_part(study, heading),
         section("Best, plateau, and doing nothing", candidates_part(study)),
         section("Level by level", levels_part(study)),
         section("How the search went", *(_drawn(p, divisions) for p in searched), top_part(study)),
     ]
+    if explored:
+        parts.append(section("What it found, looked through", *(_drawn(p, divisions) for p in explored)))
     if traded:
         parts.append(section("The best trial on the price", *(_drawn(p, divisions) for p in traded)))
     if cost is not None:

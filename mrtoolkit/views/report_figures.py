@@ -5,19 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from bokeh.models.ui import UIElement
 
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.trial import Trial
+from mrtoolkit.errors import StudyError
+from mrtoolkit.search.importance import FEWEST
 from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.views.bar_table import asset_name
 from mrtoolkit.views.convergence import convergence, convergence_data
 from mrtoolkit.views.equity import buy_and_hold, equity, equity_data
+from mrtoolkit.views.importance import importance_data, importance_figure, importance_sentence
+from mrtoolkit.views.in_and_out import in_and_out_data, in_and_out_figure, in_and_out_sentence
 from mrtoolkit.views.overlays import rule_features
 from mrtoolkit.views.page import drawing
+from mrtoolkit.views.parallel import parallel, parallel_sentence
+from mrtoolkit.views.plateau_and_peak import plateau_and_peak, plateau_sentence
 from mrtoolkit.views.price import price, trades_data
 from mrtoolkit.views.regions import regions, zooms
+from mrtoolkit.views.stops import stops_data
 from mrtoolkit.views.surface import heatmap
 from mrtoolkit.views.theme import zone_of
 from mrtoolkit.views.trial_table import candidate, level_names, two_axes
@@ -53,8 +61,54 @@ def trial_pictures(study: Study) -> list[Picture]:
     if best is None or backtest is None:
         return []
     trial = backtest.trial(best.params)
-    chart = price(trial, backtest.bars, overlays=rule_features(backtest, best.params))
+    drawn = {"overlays": rule_features(backtest, best.params), "stops": stops_data(backtest, trial)}
+    chart = price(trial, backtest.bars, **drawn)
     return [_price(backtest.bars, trial, best, chart), _equity(backtest, trial, chart)]
+
+
+def explored_pictures(study: Study) -> list[Picture]:
+    """Return what a finished study is looked through with, as far as it has it; best and plateau come first."""
+    pictures = [_plateau(study)] if candidate(study, "best") is not None else []
+    if np.count_nonzero(np.isfinite(study.log.score)) >= FEWEST and len(study.space) > 1:
+        pictures.append(_importance(study))
+    if len(study.space) > 2:
+        pictures.append(_parallel(study))
+    if study.backtest is not None or "sum" in study.log.blocks:
+        pictures += _in_and_out(study)
+    return pictures
+
+
+def _plateau(study: Study) -> Picture:
+    words = (
+        "A dot a trial around each (within 5 % of every parameter's range); the bar marks the value that a quarter of "
+        "them is no better than. Of a plateau it is high, of a lucky peak it is not."
+    )
+    figure = plateau_and_peak(study)
+    return Picture(name="plateau", figure=figure, caption=words, description=plateau_sentence(study))
+
+
+def _importance(study: Study) -> Picture:
+    data = importance_data(study)
+    words = (
+        "What is lost when one parameter alone is not known, from a forest fitted to the trials (functional ANOVA); "
+        "shares may add up to more than 100 %, as parameters act together."
+    )
+    figure = importance_figure(study, data)
+    return Picture(name="importance", figure=figure, caption=words, description=importance_sentence(data))
+
+
+def _parallel(study: Study) -> Picture:
+    words = "A line a trial across an axis a parameter and one for the objective; the best ten are strong."
+    return Picture(name="parallel", figure=parallel(study), caption=words, description=parallel_sentence(study))
+
+
+def _in_and_out(study: Study) -> list[Picture]:
+    try:
+        data = in_and_out_data(study)
+    except StudyError:  # too few blocks of time
+        return []
+    words = in_and_out_sentence(data)
+    return [Picture(name="in_and_out", figure=in_and_out_figure(study, data), caption=words, description=words)]
 
 
 def _convergence(study: Study) -> Picture:
@@ -110,7 +164,8 @@ def _price(bars: xr.Dataset, trial: Trial, best: Candidate, chart: UIElement) ->
     name = asset_name(bars, None)
     caption = (
         f"What the best trial ({params_text(best.params)}) did. Triangles up buy, those down sell; filled ones open "
-        f"a position, hollow ones close it; shaded while held. Zoom in for candles.{_several(bars)}"
+        "a position, hollow ones close it; shaded while held; dashed a stop, dotted a target. Zoom in for candles."
+        f"{_several(bars)}"
     )
     made = plural(len(trades_data(trial, bars)), "trade")
     of = f" of {name}" if name else ""

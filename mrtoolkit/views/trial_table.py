@@ -15,7 +15,7 @@ from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.theme import plain_numbers
-from mrtoolkit.views.words import label
+from mrtoolkit.views.words import label, params_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,18 @@ def trials_of(study: Study) -> xr.Dataset:
 def objective_values(study: Study) -> np.ndarray:
     """Return the objective of each trial, NaN where it has none or breaks a constraint, (trial,) float64."""
     return np.where(study.log.feasible & np.isfinite(study.log.value), study.log.value, np.nan)
+
+
+def objective_name(study: Study) -> str:
+    """Return what `value` is: the objective, of several the first."""
+    goal = study.goal
+    return goal.objective.text if goal is not None and goal.others else study.objective
+
+
+def shown_params(study: Study, trials: np.ndarray) -> list[str]:
+    """Return the parameters of trials as a person would say them, "-" for one that does not matter there."""
+    points = study.space.shown(study.log.codes[trials])
+    return [params_text(dict(zip(study.space, row, strict=True))) for row in points.itertuples(index=False)]
 
 
 def candidate(study: Study, name: Literal["best", "plateau"]) -> Candidate | None:

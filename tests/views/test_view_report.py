@@ -50,7 +50,9 @@ def test_a_real_study_says_all_that_it_must(real, tmp_path):
     ):
         assert words in page, words
     assert len(page) < 2_500_000
-    assert page.count('role="img" aria-label="') == 6
+    assert page.count('role="img" aria-label="') == 9
+    for words in ("A dot a trial around each", "functional ANOVA", "Rank correlation"):
+        assert words in page, words
 
 
 def test_the_page_holds_nothing_to_be_fetched(real, tmp_path):
@@ -155,7 +157,7 @@ def test_the_report_opens_offline_and_draws_every_figure(real, tmp_path):
             page.on("pageerror", lambda fault: said.append(str(fault)))
             page.goto(path.as_uri())
             page.wait_for_function("window.Bokeh && Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle")
-            assert page.locator("figure canvas").count() >= 6
+            assert page.locator("figure canvas").count() >= 9
             assert page.evaluate("window.broken") is None
             ink = {"light": "#3c424b", "dark": "#c8cdd5"}[scheme]
             page.wait_for_function(f"{TITLE}.text_color === '{ink}'")

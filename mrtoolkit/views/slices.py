@@ -1,0 +1,142 @@
+"""The objective over each parameter by itself: small panels that share their height."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from bokeh.layouts import row
+from bokeh.models import ColumnDataSource, DataRange1d
+from bokeh.models.layouts import Row
+from bokeh.plotting import figure
+
+from mrtoolkit.search.study import Study
+from mrtoolkit.views.parallel import best_last
+from mrtoolkit.views.surface import mark_candidates
+from mrtoolkit.views.theme import (
+    VERMILLION,
+    add_hover,
+    level_colours,
+    style_legend,
+    themed_figure,
+)
+from mrtoolkit.views.trial_table import (
+    ParameterAxis,
+    level_names,
+    objective_name,
+    objective_values,
+    parameter_axis,
+    shown_params,
+)
+from mrtoolkit.views.words import params_text, plural
+
+_POINTS = 1_500  # a panel
+_BINS = 12
+
+
+def slices_data(study: Study, name: str, *, limit: int = _POINTS) -> pd.DataFrame:
+    """Return the trials over one parameter, those where it matters and that have a value, the best last.
+
+    Parameters
+    ----------
+    study : Study
+        With at least one trial.
+    name : str
+        The parameter.
+    limit : int
+        Of more trials half of so many are the best, the others evenly spread over the rest.
+
+    Returns
+    -------
+    pd.DataFrame
+        Indexed by trial: `place` (numbers as they are, categories counted from 0), `value`, `level`.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials, or the parameter is unknown.
+    """
+    axis = parameter_axis(study, name)
+    trials = best_last(study, limit)
+    matters = study.space.active(study.log.codes[trials])[:, list(study.space).index(name)]
+    values = objective_values(study)
+    trials = trials[matters & np.isfinite(values[trials])]
+    columns = {"place": axis.positions[trials], "value": values[trials], "level": study.log.level[trials]}
+    return pd.DataFrame(columns, index=pd.Index(trials, name="trial"))
+
+
+def slices(study: Study, *, height: int = 240) -> Row:
+    """Return the objective over each parameter, a panel each; the panels share their height and wrap.
+
+    Raises
+    ------
+    StudyError
+        If the study has no trials.
+    """
+    panels = list(slice_figures(study, height=height).values())
+    layout: Row = row(panels, sizing_mode="stretch_width", spacing=8, styles={"flex-wrap": "wrap"})
+    return layout
+
+
+def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
+    """Return the panels of `slices` by parameter, for who lays them out otherwise."""
+    shared = DataRange1d()
+    panels: dict[str, figure] = {}
+    for name in study.space:
+        panels[name] = _panel(study, parameter_axis(study, name), shared, height=height)
+        panels[name].styles = {"flex": "1 1 300px"}
+        if len(panels) > 1 and panels[name].legend:
+            panels[name].legend.visible = False  # as in the first
+    return panels
+
+
+def slices_sentence(study: Study) -> str:
+    """Return where the best lies on each parameter, for who cannot see the panels."""
+    over = f"{objective_name(study)} of {plural(len(study), 'trial')} over each of {', '.join(study.space)}"
+    if not study.has_best:
+        return f"{over}; no trial has a value that counts."
+    return f"{over}; the best is at {params_text(study.best.params)}."
+
+
+def _panel(study: Study, axis: ParameterAxis, shared: DataRange1d, *, height: int) -> figure:
+    data = slices_data(study, axis.name)
+    plot = themed_figure(
+        title=f"{objective_name(study)} over {axis.name}", x_label=axis.name, y_label=objective_name(study),
+        height=height, x_axis_type=axis.scale, y_range=shared,
+    )  # fmt: skip
+    axis.draw_on(plot.xaxis[0])
+    names, colours = level_names(study), level_colours(len(level_names(study)))
+    source = ColumnDataSource(
+        {
+            "place": data["place"].to_numpy() + _aside(data.index.to_numpy(), axis),
+            "value": data["value"].to_numpy(),
+            "number": data.index.to_numpy() + 1,
+            "colour": [colours[level] for level in data["level"]],
+            "level": [names[level] for level in data["level"]],
+            "params": shown_params(study, data.index.to_numpy()),
+        }
+    )
+    dots = plot.scatter("place", "value", source=source, size=5, color="colour", alpha=0.6, line_color=None)
+    rows = [("Trial", "@number{0,0}"), (objective_name(study), "@value{0.0000}"), ("Level", "@level")]
+    add_hover(plot, [dots], [*rows, ("Parameters", "@params")])
+    _draw_best(plot, data, axis, direction=study.direction)
+    mark_candidates(plot, study, axis, None)
+    plot.toolbar_location = None
+    style_legend(plot, glyph=22)
+    return plot
+
+
+def _aside(trials: np.ndarray, axis: ParameterAxis) -> np.ndarray:
+    """Return how far beside its category a trial is drawn, the same for a trial at any time: they would hide others."""
+    return (0.5 - (trials * 0.618033988749895) % 1.0) * 0.36 if axis.categories else np.zeros(trials.size)
+
+
+def _draw_best(plot: figure, data: pd.DataFrame, axis: ParameterAxis, *, direction: str) -> None:
+    """Draw the best of each stretch of the parameter: what the parameter allows, whatever the others are."""
+    if axis.categories or data.empty:
+        return
+    at = np.log(data["place"]) if axis.is_log else data["place"]
+    edges = np.linspace(float(at.min()), float(at.max()), _BINS + 1)
+    stretch = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, _BINS - 1)
+    grouped = data.groupby(stretch)["value"]
+    top = data.loc[grouped.idxmax() if direction == "maximize" else grouped.idxmin()].sort_values("place")
+    plot.line(top["place"].to_numpy(), top["value"].to_numpy(), color=VERMILLION, line_width=1.5, alpha=0.8)
