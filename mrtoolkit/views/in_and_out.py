@@ -10,7 +10,6 @@ import pandas as pd
 from bokeh.models import ColumnDataSource, Slope
 from bokeh.plotting import figure
 
-from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.metrics import METRICS, WindowStatistics, join
 from mrtoolkit.backtest.running import mean_of_assets
@@ -160,7 +159,7 @@ def _made_again(study: Study, backtest: Backtest, trials: np.ndarray, share: flo
     """Run trials again and measure their objective in both parts."""
     blocks = backtest.blocks(study.space.decode(study.log.codes[trials]))
     axes = ("trial", "asset", "block") if "asset" in blocks.dims else ("trial", "block")
-    stats = np.stack([blocks[name].transpose(*axes).to_numpy() for name in STATISTICS], axis=-1).astype(float)
+    stats = np.stack([blocks[name].transpose(*axes).to_numpy() for name in blocks.data_vars], axis=-1).astype(float)
     if "asset" not in blocks.dims:
         stats = stats[:, np.newaxis]
     cut = _cut(stats.shape[2], share)

@@ -61,8 +61,8 @@ def trial_pictures(study: Study) -> list[Picture]:
     if best is None or backtest is None:
         return []
     trial = backtest.trial(best.params)
-    drawn = {"overlays": rule_features(backtest, best.params), "stops": stops_data(backtest, trial)}
-    chart = price(trial, backtest.bars, **drawn)
+    overlays, stops = rule_features(backtest, best.params), stops_data(backtest, trial)
+    chart = price(trial, backtest.bars, overlays=overlays, stops=stops)
     return [_price(backtest.bars, trial, best, chart), _equity(backtest, trial, chart)]
 
 
