@@ -9,11 +9,13 @@ import numpy as np
 
 _SIDE = 120  # pixels; at eight pictures a second more would flood a notebook
 _NEIGHBOURS = 4
-_REACH = 1.35  # of the distance to a trial's neighbours: cells of an even grid just close
-_WIDEST = 0.22  # of the map: how far a lone trial reaches
+_REACH = 1.25  # of the distance to a trial's neighbours: cells of an even grid just close
+_WIDEST = 0.30  # of the map: how far a trial reaches at most
+_LONE = 0.12  # a trial without neighbours
 _NARROWEST = 1.6  # pixels
 _MANY = 4_000  # pixels with a trial: more lie so close that each reaches one pixel
-_CLEAR = 0.55  # of its reach up to which a trial's colour is whole
+_CLEAR = 0.65  # of its reach up to which a trial's colour is whole
+_LAST = 3  # levels told apart: later ones lie within what these have covered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,11 @@ class Raster:
         self._side = side
         self._score = np.full(side * side, -np.inf)
         self._value = np.full(side * side, np.nan)
-        self._is_tried = np.zeros(side * side, dtype=bool)
+        self._level = np.full(side * side, _LAST + 1)  # the first that tried a pixel; one more where none did
 
-    def add(self, x: np.ndarray, y: np.ndarray, scores: np.ndarray, values: np.ndarray) -> None:
+    def add(
+        self, x: np.ndarray, y: np.ndarray, *, scores: np.ndarray, values: np.ndarray, levels: np.ndarray
+    ) -> None:
         """Add trials at fractions of the two sides, (trial,); those outside 0 to 1, or NaN, are left out.
 
         `scores` say which of a pixel's trials is shown, the highest; -inf for one that does not count.
@@ -62,7 +66,7 @@ class Raster:
             inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
         columns, rows = (np.minimum((at[inside] * self._side).astype(np.int64), self._side - 1) for at in (x, y))
         pixels, own = rows * self._side + columns, scores[inside]
-        self._is_tried[pixels] = True
+        np.minimum.at(self._level, pixels, np.clip(levels[inside], 0, _LAST))
         np.maximum.at(self._score, pixels, own)
         won = (own == self._score[pixels]) & (own > -np.inf)
         self._value[pixels[won]] = values[inside][won]
@@ -70,25 +74,30 @@ class Raster:
     def image(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the values and the opacity of every pixel, both (row, column), the lowest row first."""
         side = self._side
-        tried = self._is_tried.reshape(side, side)
-        if not tried.any():
-            return np.full((side, side), np.nan), np.zeros((side, side))
-        distance, nearest = _nearest(~tried)
-        flat = nearest[0] * side + nearest[1]
-        reach = self._reaches()[flat]
-        left = np.clip((reach - distance) / (reach * (1.0 - _CLEAR)), 0.0, 1.0)
-        return self._value[flat], left * left * (3.0 - 2.0 * left)
+        values, opacity = np.full((side, side), np.nan), np.zeros((side, side))
+        reaches = np.zeros(side * side)
+        for level in sorted(set(self._level.tolist()) - {_LAST + 1}):
+            # a level's trials are as far apart as it is coarse, however close later ones lie
+            is_tried = self._level <= level
+            reaches = np.where(self._level == level, self._reaches(np.flatnonzero(is_tried)), reaches)
+            distance, (row, column) = _nearest(~is_tried.reshape(side, side))
+            nearest = row * side + column
+            reach = reaches[nearest]
+            left = np.clip((reach - distance) / (reach * (1.0 - _CLEAR)), 0.0, 1.0)
+            opacity = np.maximum(opacity, left * left * (3.0 - 2.0 * left))
+            values = self._value[nearest]  # of the last level: the nearest of all
+        return values, opacity
 
-    def _reaches(self) -> np.ndarray:
-        """Return how far each pixel's trial reaches, in pixels: about as far as its neighbours are away."""
+    def _reaches(self, at: np.ndarray) -> np.ndarray:
+        """Return how far the trials of some pixels reach, in pixels: about as far as their neighbours are away."""
         from scipy.spatial import cKDTree
 
-        side, at = self._side, np.flatnonzero(self._is_tried)
+        side = self._side
         reaches = np.full(side * side, _NARROWEST)
         if len(at) > _MANY:
             return reaches
         if len(at) == 1:
-            reaches[at] = _WIDEST * side
+            reaches[at] = _LONE * side
             return reaches
         points = np.stack(np.divmod(at, side), axis=1)
         found: Any = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, len(at)))

@@ -12,8 +12,10 @@ import numpy as np
 from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.region import Region
 
+_Edges = tuple[float, float, float, float]
 _MOST = 48  # boxes of a level's earlier rounds that are drawn
 _ROOM = 0.06  # of a window, round the boxes it shows
+_STREWN = 0.15  # of the map: a larger box round no trial in particular holds points strewn over it
 _SMALLEST = 0.04  # of an axis: a window is at least so wide
 
 
@@ -28,7 +30,7 @@ class Box:
     left, right, bottom, top : float
         Borders, in places of the axes; NaN at the bottom and the top where there is one axis.
     is_last : bool
-        Whether it belongs to the last round of its level.
+        Whether it belongs to the last round of its level, and is more than the box round strewn points.
     """
 
     level: int
@@ -54,13 +56,13 @@ class LevelBoxes:
     """
 
     def __init__(self, x: Scale, y: Scale | None, at_once: Sequence[int]) -> None:
-        self._x, self._y, self._at_once = x, y, at_once
+        self._x, self._y, self._at_once = x, y, list(at_once)
         self._n = 0
-        self._edges: dict[int, list[tuple[float, float, float, float]]] = {}
+        self._edges: dict[int, list[tuple[_Edges, bool]]] = {}
         self._counts: dict[int, int] = {}
         self._strides: dict[int, int] = {}
-        self._even: dict[int, list[tuple[int, tuple[float, float, float, float]]]] = {}
-        self._hulls: dict[int, tuple[float, float, float, float]] = {}
+        self._even: dict[int, list[tuple[int, _Edges]]] = {}
+        self._hulls: dict[int, _Edges] = {}
 
     def read(self, regions: Sequence[Region]) -> bool:
         """Read what is new of all regions; say whether there was anything."""
@@ -76,11 +78,11 @@ class LevelBoxes:
         for level in sorted(self._counts):
             recent, first = self._edges[level], self._counts[level] - len(self._edges[level])
             parts = [(i, edges, False) for i, edges in self._even[level] if i < first]
-            parts += [(first + j, edges, True) for j, edges in enumerate(recent)]
+            parts += [(first + j, edges, not is_strewn) for j, (edges, is_strewn) in enumerate(recent)]
             found += [_box(level, i, edges, is_last=is_last) for i, edges, is_last in parts]
         return found
 
-    def window(self, level: int | None) -> tuple[float, float, float, float]:
+    def window(self, level: int | None) -> _Edges:
         """Return the left, right, bottom and top of what a level looks into, with some room; the space where None."""
         whole = (0.0, 1.0, 0.0, 1.0)
         hull = whole if level is None else self._hulls.get(level, whole)
@@ -103,7 +105,7 @@ class LevelBoxes:
         if len(even) > _MOST:
             self._even[level] = even[::2]
             self._strides[level] = 2 * stride
-        recent.append(edges)
+        recent.append((edges, self._is_strewn(region)))
         del recent[: -(self._at_once[level] if level < len(self._at_once) else 1)]
         x = self._x.units(np.array(edges[:2]))
         y = np.array([0.0, 1.0]) if self._y is None else self._y.units(np.array(edges[2:]))
@@ -112,11 +114,25 @@ class LevelBoxes:
         self._hulls[level] = min(old[0], mine[0]), max(old[1], mine[1]), min(old[2], mine[2]), max(old[3], mine[3])
 
 
+    def _is_strewn(self, region: Region) -> bool:
+        """Say whether a round's region is only the box round points that lie in none of its other regions."""
+        scales = [scale for scale in (self._x, self._y) if scale is not None and scale.name in region.bounds]
+        if region.level == 0 or self._at_once[region.level : region.level + 1] in ([], [1]):
+            return False
+        share = 1.0
+        for scale in scales:
+            first, last, middle = scale.dimension.encode([*region.bounds[scale.name], region.centre.get(scale.name)])
+            if middle != (first + last) // 2:
+                return False
+            share *= (last - first + 1) / scale.dimension.size
+        return share > _STREWN
+
+
 def _edges(bounds: Mapping[str, tuple[Any, Any]], scale: Scale) -> tuple[float, float]:
     return scale.borders(*bounds[scale.name]) if scale.name in bounds else scale.ends
 
 
-def _box(level: int, index: int, edges: tuple[float, float, float, float], *, is_last: bool) -> Box:
+def _box(level: int, index: int, edges: _Edges, *, is_last: bool) -> Box:
     left, right, bottom, top = edges
     return Box(level=level, index=index, left=left, right=right, bottom=bottom, top=top, is_last=is_last)
 

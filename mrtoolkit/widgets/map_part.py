@@ -96,8 +96,9 @@ class MapPart:
             self._raster.add(
                 _fractions(self.x, x, left, right),
                 _fractions(self.y, y, bottom, top),
-                self._study.log.score[trials],
-                values,
+                scores=self._study.log.score[trials],
+                values=values,
+                levels=self._study.log.level[trials],
             )
         self._n = n
         shown, opacity = self._raster.image()

@@ -1,0 +1,166 @@
+"""The course of a search as a figure that is made once and then only told what changed."""
+
+from __future__ import annotations
+
+import numpy as np
+from bokeh.models import BoxZoomTool, FixedTicker, LinearAxis, LinearColorMapper, Range1d
+
+from mrtoolkit.views.theme import (
+    GREY,
+    INK,
+    VERMILLION,
+    add_hover,
+    level_colours,
+    restyle,
+    style_axis,
+    style_legend,
+    themed_figure,
+)
+from mrtoolkit.widgets.changing_source import ChangingSource
+from mrtoolkit.widgets.model import SearchModel
+from mrtoolkit.widgets.value_range import value_range
+from mrtoolkit.words import number, plural
+
+_COLOURS = 6  # level colours, which then come round again
+_ROOM = 0.08  # of the values, above and below
+_NAMED = 12  # bands that have room for their names
+_NARROW = 0.05  # of the trials: a narrower band has no name
+
+
+class ConvergenceChart:
+    """A point a trial, the best so far as a line, the levels as bands with their names.
+
+    Parameters
+    ----------
+    model : SearchModel
+    height : int
+        Pixels.
+
+    Attributes
+    ----------
+    figure : bokeh.plotting.figure
+    description : str
+        The picture in one sentence, for who cannot see it.
+    """
+
+    def __init__(self, model: SearchModel, *, height: int = 320) -> None:
+        self._model = model
+        self._theme = "light"
+        unit = f" ({model.unit})" if model.unit else ""
+        plot = self.figure = themed_figure(
+            title="Convergence", x_label="Trial", y_label=f"{model.objective}{unit}", height=height,
+            x_range=Range1d(0.5, 10.5), y_range=Range1d(0.0, 1.0),
+        )  # fmt: skip
+        plot.xaxis.ticker.min_interval = 1
+        plot.toolbar.active_drag = next(tool for tool in plot.tools if isinstance(tool, BoxZoomTool))
+        self.description = ""
+        self._bands = ChangingSource("left", "right", "level")
+        self._trials = ChangingSource("number", "value", "level")
+        self._broken = ChangingSource("number", "value")
+        self._best = ChangingSource("number", "best")
+        self._names = LinearAxis(ticker=FixedTicker(ticks=[]), major_label_standoff=2)
+        self._seen = -1
+        self._draw()
+        self.update()
+
+    def update(self, theme: str | None = None) -> bool:
+        """Show what the model has now, and another theme if one is given; say whether anything changed."""
+        if theme is not None and theme != self._theme:
+            self._theme = theme
+            restyle(self.figure, theme)
+            self._line.glyph.line_color = VERMILLION
+        elif self._seen == self._model.version:
+            return False
+        self._seen = self._model.version
+        data = self._model.convergence
+        bands = np.array(data.bands, dtype=float).reshape(-1, 3)
+        colours = bands[:, 0] % _COLOURS
+        self._bands.update(left=bands[:, 1] - 0.5, right=bands[:, 2] + 0.5, level=colours)
+        ok = data.feasible
+        self._trials.update(number=data.number[ok], value=data.value[ok], level=data.level[ok] % _COLOURS)
+        self._broken.update(number=data.number[~ok], value=data.value[~ok])
+        numbers, best = data.step_number.astype(float), data.step_value
+        if len(best):
+            numbers, best = np.append(numbers, data.n_trials), np.append(best, best[-1])
+        self._best.update(number=numbers, best=best)
+        self._set_ranges()
+        self._name_bands()
+        self._write()
+        return True
+
+    def _draw(self) -> None:
+        plot = self.figure
+        levels = LinearColorMapper(palette=level_colours(_COLOURS), low=-0.5, high=_COLOURS - 0.5)
+        coloured = {"field": "level", "transform": levels}
+        plot.vstrip(
+            x0="left", x1="right", source=self._bands.source, fill_color=coloured, fill_alpha=0.10, line_color=None
+        )
+        broken = plot.scatter(
+            "number", "value", source=self._broken.source, marker="x", size=6, color=GREY, alpha=0.7,
+            legend_label="breaks a constraint",
+        )  # fmt: skip
+        trials = plot.scatter(
+            "number", "value", source=self._trials.source, size=6, fill_color=coloured, line_color=None, alpha=0.75,
+            legend_label="a trial, coloured by level",
+        )  # fmt: skip
+        self._line = plot.step(
+            "number", "best", source=self._best.source, mode="after", color=VERMILLION, line_width=2.5,
+            legend_label="best so far",
+        )  # fmt: skip
+        style_axis(self._names)
+        self._names.axis_line_color = None
+        self._names.major_tick_line_color = None
+        plot.add_layout(self._names, "above")
+        objective = self._model.objective
+        add_hover(plot, [self._line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
+        add_hover(plot, [trials, broken], [("Trial", "@number{0,0}"), (objective, "@value{0.0000}")])
+        style_legend(plot)
+        plot.legend.click_policy = "hide"
+        self._broken_item = plot.legend[0].items[0]
+        restyle(plot, self._theme)
+        plot.title.text_color = INK[self._theme]
+
+    def _set_ranges(self) -> None:
+        data = self._model.convergence
+        plot = self.figure
+        end = max(data.n_trials, 10) + 0.5
+        if plot.x_range.end != end:
+            plot.x_range.end = end
+            plot.x_range.reset_start, plot.x_range.reset_end = 0.5, end
+        low, high = value_range(data.value, is_maximized=self._model.study.direction == "maximize")
+        room = _ROOM * (high - low)
+        low, high = low - room, high + room
+        old = plot.y_range
+        # a little slack, so that the axis does not tremble with every batch
+        slack = _ROOM * (old.end - old.start) / 2
+        if abs(low - old.start) > slack or abs(high - old.end) > slack or high < data.value.max(initial=low):
+            plot.y_range.start, plot.y_range.end = low, high
+            plot.y_range.reset_start, plot.y_range.reset_end = low, high
+
+    def _name_bands(self) -> None:
+        data, names = self._model.convergence, self._model.level_names
+        middles: dict[float, str] = {}
+        if len(data.bands) <= _NAMED:
+            for level, first, last in data.bands:
+                if last - first + 1 >= _NARROW * max(data.n_trials, 10):
+                    middles[(first + last) / 2] = names[level] if level < len(names) else ""
+        if list(middles) != list(self._names.ticker.ticks):
+            self._names.major_label_overrides = middles
+            self._names.ticker.ticks = list(middles)
+
+    def _write(self) -> None:
+        data, model = self._model.convergence, self._model
+        is_any_broken = bool(len(self._broken))
+        if self._broken_item.visible != is_any_broken:
+            self._broken_item.visible = is_any_broken
+        trials = plural(data.n_trials, "trial")
+        if data.n_trials == 0:
+            title = f"No trial yet, to {model.study.direction} {model.objective}"
+        elif len(data.step_value) == 0:
+            title = f"{trials}, none with a value that counts"
+        else:
+            title = f"Best {model.objective} {number(data.step_value[-1])} after {trials}"
+        if title != self.figure.title.text:
+            self.figure.title.text = title
+        steps = f"; the best changed {plural(len(data.step_value), 'time')}" if len(data.step_value) else ""
+        self.description = f"Course of the search: {title[0].lower()}{title[1:]}{steps}."

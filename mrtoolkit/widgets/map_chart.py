@@ -1,0 +1,376 @@
+"""The map of a search as a figure that is made once: heat, trials, the levels' regions, a brush and a click."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from bokeh.events import SelectionGeometry, Tap
+from bokeh.models import (
+    BoxAnnotation,
+    BoxSelectTool,
+    ColorBar,
+    LinearColorMapper,
+    PanTool,
+    Range1d,
+)
+from bokeh.palettes import Viridis256
+
+from mrtoolkit.maps.level_boxes import Box
+from mrtoolkit.maps.scale import Scale
+from mrtoolkit.views.theme import (
+    PURPLE,
+    VERMILLION,
+    add_hover,
+    level_colours,
+    restyle,
+    style_axis,
+    style_legend,
+    themed_figure,
+)
+from mrtoolkit.widgets.changing_source import ChangingSource
+from mrtoolkit.widgets.map_axes import show_scale, show_values
+from mrtoolkit.widgets.model import Mark, SearchModel
+from mrtoolkit.widgets.value_range import value_range
+from mrtoolkit.words import number, params_text, plural
+
+_LOG = logging.getLogger(__name__)
+_GLYPH = 26  # pixels of a legend's sign
+_LEGEND = 46  # characters of a legend that fit one line of a telephone, a sign counted as six
+_DOT, _SMALL_DOT, _CROWD = 7.0, 5.5, 300  # pixels; smaller where there are more trials than that
+_OPACITY = 0.70  # of the heat where a trial is: the trials themselves stay the brightest
+_NO_VALUE = (0x9A, 0x9A, 0x9A)
+_SLIP = 6  # screen pixels: a shorter drag is a click that slipped
+_NEAR = 0.03  # of the window: how far from a trial a click may be
+_BOX = ("left", "right", "bottom", "top", "alpha", "width", "fill")
+_PALETTE = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in Viridis256], dtype=np.uint8)
+
+Bounds = Mapping[str, tuple[Any, Any]]
+
+
+class MapChart:
+    """Trials over the heat of the objective, each level's regions as rectangles that nest, the best as a star.
+
+    It follows the model: its axes, its level, its window. Callbacks may come on any thread: let them only note what
+    was wanted.
+
+    Parameters
+    ----------
+    model : SearchModel
+    height : int
+        Pixels.
+
+    Attributes
+    ----------
+    figure : bokeh.plotting.figure
+    description : str
+        The picture in one sentence, for who cannot see it.
+    chosen : dict or None
+        The bounds that were brushed last, by parameter.
+    """
+
+    def __init__(self, model: SearchModel, *, height: int = 420) -> None:
+        self._model = model
+        self._theme = "light"
+        plot = self.figure = themed_figure(
+            title="Map", x_label="", y_label="", height=height, x_range=Range1d(0.0, 1.0), y_range=Range1d(0.0, 1.0)
+        )
+        plot.grid.grid_line_color = None
+        self.description = ""
+        self.chosen: Bounds | None = None
+        self._heat = ChangingSource("image", "x", "y", "dw", "dh")
+        self._points = ChangingSource("x", "y", "value", "trial", "level", "x_text", "y_text")
+        self._boxes: list[ChangingSource] = []
+        self._marks = {name: ChangingSource("x", "y") for name in ("plateau", "best")}
+        self._colours = LinearColorMapper(palette=list(Viridis256), low=0.0, high=1.0, nan_color="#9a9a9a")
+        self._shown: dict[str, Any] = {}  # what was drawn last, so that nothing is sent twice
+        self._seen = -1
+        self._on_brush: list[Callable[[Bounds], Any]] = []
+        self._on_click: list[Callable[[int], Any]] = []
+        self._draw()
+        self.update()
+
+    def update(self, theme: str | None = None) -> bool:
+        """Show what the model has now, and another theme if one is given; say whether anything changed."""
+        if theme is not None and theme != self._theme:
+            self._theme = theme
+            restyle(self.figure, theme)
+        elif self._seen == self._model.version:
+            return False
+        self._seen = self._model.version
+        model = self._model
+        self._set_axes()
+        self._set_colours()
+        self._set_ranges()
+        self._set_heat()
+        points = model.points
+        self._points.update(
+            x=points.x, y=points.y, value=points.value, trial=points.trial + 1, level=points.level + 1,
+            x_text=_texts(model.map.x, points.x), y_text=_texts(model.map.y, points.y),
+        )  # fmt: skip
+        size = _DOT if len(points.trial) <= _CROWD else _SMALL_DOT
+        if self._circles.glyph.size != size:
+            self._circles.glyph.size = size
+        self._set_boxes()
+        self._set_marks()
+        self._write()
+        return True
+
+    def show_level(self, level: int | None) -> None:
+        """Look at one level, from 0; None follows the search."""
+        self._model.shown_level = level
+        self._model.refresh()
+        self.update()
+
+    def on_brush(self, callback: Callable[[Bounds], Any]) -> None:
+        """Call with the bounds, as labels of the lattice, once for each rectangle that is drawn on the map."""
+        if not self._on_brush:
+            tool = next(tool for tool in self.figure.tools if isinstance(tool, BoxSelectTool))
+            self.figure.toolbar.active_drag = tool
+            self.figure.on_event(SelectionGeometry, self._brushed)
+        self._on_brush.append(callback)
+
+    def on_click(self, callback: Callable[[int], Any]) -> None:
+        """Call with a trial's number, from 0, when it is clicked."""
+        if not self._on_click:
+            self.figure.on_event(Tap, self._clicked)
+        self._on_click.append(callback)
+
+    def choose(self, bounds: Bounds | None) -> None:
+        """Show a rectangle as the chosen one; None takes it away."""
+        self.chosen = bounds
+        if bounds is None:
+            self._chosen_box.visible = False
+            return
+        left, right, bottom, top = self._model.edges(bounds)
+        self._chosen_box.update(left=left, right=right, visible=True)
+        if math.isfinite(bottom):
+            self._chosen_box.update(bottom=bottom, top=top)
+
+    def _brushed(self, event: Any) -> None:
+        geometry = event.geometry
+        if not event.final or geometry.get("type") != "rect":
+            return
+        drag = [abs(geometry.get(f"s{axis}1", math.inf) - geometry.get(f"s{axis}0", 0.0)) for axis in "xy"]
+        if max(drag) < _SLIP:
+            return
+        bounds = self._model.bounds(geometry["x0"], geometry["x1"], geometry["y0"], geometry["y1"])
+        self.choose(bounds)
+        for callback in self._on_brush:
+            callback(bounds)
+
+    def _clicked(self, event: Any) -> None:
+        trial = self.trial_at(event.x, event.y)
+        if trial is not None:
+            for callback in self._on_click:
+                callback(trial)
+
+    def trial_at(self, x: float, y: float) -> int | None:
+        """Return the trial, from 0, that stands at a place or next to it; None where none is near."""
+        points, plot = self._model.points, self.figure
+        if x is None or y is None or len(points.trial) == 0:
+            return None
+        away = np.hypot(
+            _apart(points.x, x, plot.x_range, is_log=self._model.map.x.is_log),
+            _apart(points.y, y, plot.y_range, is_log=self._model.map.y is not None and self._model.map.y.is_log),
+        )
+        nearest = np.flatnonzero(away == away.min())[-1]  # the one on top
+        return int(points.trial[nearest]) if away[nearest] <= _NEAR else None
+
+    def _draw(self) -> None:
+        plot = self.figure
+        plot.image_rgba("image", x="x", y="y", dw="dw", dh="dh", source=self._heat.source, level="image")
+        circles = self._circles = plot.scatter(
+            "x", "y", source=self._points.source, size=_DOT, fill_color={"field": "value", "transform": self._colours},
+            line_color="#ffffff", line_alpha=0.75, line_width=0.8,
+        )  # fmt: skip
+        for name, marker, colour, size in (("plateau", "diamond", PURPLE, 18), ("best", "star", VERMILLION, 22)):
+            plot.scatter(
+                "x", "y", source=self._marks[name].source, marker=marker, size=size, fill_color=colour,
+                line_color="#ffffff", line_width=1.4, legend_label=name, level="annotation",
+            )  # fmt: skip
+        self._add_levels()
+        bar = ColorBar(
+            color_mapper=self._colours, width=12, padding=6, background_fill_alpha=0.0, border_line_color=None
+        )
+        style_axis(bar)
+        plot.add_layout(bar, "right")
+        self._chosen_box = BoxAnnotation(
+            fill_color="#ffffff", fill_alpha=0.15, line_color=VERMILLION, line_width=2, line_dash="dashed",
+            visible=False, editable=False,
+        )  # fmt: skip
+        plot.add_layout(self._chosen_box)
+        brush = BoxSelectTool(renderers=[], persistent=False, description="Draw a box: look here")
+        plot.add_tools(brush)
+        plot.toolbar.active_drag = next(tool for tool in plot.tools if isinstance(tool, PanTool))
+        objective = self._model.objective
+        rows = [("Trial", "@trial{0,0}"), (objective, "@value{0.0000}"), ("Level", "@level")]
+        add_hover(plot, [circles], rows)
+        self._hover = plot.tools[-1]
+        restyle(plot, self._theme)
+
+    def _add_levels(self) -> None:
+        """Add the rectangles of levels that are new, each a line of its own in the legend."""
+        plot, names = self.figure, self._model.level_names
+        colours = level_colours(max(len(names), 1))
+        if len(self._boxes) >= len(names) and self._boxes:
+            return
+        while len(self._boxes) < len(names):
+            level = len(self._boxes)
+            boxes = ChangingSource(*_BOX)
+            plot.quad(
+                left="left", right="right", bottom="bottom", top="top", source=boxes.source,
+                line_color=colours[level], line_alpha="alpha", line_width="width", fill_color=colours[level],
+                fill_alpha="fill", legend_label=names[level],
+            )  # fmt: skip
+            self._boxes.append(boxes)
+        style_legend(plot, glyph=_GLYPH)
+        plot.legend.ncols = _legend_columns(["plateau", "best", *names])
+        restyle(plot, self._theme)
+
+    def _set_axes(self) -> None:
+        model, plot = self._model, self.figure
+        if self._shown.get("axes") == (model.x, model.y):
+            return
+        self._shown = {"axes": (model.x, model.y)}
+        show_scale(plot, "x", model.map.x)
+        if model.map.y is None:
+            show_values(plot, "y", f"{model.objective} ({model.unit})" if model.unit else model.objective)
+        else:
+            show_scale(plot, "y", model.map.y)
+        axes = [("x", model.map.x), *([] if model.map.y is None else [("y", model.map.y)])]
+        places = [(scale.name, _field(column, scale)) for column, scale in axes]
+        self._hover.tooltips = [
+            *places, (model.objective, "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level")
+        ]  # fmt: skip
+        self.choose(None if self.chosen is None or not set(self.chosen) <= {model.x, model.y} else self.chosen)
+
+    def _set_colours(self) -> None:
+        is_maximized = self._model.study.direction == "maximize"
+        palette = list(Viridis256) if is_maximized else list(reversed(Viridis256))
+        if self._shown.get("palette") != is_maximized:
+            self._shown["palette"] = is_maximized
+            self._colours.palette = palette
+        low, high = value_range(self._model.points.value, is_maximized=is_maximized)
+        if (low, high) != (self._colours.low, self._colours.high):
+            self._colours.update(low=low, high=high)
+            self._shown.pop("heat", None)
+
+    def _set_ranges(self) -> None:
+        """Zoom to what the model looks at, where that has changed: between, the view is the user's."""
+        model, plot = self._model, self.figure
+        left, right, bottom, top = model.window
+        if model.map.y is None:
+            values = model.points.value
+            low, high = value_range(values, is_maximized=model.study.direction == "maximize")
+            bottom, top = low - 0.08 * (high - low), high + 0.08 * (high - low)
+        if self._shown.get("window") == (left, right, bottom, top):
+            return
+        self._shown["window"] = (left, right, bottom, top)
+        for span, start, end in ((plot.x_range, left, right), (plot.y_range, bottom, top)):
+            span.update(start=start, end=end, reset_start=start, reset_end=end)
+
+    def _set_heat(self) -> None:
+        heat = self._model.cells
+        if self._shown.get("heat") is heat and "heat" in self._shown:
+            return
+        self._shown["heat"] = heat
+        if heat is None:
+            self._heat.source.data = {name: [] for name in ("image", "x", "y", "dw", "dh")}
+            return
+        image = _painted(heat.values, heat.opacity, self._colours)
+        self._heat.source.data = {
+            "image": [image], "x": [heat.left], "y": [heat.bottom],
+            "dw": [heat.right - heat.left], "dh": [heat.top - heat.bottom],
+        }  # fmt: skip
+
+    def _set_boxes(self) -> None:
+        self._add_levels()
+        model = self._model
+        shown = model.looked_at
+        for level, source in enumerate(self._boxes):
+            mine = [box for box in reversed(model.boxes) if box.level == level]  # the legend shows the first
+            is_strong = shown is None or level == shown
+            source.update(**_columns(mine, self.figure.y_range, is_strong=is_strong, is_filled=level == shown))
+
+    def _set_marks(self) -> None:
+        model = self._model
+        best, plateau = model.best, model.plateau
+        is_one = best is not None and plateau is not None and best.trial == plateau.trial
+        _place(self._marks["best"], best)
+        _place(self._marks["plateau"], None if is_one else plateau)
+
+    def _write(self) -> None:
+        model = self._model
+        drawn, made = len(model.points.trial), model.convergence.n_trials
+        over = model.x if model.y is None else f"{model.x} and {model.y}"
+        level = model.looked_at
+        where = "" if level is None or level >= len(model.level_names) else f", level {model.level_names[level]}"
+        thinned = f" ({drawn:,} drawn)" if drawn < made and model.shown_level is None else ""
+        unit = f" ({model.unit})" if model.unit else ""
+        title = f"{model.objective}{unit} over {over}{where}{thinned}"
+        if title != self.figure.title.text:
+            self.figure.title.text = title
+        best = model.best
+        found = "" if best is None else f"; the best is {number(best.value)} at {params_text(best.params)}"
+        self.description = f"Map of {title}, {plural(made, 'trial')}{found}."
+
+
+def _legend_columns(texts: list[str]) -> int:
+    """Return over how many columns a legend fits a telephone."""
+    lines = math.ceil(sum(len(text) + 6 for text in texts) / _LEGEND)
+    return math.ceil(len(texts) / lines)
+
+
+def _field(column: str, scale: Scale) -> str:
+    """Return what the hover shows of a place: the number, or for a category its name."""
+    return f"@{column}_text" if scale.categories else f"@{column}{{0,0.[0000]}}"
+
+
+def _texts(scale: Scale | None, places: np.ndarray) -> np.ndarray:
+    """Return the names of places on an axis of categories; nothing on one of numbers, which are their own names."""
+    named = () if scale is None else scale.categories
+    return np.array([named[int(place)] for place in places] if named else [""] * len(places), dtype=object)
+
+
+def _columns(boxes: list[Box], span: Range1d, *, is_strong: bool, is_filled: bool) -> dict[str, Any]:
+    """Return the rectangles of one level: strong where it is looked at and in its last round, else thin and faint."""
+    strong = np.array([box.is_last for box in boxes], dtype=bool)
+    lines = np.where(strong, 1.0 if is_strong else 0.6, 0.18 if is_strong else 0.12)
+    edges = np.array([(box.left, box.right, box.bottom, box.top) for box in boxes], dtype=float).reshape(-1, 4)
+    return {
+        "left": edges[:, 0], "right": edges[:, 1],
+        "bottom": np.where(np.isnan(edges[:, 2]), span.start, edges[:, 2]),
+        "top": np.where(np.isnan(edges[:, 3]), span.end, edges[:, 3]),
+        "alpha": lines,
+        "width": np.where(strong, 2.2 if is_strong else 1.5, 1.0),
+        "fill": np.where(strong & is_filled, 0.06, 0.0),
+    }  # fmt: skip
+
+
+def _place(source: ChangingSource, mark: Mark | None) -> None:
+    places = [] if mark is None or not math.isfinite(mark.x) or not math.isfinite(mark.y) else [mark]
+    source.update(x=np.array([m.x for m in places]), y=np.array([m.y for m in places]))
+
+
+def _apart(places: np.ndarray, place: float, span: Range1d, *, is_log: bool) -> np.ndarray:
+    """Return how far places are from one, in fractions of what the axis shows."""
+    if is_log:
+        return np.asarray(np.log(places / place) / math.log(span.end / span.start))
+    return np.asarray((places - place) / (span.end - span.start))
+
+
+def _painted(values: np.ndarray, opacity: np.ndarray, colours: LinearColorMapper) -> np.ndarray:
+    """Return an image as bokeh takes it: (row, column) uint32 of red, green, blue and opacity, a byte each."""
+    palette = _PALETTE if colours.palette[0] == Viridis256[0] else _PALETTE[::-1]
+    share = np.nan_to_num((values - colours.low) / (colours.high - colours.low))
+    image = np.empty((*values.shape, 4), dtype=np.uint8)
+    image[..., :3] = palette[np.clip(share * len(palette), 0, len(palette) - 1).astype(int)]
+    image[..., 3] = np.rint(255 * _OPACITY * opacity)
+    missing = np.isnan(values)
+    image[missing, :3] = _NO_VALUE
+    image[missing, 3] = image[missing, 3] // 2
+    return image.view(np.uint32).reshape(values.shape)
