@@ -78,11 +78,13 @@ def slices(study: Study, *, height: int = 240) -> Row:
 
 
 def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
-    """Return the panels of `slices` by parameter, for who lays them out otherwise."""
-    shared = DataRange1d()
+    """Return the panels of `slices` by parameter, for who lays them out otherwise; they share one source."""
+    axes = {name: parameter_axis(study, name) for name in study.space}
+    parts = {name: slices_data(study, name) for name in axes}
+    source, shared = _source(study, axes, parts), DataRange1d()
     panels: dict[str, figure] = {}
-    for name in study.space:
-        panels[name] = _panel(study, parameter_axis(study, name), shared, height=height)
+    for name, axis in axes.items():
+        panels[name] = _panel(study, axis, parts[name], (source, shared), height=height)
         panels[name].styles = {"flex": "1 1 300px"}
         if len(panels) > 1 and panels[name].legend:
             panels[name].legend.visible = False  # as in the first
@@ -97,25 +99,38 @@ def slices_sentence(study: Study) -> str:
     return f"{over}; the best is at {params_text(study.best.params)}."
 
 
-def _panel(study: Study, axis: ParameterAxis, shared: DataRange1d, *, height: int) -> figure:
-    data = slices_data(study, axis.name)
-    plot = themed_figure(
-        title=f"{objective_name(study)} over {axis.name}", x_label=axis.name, y_label=objective_name(study),
-        height=height, x_axis_type=axis.scale, y_range=shared,
-    )  # fmt: skip
-    axis.draw_on(plot.xaxis[0])
-    names, colours = level_names(study), level_colours(len(level_names(study)))
-    source = ColumnDataSource(
+def _source(study: Study, axes: dict[str, ParameterAxis], parts: dict[str, pd.DataFrame]) -> ColumnDataSource:
+    """Return the trials of all panels, once: texts are most of what a page is sent."""
+    values: pd.Series = pd.concat([part["value"] for part in parts.values()])
+    values = values[~values.index.duplicated()]
+    trials = values.index.to_numpy()
+    names, colours, levels = level_names(study), level_colours(len(level_names(study))), study.log.level[trials]
+    places = {
+        f"place {name}": parts[name]["place"].reindex(trials).to_numpy() + _aside(trials, axis)
+        for name, axis in axes.items()
+    }
+    return ColumnDataSource(
         {
-            "place": data["place"].to_numpy() + _aside(data.index.to_numpy(), axis),
-            "value": data["value"].to_numpy(),
-            "number": data.index.to_numpy() + 1,
-            "colour": [colours[level] for level in data["level"]],
-            "level": [names[level] for level in data["level"]],
-            "params": shown_params(study, data.index.to_numpy()),
+            **places,
+            "value": values.to_numpy(),
+            "number": trials + 1,
+            "colour": [colours[level] for level in levels],
+            "level": [names[level] for level in levels],
+            "params": shown_params(study, trials),
         }
     )
-    dots = plot.scatter("place", "value", source=source, size=5, color="colour", alpha=0.6, line_color=None)
+
+
+def _panel(
+    study: Study, axis: ParameterAxis, data: pd.DataFrame, shared: tuple[ColumnDataSource, DataRange1d], *, height: int
+) -> figure:
+    plot = themed_figure(
+        title=f"{objective_name(study)} over {axis.name}", x_label=axis.name, y_label=objective_name(study),
+        height=height, x_axis_type=axis.scale, y_range=shared[1],
+    )  # fmt: skip
+    axis.draw_on(plot.xaxis[0])
+    look = {"size": 5, "color": "colour", "alpha": 0.6, "line_color": None}
+    dots = plot.scatter(f"place {axis.name}", "value", source=shared[0], **look)
     rows = [("Trial", "@number{0,0}"), (objective_name(study), "@value{0.0000}"), ("Level", "@level")]
     add_hover(plot, [dots], [*rows, ("Parameters", "@params")])
     _draw_best(plot, data, axis, direction=study.direction)

@@ -1,0 +1,139 @@
+"""A study to be looked through in a notebook: one figure at a time, made when it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+from bokeh.model import Model
+
+from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.search.running import RunningSearch
+from mrtoolkit.search.study import Study
+from mrtoolkit.views.arguments import check_study
+from mrtoolkit.views.front import front, front_data, front_sentence, has_front
+from mrtoolkit.views.importance import importance_data, importance_figure, importance_sentence
+from mrtoolkit.views.in_and_out import in_and_out_data, in_and_out_figure, in_and_out_sentence
+from mrtoolkit.views.page import paragraph
+from mrtoolkit.views.parallel import parallel, parallel_sentence
+from mrtoolkit.views.plateau_and_peak import plateau_and_peak, plateau_sentence
+from mrtoolkit.views.slices import slices, slices_sentence
+from mrtoolkit.views.surface import heatmap
+from mrtoolkit.views.trial_table import objective_name, two_axes
+from mrtoolkit.widgets.board import Board
+
+Made = tuple[Model, str]
+
+
+def _map(study: Study) -> Made:
+    x_axis, y_axis = two_axes(study, None, None)
+    over = x_axis.name if y_axis is None else f"{x_axis.name} and {y_axis.name}"
+    return heatmap(study), f"{objective_name(study)} over {over}, every label that was tried."
+
+
+def _importance(study: Study) -> Made:
+    data = importance_data(study)
+    return importance_figure(study, data), importance_sentence(data)
+
+
+def _in_and_out(study: Study) -> Made:
+    data = in_and_out_data(study)
+    return in_and_out_figure(study, data), in_and_out_sentence(data)
+
+
+def _front(study: Study) -> Made:
+    return front(study), f"{front_sentence(study, front_data(study))}."
+
+
+_FIGURES: dict[str, tuple[str, Callable[[Study], Made]]] = {
+    "front": ("The front of the objectives", _front),
+    "parallel": ("All parameters at once", lambda study: (parallel(study), parallel_sentence(study))),
+    "slices": ("Each parameter by itself", lambda study: (slices(study), slices_sentence(study))),
+    "map": ("The map of two parameters", _map),
+    "importance": ("Which parameters matter", _importance),
+    "plateau": ("Best and plateau side by side", lambda study: (plateau_and_peak(study), plateau_sentence(study))),
+    "in_and_out": ("Early against late", _in_and_out),
+}
+
+
+def figures_for(study: Study) -> dict[str, str]:
+    """Return the figures that a study can be looked through with, by name, and what a reader calls each."""
+    left_out = set() if has_front(study) else {"front"}
+    if study.backtest is None and "sum" not in study.log.blocks:
+        left_out.add("in_and_out")  # nothing is known of when a trial gained
+    if len(study.space) == 1:
+        left_out |= {"parallel", "importance"}  # the slice says it all
+    return {name: words for name, (words, _) in _FIGURES.items() if name not in left_out}
+
+
+def explored(study: Study, name: str) -> Made:
+    """Return one figure, made now, and a sentence that says what it shows.
+
+    Raises
+    ------
+    StudyError
+        If the study has not what the figure needs: trials, or enough of them.
+    """
+    return _FIGURES[name][1](study)
+
+
+class Explorer:
+    """A drop-down of figures of a study, each made when it is chosen.
+
+    Parameters
+    ----------
+    study : Study or RunningSearch
+        One that still grows is drawn as it is when a figure is chosen.
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+        What a notebook displays.
+
+    Raises
+    ------
+    StudyError
+        If it is no study.
+    """
+
+    def __init__(self, study: Study | RunningSearch) -> None:
+        self.study: Study = study.study if isinstance(study, RunningSearch) else study
+        check_study(self.study)
+        self.board: Board | None = None
+        names = figures_for(self.study)
+        self.choice = ipywidgets.Dropdown(
+            description="Figure", options=[(words, name) for name, words in names.items()], value=next(iter(names)),
+            layout=ipywidgets.Layout(width="auto", max_width="28em"),
+        )  # fmt: skip
+        again = ipywidgets.Button(description="Draw again", layout=ipywidgets.Layout(width="auto"))
+        again.on_click(lambda _: self.show(self.choice.value))
+        self.choice.observe(lambda change: self.show(str(change["new"])), names="value")
+        flow = ipywidgets.Layout(width="100%", flex_flow="row wrap", align_items="center")
+        self._controls = ipywidgets.Box([self.choice, again], layout=flow)
+        self.box = ipywidgets.VBox([self._controls], layout=ipywidgets.Layout(width="100%"))
+
+    def show(self, name: str | None = None) -> ipywidgets.VBox:
+        """Draw a figure by its name (`parallel`, `slices`, `map`, ...; the chosen one by default); return the box."""
+        chosen = str(self.choice.value if name is None else name)
+        if chosen != self.choice.value:
+            self.choice.value = chosen  # which draws it
+            return self.box
+        figures: dict[str, Any] = {}
+        labels: dict[str, str] = {}
+        try:
+            figures["figure"], words = explored(self.study, chosen)
+            labels["figure"] = words
+        except MrtoolkitError as error:
+            words = str(error)
+        former, self.board = self.board, Board(figures=figures, texts={"status": paragraph(words)}, labels=labels)
+        self.box.children = [self._controls, self.board]
+        if former is not None:
+            former.close()
+        return self.box
+
+    def close(self) -> None:
+        """Stop everything and take the box out of the notebook."""
+        if self.board is not None:
+            self.board.close()
+        self.box.close()
