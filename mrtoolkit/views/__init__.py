@@ -36,6 +36,7 @@ from .regions import points_data as points_data
 from .regions import regions as regions
 from .regions import regions_data as regions_data
 from .regions import zooms as zooms
+from .replay import replay as replay
 from .report import report as report
 from .slices import slices as slices
 from .slices import slices_data as slices_data

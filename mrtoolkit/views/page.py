@@ -80,18 +80,29 @@ def embed(figures: Mapping[str, UIElement]) -> tuple[str, dict[str, str]]:
     return script, dict(divisions)
 
 
-def whole_page(title: str, body: str, script: str) -> str:
-    """Return one HTML document that needs nothing from outside."""
+def whole_page(title: str, body: str, script: str, *, style: str = "", code: str = "") -> str:
+    """Return one HTML document that needs nothing from outside.
+
+    Parameters
+    ----------
+    title, body : str
+    script : str
+        What `embed` gave; empty for a page without bokeh's figures, which then carries no BokehJS.
+    style, code : str
+        More CSS, and more JavaScript, of our own.
+    """
     here = resources.files("mrtoolkit.views")
-    style = (here / "report.css").read_text(encoding="utf-8")
+    style = (here / "report.css").read_text(encoding="utf-8") + style
     colours = (here / "report.js").read_text(encoding="utf-8")
     library = Resources(mode="inline", components=["bokeh"]).render_js() if script else ""
     switch = f"<script>\n{colours}</script>" if script else ""
+    policy = _POLICY if script else _POLICY.replace(" 'unsafe-eval'", "")
+    own = f"<script>\n{code}</script>" if code else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{text(title)}</title>
@@ -105,6 +116,7 @@ def whole_page(title: str, body: str, script: str) -> str:
 </main>
 {script}
 {switch}
+{own}
 </body>
 </html>
 """

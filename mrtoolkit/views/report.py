@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
-from typing import Any
 
-from mrtoolkit.errors import StudyError
 from mrtoolkit.search.cost import CostComparison
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.page import embed, section, whole_page
+from mrtoolkit.views.page_file import checked_path, write_page
 from mrtoolkit.views.provenance import provenance_part
+from mrtoolkit.views.replay import player_code, player_part, player_style
 from mrtoolkit.views.report_figures import Picture, explored_pictures, search_pictures, trial_pictures
 from mrtoolkit.views.report_text import (
     candidates_part,
@@ -23,6 +21,7 @@ from mrtoolkit.views.report_text import (
     title_of,
     top_part,
 )
+from mrtoolkit.views.story import search_story
 from mrtoolkit.views.trial_table import check_trials
 
 
@@ -56,10 +55,10 @@ def report(study: Study, path: str | Path, *, cost: CostComparison | None = None
     >>> mrt.report(study, "study.html")  # doctest: +SKIP
     """
     check_study(study)
-    target = _checked(path)
+    target = checked_path(path, "report")
     check_trials(study)
     heading = title or title_of(study)
-    _write(target, _html(study, heading, cost))
+    write_page(target, _html(study, heading, cost), "report")
     return target
 
 
@@ -71,6 +70,7 @@ def _html(study: Study, heading: str, cost: CostComparison | None) -> str:
         header_part(study, heading),
         section("Best, plateau, and doing nothing", candidates_part(study)),
         section("Level by level", levels_part(study)),
+        section("The search, played again", player_part(search_story(study), starts=False)),
         section("How the search went", *(_drawn(p, divisions) for p in searched), top_part(study)),
     ]
     if explored:
@@ -83,42 +83,8 @@ def _html(study: Study, heading: str, cost: CostComparison | None) -> str:
         section("A word on over-fitting", overfitting_part(study)),
         section("Where this comes from", provenance_part(study)),
     ]
-    return whole_page(heading, "\n".join(parts), script)
+    return whole_page(heading, "\n".join(parts), script, style=player_style(), code=player_code())
 
 
 def _drawn(picture: Picture, divisions: dict[str, str]) -> str:
     return picture.html(divisions[picture.name])
-
-
-def _checked(path: Any) -> Path:
-    if not isinstance(path, str | os.PathLike):
-        msg = f"the report was to be written to {path!r}, which is no path; give a file, such as 'study.html'."
-        raise StudyError(msg)
-    target = Path(path).expanduser().absolute()
-    asked = f"the report was to be written to {str(path)!r}"
-    if target.is_dir():
-        msg = f"{asked}, but that is a folder; name a file in it, such as {str(Path(path) / 'study.html')!r}."
-        raise StudyError(msg)
-    if not target.parent.is_dir():
-        msg = f"{asked}, but there is no folder {str(target.parent)!r}; make it first or choose another."
-        raise StudyError(msg)
-    return target
-
-
-def _write(target: Path, html: str) -> None:
-    """Write the file under another name beside its place and then move it there, so that no half of it is ever seen."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    except OSError as fault:
-        refused = f"its folder refuses new files ({fault.strerror})"
-        msg = f"the report was to be written to {str(target)!r}, but {refused}; choose another."
-        raise StudyError(msg) from fault
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(html)
-        draft.chmod(0o644)  # mkstemp makes files that only their owner reads
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

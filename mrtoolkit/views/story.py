@@ -198,14 +198,14 @@ def value_range(story: Story) -> tuple[float, float, int]:
     else:
         high = min(high, low + _SPREADS * (float(three) - low)) if three > low else high
     beyond = int(((known < low) | (known > high)).sum())
-    room = 0.06 * (high - low) or max(abs(high) * 0.1, 0.5)
+    room = 0.08 * (high - low) or max(abs(high) * 0.1, 0.5)
     return low - room, high + room, beyond
 
 
 def _value_axis(study: Study) -> MapAxis:
     known = study.log.value[np.isfinite(study.log.value)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    room = 0.06 * (high - low) or max(abs(high) * 0.1, 0.5)
+    room = 0.08 * (high - low) or max(abs(high) * 0.1, 0.5)
     return MapAxis(name=study.objective, low=low - room, high=high + room)
 
 

@@ -16,7 +16,7 @@ def ticks(low: float, high: float, count: int, *, is_whole: bool = False) -> lis
 
     Examples
     --------
-    >>> ticks(0.0, 1.0, 5)
+    >>> ticks(0.0, 1.0, 4)
     [0.0, 0.25, 0.5, 0.75, 1.0]
     >>> ticks(1.0, 4.0, 8, is_whole=True)
     [1.0, 2.0, 3.0, 4.0]

@@ -1,0 +1,200 @@
+"""What the replay's page holds of a search, as plain JSON: the trials, thinned where they are many, and the words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from bokeh.palettes import Viridis256
+
+from mrtoolkit.backtest.metrics import UNITS
+from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.views.heat import reach
+from mrtoolkit.views.replay_stages import at_once, axis_data, ending, stages
+from mrtoolkit.views.story import Story, value_range
+from mrtoolkit.views.theme import level_colours
+from mrtoolkit.views.thinning import thinned_places
+from mrtoolkit.views.words import label, params_text, plural
+
+_POINTS = 6_000
+_STEPS = 2_000  # of the best so far
+_BOXES = 400
+_DIGITS = 7
+
+
+def replay_data(story: Story) -> dict[str, Any]:
+    """Return a search as plain JSON: what the player draws, and nothing that it must compute from the study."""
+    data, points = story.convergence, story.points
+    shown = _shown(story)
+    low, high, beyond = value_range(story)
+    known = points["value"].to_numpy()[np.isfinite(points["value"].to_numpy())]
+    coarse = shown[(points["level"] == points["level"].min()).to_numpy()[shown]]
+    x, y = story.x.share(points["x"].to_numpy()), story.y.share(points["y"].to_numpy())
+    palette = [*Viridis256[::4], Viridis256[-1]]
+    return {
+        "objective": story.study.objective,
+        "isPercent": UNITS.get(story.study.objective, "").startswith("fraction"),
+        "sign": 1 if story.study.direction == "maximize" else -1,
+        "count": len(story.study),
+        "isMap": story.is_map,
+        "number": (shown + 1).tolist(),
+        "level": points["level"].to_numpy()[shown].tolist(),
+        "x": _plain(points["x"].to_numpy()[shown]),
+        "y": _plain(points["y"].to_numpy()[shown]),
+        "value": _plain(data["value"].to_numpy()[shown]),
+        "counts": [int(v) for v in np.isfinite(points["value"].to_numpy()[shown])],
+        "steps": _steps(story),
+        "levels": _levels(story),
+        "stages": [
+            {"level": s.level, "first": s.first, "last": s.last, "view": list(s.view), "words": s.words,
+             "outcome": s.outcome} for s in stages(story)
+        ],
+        "ending": ending(story),
+        "boxes": _boxes(story),
+        "steering": steering(story.study),
+        "axes": [axis_data(story.x), axis_data(story.y)],
+        "values": [low, high],
+        "beyond": beyond,
+        "scale": [float(known.min()), float(known.max())] if known.size else None,
+        "palette": palette if story.study.direction == "maximize" else palette[::-1],
+        "reach": reach(x[coarse], y[coarse]) if story.is_map else 0.1,
+        "best": _candidate(story, story.best),
+        "plateau": None if story.same() else _candidate(story, story.plateau),
+        "note": _note(story, shown.size, beyond),
+    }  # fmt: skip
+
+
+def steering(study: Study) -> list[dict[str, Any]]:
+    """Return what somebody asked the search to look into: after how many trials, where in words, and the borders."""
+    found = []
+    for entry in getattr(study, "steering", None) or ():
+        bounds = _bounds(entry)
+        if bounds is not None:
+            where = ", ".join(f"{name} {label(low)} to {label(high)}" for name, (low, high) in bounds.items())
+            found.append({"after": _after(entry), "words": where})
+    return found
+
+
+def _bounds(entry: Any) -> dict[str, tuple[Any, Any]] | None:
+    """Return the borders of a steered region, None for an entry that says something else, such as more budget."""
+    if not isinstance(entry, Mapping):
+        return None
+    region = entry.get("region", entry)
+    bounds = region.get("bounds") if isinstance(region, Mapping) else None
+    return {str(name): (pair[0], pair[1]) for name, pair in bounds.items()} if isinstance(bounds, Mapping) else None
+
+
+def _after(entry: Mapping[str, Any]) -> int:
+    for name in ("after", "trial", "at"):
+        if isinstance(entry.get(name), int):
+            return int(entry[name])
+    return 0
+
+
+def _shown(story: Story) -> np.ndarray:
+    """Return the trials that the page holds: all, or what stands out and an even choice of the others."""
+    count = len(story.study)
+    if count <= _POINTS:
+        return np.arange(count)
+    values = story.points["value"].to_numpy()
+    extremes = thinned_places(values, _POINTS // 2)
+    even = np.linspace(0, count - 1, _POINTS // 3).round().astype(int)
+    sign = 1.0 if story.study.direction == "maximize" else -1.0
+    ranked = np.argsort(np.where(np.isfinite(values), -sign * values, np.inf), kind="stable")[: _POINTS // 10]
+    firsts = story.bands["first"].to_numpy()[:_STEPS] - 1
+    return np.unique(np.concatenate([extremes, even, ranked, firsts, _improved(story)[0]]))
+
+
+def _improved(story: Story) -> tuple[np.ndarray, bool]:
+    """Return the trials that were better than all before, and whether that is all of them."""
+    found = np.flatnonzero(story.convergence["improved"].to_numpy())
+    if found.size <= _STEPS:
+        return found, True
+    return found[np.unique(np.linspace(0, found.size - 1, _STEPS).round().astype(int))], False
+
+
+def _steps(story: Story) -> list[list[Any]]:
+    """Return [number, best so far, its parameters in words] where the best so far changed."""
+    rows, best = _improved(story)[0], story.convergence["best"].to_numpy()
+    points = story.study.space.decode(story.study.log.codes[rows])
+    texts = [params_text(dict(zip(story.study.space, p, strict=True))) for p in points.itertuples(index=False)]
+    return [[int(i) + 1, float(best[i]), story.value_text(float(best[i])), t] for i, t in zip(rows, texts, strict=True)]
+
+
+def _levels(story: Story) -> list[dict[str, Any]]:
+    """Return a row a level; what its row in the table says where it has ended."""
+    colours = level_colours(len(story.names))
+    rows = {i: row for i, row in enumerate(story.study.rows) if row.level == story.names[i]}
+    found = []
+    for i, name in enumerate(story.names):
+        part = story.points[story.points["level"] == i]["value"]
+        best = part.max() if story.study.direction == "maximize" else part.min()
+        row = rows.get(i)
+        found.append(
+            {
+                "name": name,
+                "colour": colours[i],
+                "trials": len(part),
+                "reused": None if row is None else row.reused,
+                "computed": None if row is None else row.features_computed,
+                "known": None if row is None else row.features_reused,
+                "best": story.value_text(float(best)) if part.notna().any() else "–",
+            }
+        )
+    return found
+
+
+def _boxes(story: Story) -> list[list[Any]]:
+    """Return [level, left, right, bottom, top, first, round, is steered] of each box, rounds counted in its level."""
+    boxes = story.boxes
+    if len(boxes) > _BOXES:
+        boxes = boxes[boxes.groupby("level").cumcount(ascending=False) < _BOXES // max(len(story.names), 1)]
+    asked = _steered_regions(story.study)
+    found = []
+    for row in boxes.to_dict("records"):
+        edges = [round(float(row[name]), 10) for name in ("left", "right", "bottom", "top")]
+        width = at_once(story.study, int(row["level"]))
+        steered = (int(row["level"]), int(row["region"])) in asked
+        found.append([int(row["level"]), *edges, int(row["first"]), int(row["region"]) // width, int(steered)])
+    return found
+
+
+def _steered_regions(study: Study) -> set[tuple[int, int]]:
+    """Return the level and the place of each region that somebody asked for."""
+    asked = [_bounds(entry) for entry in getattr(study, "steering", None) or ()]
+    return {
+        (region.level, region.index)
+        for region in study.regions
+        for bounds in asked
+        if bounds and all(tuple(region.bounds[name]) == tuple(pair) for name, pair in bounds.items())
+    }
+
+
+def _candidate(story: Story, found: Candidate | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    x, y = story.place(found)
+    return {"x": x, "y": y, "value": story.value_text(found.value), "words": params_text(found.params)}
+
+
+def _note(story: Story, shown: int, beyond: int) -> str:
+    """Return what of the search is not drawn."""
+    count, parts = len(story.study), []
+    if shown < count:
+        exact = "the counts and the best" if _improved(story)[1] else "the counts and the last best"
+        parts.append(f"{shown:,} of {plural(count, 'trial')} are drawn; {exact} are of all")
+    if beyond:
+        parts.append(f"{plural(beyond, 'trial')} far beyond the others {'is' if beyond == 1 else 'are'} at the edge")
+    more = len(story.study.space) - 2
+    if more > 0:
+        words = "parameter is" if more == 1 else "parameters are"
+        parts.append(f"{more} more {words} not on the map, and the best of equal places stands for them")
+    words = "; ".join(parts)
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    """Return numbers as short as they can be without moving a point by a pixel; None where there is none."""
+    return [float(f"{v:.{_DIGITS}g}") if math.isfinite(v) else None for v in values.tolist()]

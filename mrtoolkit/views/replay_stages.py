@@ -1,0 +1,185 @@
+"""The stages of a search that is played again: where each looks, and what is said of it in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mrtoolkit.search.region import Region
+from mrtoolkit.search.study import Study
+from mrtoolkit.views.story import MapAxis, Story, headline
+from mrtoolkit.views.trial_table import parameter_axis
+from mrtoolkit.views.words import label, params_text, plural
+
+_STAGES = 40  # of a search whose levels take turns, the first ones are told
+_ROOM = 0.15  # of a view, beyond what it must show
+_SMALLEST = 0.04  # of an axis: a closer view would show one label
+_WHOLE = 0.8  # of both axes, from which a view may as well be all of the map
+_NAMED = 3
+
+View = tuple[float, float, float, float]
+WHOLE: View = (0.0, 1.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stretch of trials of one level.
+
+    Attributes
+    ----------
+    level, first, last : int
+        The level from 0, its trials from 1.
+    view : (left, right, bottom, top)
+        What of the map is shown meanwhile, in shares of the axes.
+    words : str
+        Where it looks.
+    outcome : str
+        What came of it.
+    """
+
+    level: int
+    first: int
+    last: int
+    view: View
+    words: str
+    outcome: str
+
+
+def stages(story: Story) -> list[Stage]:
+    """Return the stages of a search, in order."""
+    best = story.convergence["best"].to_numpy()
+    found = []
+    bands = story.bands[["level", "first", "last"]].to_numpy(dtype=int)[:_STAGES].tolist()
+    for place, (level, first, last) in enumerate(bands):
+        if place == _STAGES - 1:
+            last = len(story.study)  # what is left is told as one
+        boxes = story.boxes[(story.boxes["level"] == level) & (story.boxes["first"] <= last)]
+        before = float(best[first - 2]) if first > 1 else np.nan
+        view, words = _view(story, level, first, last, boxes), _words(story, level, first, last)
+        outcome = _outcome(story, before, float(best[last - 1]), last)
+        found.append(Stage(level=level, first=first, last=last, view=view, words=words, outcome=outcome))
+    return found
+
+
+def ending(story: Story) -> str:
+    """Return what is said in the end."""
+    stopped = story.study.stopped.strip()
+    why = f" It stopped: {stopped.rstrip('.')}." if stopped else " It has not ended yet."
+    if story.best is None:
+        return headline(story) + "." + why
+    plateau = " The best is the plateau too: its neighbours are good as well."
+    if not story.same() and story.plateau is not None:
+        value, where = story.value_text(story.plateau.value), params_text(story.plateau.params)
+        plateau = f" Recommended is the plateau, {value} at {where}: its neighbours are good as well."
+    return f"{headline(story)}.{plateau}{why}"
+
+
+def _view(story: Story, level: int, first: int, last: int, boxes: pd.DataFrame) -> View:
+    """Return what of the map a stage is about: its boxes where they are of one round, else where most trials are."""
+    if not story.is_map or level == 0:
+        return WHOLE
+    if len(boxes) and bool(boxes["is_last"].all()):
+        across, up = boxes[["left", "right"]].to_numpy(dtype=float), boxes[["bottom", "top"]].to_numpy(dtype=float)
+        ends = [story.x.share(across), story.y.share(up)]
+    else:
+        ends = [_middle(story, story.x, "x", first, last), _middle(story, story.y, "y", first, last)]
+    (left, right), (bottom, top) = (_widened(float(e.min()), float(e.max())) for e in ends)
+    if right - left > _WHOLE and top - bottom > _WHOLE:
+        return WHOLE
+    return left, right, bottom, top
+
+
+def _middle(story: Story, axis: MapAxis, name: str, first: int, last: int) -> np.ndarray:
+    """Return where the middle half of a stage's trials is on one axis, and the best so far: a few look elsewhere."""
+    at = axis.share(story.points[name].to_numpy()[:last])
+    improved = np.flatnonzero(story.convergence["improved"].to_numpy()[:last])
+    return np.append(np.quantile(at[first - 1 :], [0.25, 0.75]), at[improved[-1:]])
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    room = max(_ROOM * (high - low), (_SMALLEST - (high - low)) / 2)
+    return max(low - room, 0.0), min(high + room, 1.0)
+
+
+def _words(story: Story, level: int, first: int, last: int) -> str:
+    study = story.study
+    own = story.names[level]
+    name = f"Level {level + 1}, {own}" if not own.lower().startswith("level") else own[:1].upper() + own[1:]
+    trials = plural(last - first + 1, "new trial")
+    regions = [r for r in study.regions if r.level == level]
+    if not regions or _is_whole(story, regions):
+        return f"{name}, looks everywhere, {_span(story)}: {trials}."
+    width = at_once(study, level)
+    several = len(regions) > width
+    count = plural(min(width, len(regions)), "region")
+    text = f"{name}, looks into {count}{' at a time' if several else ''}, {'first ' if several else ''}"
+    text += f"{_around(story, regions[: min(width, _NAMED)])}"
+    text += "; they move while they improve" if several else ""
+    return f"{text}: {trials}."
+
+
+def at_once(study: Study, level: int) -> int:
+    """Return into how many regions a level looks in one round."""
+    levels = study.keys.get("levels", [])
+    return max(int(levels[level].get("regions") or 1), 1) if level < len(levels) else 1
+
+
+def _is_whole(story: Story, regions: list[Region]) -> bool:
+    """Whether a level's first region holds all of the space."""
+    if len(regions) > 1:
+        return False
+    lower, upper = regions[0].codes(story.study.space)
+    return bool((lower == 0).all() and (upper == np.array(story.study.space.sizes) - 1).all())
+
+
+def _shown_params(story: Story) -> list[str]:
+    names = list(story.study.space)
+    return names if len(names) <= _NAMED else [n for n in (story.x.name, story.y.name) if n in names]
+
+
+def _span(story: Story) -> str:
+    return " and ".join(_ends(story, name) for name in _shown_params(story))
+
+
+def _ends(story: Story, name: str) -> str:
+    axis = parameter_axis(story.study, name)
+    if axis.categories:
+        return f"{name} one of {', '.join(axis.categories[:4])}{', …' if len(axis.categories) > 4 else ''}"
+    return f"{name} from {label(axis.positions.min())} to {label(axis.positions.max())}"
+
+
+def _around(story: Story, regions: list[Region]) -> str:
+    """Return where regions are: a lone one by its borders, several by their middles."""
+    names = _shown_params(story)
+    if len(regions) == 1:
+        return ", ".join(_borders(name, *regions[0].bounds[name]) for name in names)
+    names = [n for n in (story.x.name, story.y.name) if n in names]  # several of more would be a list to be read
+    centres = [params_text({n: r.centre.get(n, r.bounds[n][0]) for n in names}) for r in regions]
+    return f"around {'; '.join(dict.fromkeys(centres))}"
+
+
+def _borders(name: str, low: object, high: object) -> str:
+    return f"{name} {label(low)}" if low == high else f"{name} from {label(low)} to {label(high)}"
+
+
+def _outcome(story: Story, before: float, after: float, last: int) -> str:
+    if not np.isfinite(after):
+        return "No trial has a value that counts yet."
+    place = int(np.flatnonzero(story.convergence["improved"].to_numpy()[:last])[-1])
+    point = story.study.space.decode(story.study.log.codes[[place]])
+    where = params_text({name: point[name].iloc[0] for name in story.study.space})
+    value = story.value_text(after)
+    if not np.isfinite(before):
+        return f"Best so far {value} at {where}."
+    if before == after:
+        return f"Nothing better than {value}, at {where}."
+    return f"Best so far {value} at {where}; before it was {story.value_text(before)}."
+
+
+def axis_data(axis: MapAxis) -> dict[str, object]:
+    """Return an axis as plain JSON."""
+    return {
+        "name": axis.name, "low": axis.low, "high": axis.high, "log": axis.is_log, "categories": list(axis.categories),
+    }  # fmt: skip
