@@ -153,6 +153,13 @@ def close_workers(evaluator: Evaluator) -> None:
         workers.close()
 
 
+def reopen_workers(evaluator: Evaluator) -> None:
+    """Let an evaluator have again the workers that `close_workers` let go."""
+    workers = getattr(evaluator, "workers", None)
+    if isinstance(workers, Workers):
+        workers.reopen()
+
+
 def with_metrics_for(evaluator: Evaluator, *wanted: Any) -> Evaluator:
     """Return an evaluator that measures what objectives and constraints name too, where it can.
 

@@ -122,3 +122,9 @@ def as_listeners(value: Listener | Iterable[Listener] | None) -> tuple[Listener,
         if not callable(listener):
             raise StudyError(f"on_event holds {listener!r}, which cannot be called; give functions of one event.")
     return found
+
+
+def tell_all(listeners: Iterable[Listener], event: Event) -> None:
+    """Call all listeners."""
+    for listener in tuple(listeners):  # one that is called may end its subscription
+        listener(event)

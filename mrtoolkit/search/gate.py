@@ -82,17 +82,15 @@ class Gate:
             return True
 
     def order(self, do: Callable[[], None]) -> bool:
-        """Have something done by the search's thread before its next batch; return whether that thread has to be begun.
+        """Have something done by the search's thread before its next batch, or once it has stopped.
 
-        Who had asked the search to stop, or to pause, wants it to go on.
+        Return whether that thread has ended and is to be begun again.
         """
         with self.changed:
             has_ended = self.state in (DONE, FAILED)
             self._orders.append(do)
-            if has_ended or self.state == STOPPING:
-                self.state, self.stop_reason = RUNNING, ""
             if has_ended:
-                self._is_paused, self._step = False, ""
+                self._start_again()
             self.changed.notify_all()
             return has_ended
 
@@ -146,8 +144,12 @@ class Gate:
         with self.changed:
             orders = list(self._orders)
             self._orders.clear()
+            self._start_again()
         for do in orders:
             do()
+
+    def _start_again(self) -> None:
+        self.state, self.stop_reason, self._is_paused, self._step, self._due = RUNNING, "", False, "", 0.0
 
     def _wait(self, size: int) -> int | None:
         """Wait; return None where there is something to do or to announce."""

@@ -21,6 +21,7 @@ class LevelRun:
         self.level = level
         self.round = 0
         self.n_reused = 0
+        self.n_looks = 0  # that the user has taken
         self.is_cut = False
         self.looked: list[Looked] = []
         self.codes = np.empty((0, len(space)), dtype=np.int64)
@@ -65,6 +66,30 @@ class LevelRun:
         self.codes = np.concatenate([self.codes, codes])
         self.keys = np.concatenate([self.keys, keys])
         return len(new)
+
+    def steer(self, region: Region, filling: Filling, room: int | None) -> int:
+        """Put a region's points before all others, also those that wait already; return how many there are to run.
+
+        At most `room` points wait afterwards, if more do: the region's go before the rest.
+        """
+        first = len(self.looked)
+        self.looked.append(Looked(region=region, axes=filling.axes[0]))
+        keys = self._space.keys(filling.codes)
+        is_new = self._region_of.find(keys) < 0
+        self.codes = np.concatenate([self.codes, filling.codes[is_new]])
+        self.keys = np.concatenate([self.keys, keys[is_new]])
+        self._region_of.put(keys, np.full(len(keys), first))
+        order = np.argsort(self.keys, kind="stable")
+        places = order[np.searchsorted(self.keys[order], keys)]
+        is_known = self._log.find(keys) >= 0
+        self.n_reused += int(np.count_nonzero(is_known & is_new))
+        wanted = places[~is_known]
+        done, waiting = self._queue[: self._cursor], self._queue[self._cursor :]
+        waiting = waiting[(self._log.find(self.keys[waiting]) < 0) & ~np.isin(waiting, wanted)]
+        if room is not None and len(wanted) + len(waiting) > room:
+            waiting, self.is_cut = waiting[: max(0, room - len(wanted))], True
+        self._queue = np.concatenate([done, wanted, waiting])
+        return len(wanted)
 
     def next_points(self, count: int | None) -> np.ndarray:
         """Return up to `count` places of points still to be evaluated, in order; none when the round is done."""

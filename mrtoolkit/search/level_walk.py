@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,20 @@ import numpy as np
 from mrtoolkit.errors import SpaceError
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.budgets import trials_spent
-from mrtoolkit.search.events import Event, LevelRow, LevelStarted, RegionFound
-from mrtoolkit.search.filling import fill, filling_of, region_of_grid
+from mrtoolkit.search.events import Event, LevelEnded, LevelRow, LevelStarted, Listener, RegionFound, tell_all
+from mrtoolkit.search.filling import Filling, fill, filling_of, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
 from mrtoolkit.search.in_time import levels_in_time, measured_cost
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.level_run import LevelRun
+from mrtoolkit.search.looking import points_of, region_of
 from mrtoolkit.search.points import points_for
+from mrtoolkit.search.region import Region
 from mrtoolkit.search.settings import Settings
+from mrtoolkit.search.steering import Wish
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.transitions.mixture import AutomaticTransition, choice
+from mrtoolkit.search.transitions.moving import MovingTransition
 from mrtoolkit.search.transitions.protocol import History, Look, Looked, Looking
 from mrtoolkit.search.work_clock import WorkClock
 
@@ -48,6 +53,9 @@ class LevelWalk:
         self._emit = emit
         self._on_level_end = on_level_end
         self._levels = settings.levels
+        self._transition = settings.transition
+        self.limit = settings.trials
+        self._wish: Wish | None = None  # what the running level was added for
         self._run: LevelRun | None = None
         self._looked: list[Looked] = []
         self._memory: dict[str, Any] = {}
@@ -59,11 +67,11 @@ class LevelWalk:
         """The level that is being run."""
         return 0 if self._run is None else self._run.index
 
-    def next_codes(self, count: int | None) -> np.ndarray:
-        """Return up to `count` points that the round still wants, as lattice codes; none when it is done."""
+    def next_codes(self, n: int | None) -> np.ndarray:
+        """Return up to `n` points that the round still wants, as lattice codes; none when it is done."""
         if self._run is None:
             return np.empty((0, len(self._space)), dtype=np.int64)
-        return np.asarray(self._run.codes[self._run.next_points(count)])
+        return np.asarray(self._run.codes[self._run.next_points(n)])
 
     def region_of(self, codes: np.ndarray) -> np.ndarray:
         """Return the region in which the running level asked for each point, -1 where it did not."""
@@ -83,7 +91,7 @@ class LevelWalk:
 
     def n_left(self) -> float:
         """Return how many trials are still to be made, at most; NaN where that is not known."""
-        left, limit = float(self.n_left_of_level()), self._settings.trials
+        left, limit = float(self.n_left_of_level()), self.limit
         for level in self._levels[0 if self._run is None else self.level_index + 1 :]:
             n_points = float("nan") if level.budget is None else float(level.budget)
             if level.is_explicit(self._space):
@@ -97,7 +105,7 @@ class LevelWalk:
         if run is None or self._study.n_rows > run.index:
             return 0
         done, total = self.progress()
-        limit = self._settings.trials
+        limit = self.limit
         left = max(total, run.level.budget or 0) - done
         return left if limit is None else min(left, limit - len(self._study))
 
@@ -112,14 +120,17 @@ class LevelWalk:
         if run is None:
             self._start_level(0)
             return ""
-        if run.is_cut and self._settings.trials is not None:
-            return trials_spent(self._settings.trials)
+        if run.is_cut and self.limit is not None:
+            return trials_spent(self.limit)
         if not run.level.is_explicit(self._space):
             run.round += 1
             if self._add_points(run, self._regions(run)):
                 return ""
+        if self._wish is not None and self._wish.bounds is None and self._transition != MovingTransition():
+            self._transition = MovingTransition()  # its own finds nothing new, as the textbook's zoom soon does
+            return self.advance()
         self.close()
-        if run.index == 0 and self._settings.is_timed:
+        if run.index == 0 and self._settings.is_timed and self._wish is None:
             self._levels = (self._levels[0], *self._levels_in_time())
         n_levels, after = len(self._levels), f"after {len(self._study):,} trials."
         if run.index > 0 and self._settings.is_timed and run.level.is_explicit(self._space):
@@ -163,6 +174,42 @@ class LevelWalk:
         study.add_row(counted)  # features are counted when somebody looks
         self._on_level_end(run.index)
 
+    @property
+    def is_extra(self) -> bool:
+        """Whether the running level was asked for by the user, after those of the search."""
+        return self._wish is not None
+
+    def look(self, wish: Wish) -> Region:
+        """Put points in a box before all others that the running level wants, and return the box."""
+        run, study = self._run, self._study
+        assert run is not None  # noqa: S101 - for the type checker
+        region = region_of(self._space, wish.bounds or {}, level=run.index, index=len(run.looked))
+        room = None if self.limit is None else max(wish.trials, self.limit - len(study))
+        run.n_looks += 1
+        n_new = run.steer(region, self._look_at(wish, region, run.n_looks), room)
+        if self.limit is not None:
+            self.limit = max(self.limit, len(study) + n_new)
+        self._looked += run.looked[-1:]
+        study.regions.append(region)
+        self._emit(RegionFound(region=region))
+        return region
+
+    def extend(self, wish: Wish) -> None:
+        """Start a level that the user asked for, after the running one, which is closed and was the last."""
+        self.close()
+        index = 0 if self._run is None else self._run.index + 1
+        names, kind = {level.name for level in self._levels}, "more" if wish.bounds is None else "look"
+        name = next(name for name in (f"{kind} {i}" for i in count(1)) if name not in names)
+        regions = max([4, *(level.regions for level in self._levels)]) if wish.bounds is None else 1
+        self._levels = (*self._levels[:index], Level(name, budget=wish.trials, regions=regions))
+        self._transition, self._wish = self._settings.transition, wish
+        self.limit = len(self._study) + wish.trials
+        self._start_level(index)
+
+    def _look_at(self, wish: Wish, region: Region, turn: int) -> Filling:
+        seed = [self._settings.seed, region.level, turn, 1]
+        return points_of(self._space, region, wish.trials, self._study.log, seed)
+
     def _start_level(self, index: int) -> None:
         level, log = self._levels[index], self._study.log
         self._level_started = self._clock.now()
@@ -196,7 +243,7 @@ class LevelWalk:
     def _add_points(self, run: LevelRun, looking: Sequence[Looking]) -> int:
         """Fill regions with points of the level; return how many are new."""
         settings, study = self._settings, self._study
-        limit = None if settings.trials is None else max(0, settings.trials - len(study))
+        limit = None if self.limit is None else max(0, self.limit - len(study))
         n_new = 0
         regions = [look.region if isinstance(look, Look) else look for look in looking]
         if regions:
@@ -219,7 +266,12 @@ class LevelWalk:
     def _regions(self, run: LevelRun) -> list[Looking]:
         """Ask the transition for the regions of this round."""
         log, study = self._study.log, self._study
-        if run.index > 0 and "transition" not in study.notes and self._settings.transition == AutomaticTransition():
+        if self._wish is not None and self._wish.bounds is not None:
+            if run.round > 0:
+                return []
+            region = region_of(self._space, self._wish.bounds, level=run.index, index=0)
+            return [Look(region=region, codes=self._look_at(self._wish, region, 0).codes)]
+        if run.index > 0 and "transition" not in study.notes and self._transition == AutomaticTransition():
             study.notes["transition"] = choice(study.trial_seconds)
         history = History(
             space=self._space,
@@ -233,4 +285,18 @@ class LevelWalk:
             find=log.find,
             memory=self._memory,
         )
-        return list(self._settings.transition.regions(history, run.level, index=run.index, round=run.round))
+        found = self._transition.regions(history, run.level, index=run.index, round=run.round)
+        return [_shifted(look, run.n_looks) for look in found] if run.n_looks else list(found)
+
+
+def _shifted(looking: Looking, n: int) -> Looking:
+    """Return what a transition answered, where its level has n regions that it knows nothing of."""
+    region = looking.region if isinstance(looking, Look) else looking
+    moved = replace(region, index=region.index + n)
+    return replace(looking, region=moved) if isinstance(looking, Look) else moved
+
+
+def end_level(study: Study, listeners: Sequence[Listener], index: int) -> None:
+    """Tell listeners that a level has ended."""
+    if listeners:  # a row counts features when it is looked at
+        tell_all(listeners, LevelEnded(level=index, row=study.rows[index]))

@@ -34,14 +34,14 @@ _live: WeakSet[Any] = WeakSet()
 _guard = threading.Lock()
 
 
-def enter(search: _Search, *, alongside: bool) -> str:
+def enter(search: _Search, *, alongside: bool, warns: bool = True) -> str:
     """Count a search among those that run, stop the others, and return what its user should know of that.
 
     In a notebook a cell is run again while the search of its last run goes on: two would share the processors, and
     nobody would watch the former.
     """
     with _guard:
-        others = [] if alongside else [other for other in _live if not other.has_ended]
+        others = [] if alongside else [other for other in _live if other is not search and not other.has_ended]
         _live.add(search)
     for other in others:
         other.stop_for("stopped after {n:,} trials, as another search was started.")
@@ -55,7 +55,8 @@ def enter(search: _Search, *, alongside: bool) -> str:
         f"the search that was running was stopped after {trials} trials, as this one was started; "
         "start(alongside=True) lets both run."
     )
-    warn_caller(notice, LiveSearchWarning)
+    if warns:
+        warn_caller(notice, LiveSearchWarning)
     return notice
 
 

@@ -48,7 +48,7 @@ def run_search(optimizer: MultiResOptimizer, gate: Gate | None = None) -> None:
             codes = optimizer.next_codes(wanted)
             if len(codes) == 0:
                 return
-            if gate is not None and not gate.lets(optimizer.level_index):
+            if gate is not None and not gate.lets(optimizer.walk.level_index):
                 continue
             evaluation = None if gate is None else ahead.take(optimizer.space.keys(codes))
             if gate is not None and evaluation is not None:

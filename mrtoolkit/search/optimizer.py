@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -13,13 +14,20 @@ import pandas as pd
 
 from mrtoolkit.errors import SpaceError, StudyError
 from mrtoolkit.search.budgets import LOOK, up_to_look, why_spent, why_target
-from mrtoolkit.search.callables import as_evaluation, as_evaluator, close_workers, with_metrics_for, with_workers
+from mrtoolkit.search.callables import (
+    as_evaluation,
+    as_evaluator,
+    close_workers,
+    reopen_workers,
+    with_metrics_for,
+    with_workers,
+)
 from mrtoolkit.search.corners import try_corners
-from mrtoolkit.search.events import BatchDone, Event, LevelEnded, Listener, Stopped, as_listeners
+from mrtoolkit.search.events import BatchDone, Steered, Stopped, as_listeners, tell_all
 from mrtoolkit.search.failures import failure_text
 from mrtoolkit.search.gate import Gate
 from mrtoolkit.search.handing_out import HandedOut
-from mrtoolkit.search.level_walk import LevelWalk
+from mrtoolkit.search.level_walk import LevelWalk, end_level
 from mrtoolkit.search.loop import run_search
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.resume import SavedTrials
@@ -27,7 +35,9 @@ from mrtoolkit.search.running import RunningSearch
 from mrtoolkit.search.settings import SearchOptions, Settings, check_fit, search_keys
 from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space, as_frame
+from mrtoolkit.search.steering import Steering, Wish
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.trial_log import rows_of
 from mrtoolkit.search.words import check_words, with_words_of
 from mrtoolkit.search.work_clock import WorkClock
 
@@ -106,16 +116,18 @@ class MultiResOptimizer:
             metrics=tuple(self.evaluator.metrics),
         )
         self._saved = SavedTrials(self.study, study)
+        self._steering = Steering(space, self.study.notes, options.get("steering"))
+        self._is_at_end = False  # of its own way, where another run of it would end too
         # functions of the parts, not of the whole: in a circle features and tables live until a garbage collection
-        self.emit = partial(_tell_all, self.listeners)
+        self.emit = partial(tell_all, self.listeners)
         self.clock = WorkClock()
-        self._walk = LevelWalk(
+        self.walk = LevelWalk(
             self.settings,
             self.study,
             self.evaluator,
             clock=self.clock,
             emit=self.emit,
-            on_level_end=partial(_end_level, self.study, self.listeners),
+            on_level_end=partial(end_level, self.study, self.listeners),
         )
         self._started: float | None = None
         self._lock = threading.RLock()
@@ -178,45 +190,64 @@ class MultiResOptimizer:
             try_corners(self.evaluator, self.space, self.settings.levels)
             self._started = started
         while not self.is_done:
-            codes = self._walk.next_codes(up_to_look(n, len(self.study), self.settings))
-            if len(codes) == 0 or len(self.study) % LOOK == 0:
-                reason = why_target(self.study, self.settings)
+            n_trials, settings = len(self.study), self._limits
+            if self._steering.is_stopped(n_trials):
+                self._end("")
+                continue
+            wanted = self._steering.up_to_next(up_to_look(n, n_trials, settings), n_trials)
+            codes = self.walk.next_codes(wanted)
+            if len(codes) == 0 or n_trials % LOOK == 0:
+                reason = why_target(self.study, settings)
                 if reason:
-                    self.stop(reason)
+                    self._end(reason)
                     continue
             if len(codes) == 0:
-                reason = self._walk.advance()
+                reason = self.walk.advance()
                 if reason:
-                    self.stop(reason)
-            elif spent := why_spent(self.study, self.settings, self.elapsed()):
-                self.stop(spent)
+                    self._end(reason)
+            elif spent := why_spent(self.study, settings, self.elapsed()):
+                self._end(spent, by_itself=False)
+            elif wish := self._steering.look_now(n_trials):
+                self.emit(Steered(region=self.walk.look(wish)))
             elif not self.recall(codes):
                 return codes
         return np.empty((0, len(self.space)), dtype=np.int64)
 
     @property
-    def level_index(self) -> int:
-        """The level that is being run, from 0."""
-        return self._walk.level_index
+    def _limits(self) -> Settings:
+        """The settings, of which a level that the user added after the end only keeps the limit of memory."""
+        return replace(self.settings, seconds=None, target=None) if self.walk.is_extra else self.settings
 
-    @property
-    def budget(self) -> int | None:
-        """How many trials there may be; None for no limit."""
-        return self.settings.trials
+    def _end(self, reason: str, *, by_itself: bool = True) -> None:
+        """End the search, or go on where its user wants more than its own way had."""
+        wish = self._steering.at_end(len(self.study), by_itself=by_itself)
+        if wish is None:
+            self._is_at_end = by_itself
+            self.stop(reason)
+            return
+        self.walk.extend(wish)
+        if wish.bounds is not None:
+            self.emit(Steered(region=self.study.regions[-1]))
 
-    def level_progress(self) -> tuple[int, int, str, int]:
-        """Return the trials of the running level, of how many, its name, and how many levels there are."""
-        walk = self._walk
-        done, total = walk.progress()
-        return done, max(total, done + walk.n_left_of_level()), walk.level_name, walk.n_levels
+    def wish(self, trials: int, bounds: Mapping[str, Any] | None = None) -> None:
+        """Take down more trials, or a look between bounds that `as_bounds` has checked; taken before the next batch.
 
-    def n_left(self) -> float:
-        """Return how many trials are still to be made, at most; NaN where that is not known."""
-        return self._walk.n_left()
+        Raises
+        ------
+        StudyError
+            If the search has ended, and its study on disk cannot be taken again.
+        """
+        n_trials = len(self.study) + self._saved.n_left()
+        stopped, self._is_at_end = self.is_done and not self._is_at_end, False
+        self._saved.go_on()
+        reopen_workers(self.evaluator)
+        self._steering.add(Wish(after=n_trials, trials=trials, bounds=bounds, stopped=stopped))
+        self.study.stopped, self.study.is_interrupted = "", False
+        self._saved.note()
 
     def peek(self, codes: np.ndarray, n: int) -> np.ndarray:
         """Return points that `next_codes` has given, and up to `n` in all that the level will want after them."""
-        found = self._walk.next_codes(n)
+        found = self.walk.next_codes(n)
         if len(self._saved.log):
             found = found[self._saved.log.find(self.space.keys(found)) < 0]
         return found if len(found) > len(codes) else codes
@@ -257,8 +288,8 @@ class MultiResOptimizer:
         metrics |= {name: np.full(len(codes), np.nan) for name in self.evaluator.metrics if name not in metrics}
         value, feasible = self.goal.values(metrics, len(codes)), self.goal.feasible(metrics, len(codes))
         feasible[list(evaluation.failures)] = False
-        computed, seconds = self.study.spent.get(self._walk.level_index, (0, 0.0))
-        self.study.spent[self._walk.level_index] = (computed + evaluation.features_computed, seconds)
+        computed, seconds = self.study.spent.get(self.walk.level_index, (0, 0.0))
+        self.study.spent[self.walk.level_index] = (computed + evaluation.features_computed, seconds)
         if evaluation.failures:
             known = {int(row): len(self.study) + place for place, row in enumerate(rows.tolist())}
             self.study.failures |= {
@@ -267,8 +298,8 @@ class MultiResOptimizer:
         self._record(
             codes[rows],
             (value[rows], feasible[rows]),
-            _rows_of(metrics, rows, len(codes)),
-            _rows_of(evaluation.blocks, rows, len(codes)),
+            rows_of(metrics, rows, len(codes)),
+            rows_of(evaluation.blocks, rows, len(codes)),
         )
         self._handed_out.told(keys)
         self._saved.add()
@@ -277,8 +308,8 @@ class MultiResOptimizer:
         """End the search now, for a reason of one sentence; what was evaluated is kept."""
         if self.is_done:
             return
-        if self._walk.progress()[0]:
-            self._walk.close()
+        if self.walk.progress()[0]:
+            self.walk.close()
         self.study.stopped, self.study.is_interrupted = reason, is_interrupted
         if len(self.study):
             self.evaluator.persist()
@@ -308,8 +339,8 @@ class MultiResOptimizer:
         self._record(
             codes[trials >= 0],
             (log.value[found], log.feasible[found]),
-            _rows_of(log.metrics, found, -1),
-            _rows_of(log.blocks, found, -1),
+            rows_of(log.metrics, found, -1),
+            rows_of(log.blocks, found, -1),
         )
         self._saved.pass_over()
         return True
@@ -321,7 +352,7 @@ class MultiResOptimizer:
         metrics: dict[str, np.ndarray],
         blocks: dict[str, np.ndarray],
     ) -> None:
-        log, walk = self.study.log, self._walk
+        log, walk = self.study.log, self.walk
         log.append(
             codes,
             level=walk.level_index,
@@ -360,21 +391,3 @@ def optimize(*parts: Any, **words: Any) -> Study:
     {'x': 0.3}
     """
     return MultiResOptimizer(*parts, **words).optimize()
-
-
-def _tell_all(listeners: Iterable[Listener], event: Event) -> None:
-    for listener in tuple(listeners):  # one that is called may end its subscription
-        listener(event)
-
-
-def _end_level(study: Study, listeners: Sequence[Listener], index: int) -> None:
-    if listeners:  # a row counts features when it is looked at
-        _tell_all(listeners, LevelEnded(level=index, row=study.rows[index]))
-
-
-def _rows_of(columns: Mapping[str, np.ndarray], rows: np.ndarray, n: int) -> dict[str, np.ndarray]:
-    """Return some of `n` rows of each column; where it is all of them, as usual, without a copy."""
-    return {
-        name: values if len(rows) == n == np.shape(values)[0] else np.asarray(values)[rows]
-        for name, values in columns.items()
-    }

@@ -59,6 +59,7 @@ class SavedTrials:
         self._n_told = (0, 0)
         self._is_broken = False
         self._has_ended = False
+        self._goes_on = False
         self.log = TrialLog(study.space, study.direction, study.log.metric_names)
         if self._path is None:
             return
@@ -92,6 +93,36 @@ class SavedTrials:
     def pass_over(self) -> None:
         """Take the trials of the study so far as those of the file."""
         self._n_seen = len(self._study)
+
+    def go_on(self) -> None:
+        """Take the study again that `save` has let go, for a search that goes on after its end.
+
+        Raises
+        ------
+        StudyError
+            If it is being written, or was changed, by another search.
+        """
+        if self._path is None or self._lock.is_held:
+            return
+        self._lock.acquire()
+        try:
+            self._check_unchanged()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._has_ended, self._goes_on = False, True
+
+    def note(self) -> None:
+        """Have what the study's notes say written, without a trial."""
+        if self._path is not None and self._lock.is_held and self._writer.can_append:
+            self._try(self._writer.wait)
+            self._has_written = True
+            new = slice(self._n_seen, self._n_seen)
+            self._writer.append(self._study.log.rows.take(new), self._changes(new))
+
+    def n_left(self) -> int:
+        """Return how many trials of the file this search has not come to yet."""
+        return int(np.count_nonzero(self._study.log.find(self.log.keys) < 0)) if len(self.log) else 0
 
     def add(self) -> None:
         """Have what is new of the study written; wait only for what was being written before.
@@ -153,12 +184,16 @@ class SavedTrials:
             )
         self._lock.acquire()
         try:
-            found = read_record(self._path)["attributes"].get("commit") if is_study_there(self._path) else ""
-            if found != self._writer.commit:
-                raise StudyError(f"the study at {self._path} was changed by another search; save this one elsewhere.")
+            self._check_unchanged()
             self._write_now()
         finally:
             self._lock.release()
+
+    def _check_unchanged(self) -> None:
+        assert self._path is not None  # noqa: S101 - for the type checker
+        found = read_record(self._path)["attributes"].get("commit") if is_study_there(self._path) else ""
+        if found != self._writer.commit:
+            raise StudyError(f"the study at {self._path} was changed by another search; save this one elsewhere.")
 
     def _changes(self, new: slice) -> dict[str, Any]:
         """Return what else of the study changed with the newest trials."""
@@ -174,6 +209,8 @@ class SavedTrials:
         if study.failures:
             failures = {row - new.start: study.failures.get(row) for row in range(new.start, new.stop)}
             said["failures"] = {row: text for row, text in failures.items() if text is not None}
+        if self._goes_on:
+            said["goes_on"] = True
         if study.notes:
             said["notes"] = study.notes
         plain: dict[str, Any] = plain_json(said)

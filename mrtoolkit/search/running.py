@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.search.events import Event, Listener, StateChanged, as_listeners
 from mrtoolkit.search.gate import DONE, FAILED, Gate
 from mrtoolkit.search.live_progress import Progress
 from mrtoolkit.search.live_searches import enter, leave
+from mrtoolkit.search.looking import TRIALS, as_bounds, refuse_seen
 from mrtoolkit.search.pace import as_pace
 from mrtoolkit.search.study import Study
 
@@ -58,6 +60,7 @@ class RunningSearch:
         self.error: BaseException | None = None
         self.notice = ""
         self._gate = Gate(optimizer.clock, self._announce)
+        self._alongside = False
         self._thread: threading.Thread | None = None
         self._known_best: tuple[int, float, dict[str, Any] | None] = (0, float("nan"), None)
 
@@ -66,6 +69,7 @@ class RunningSearch:
         """Begin a search; see `MultiResOptimizer.start`."""
         search = cls(optimizer)
         search._gate.pace = as_pace(pace)
+        search._alongside = alongside
         search.notice = enter(search, alongside=alongside)
         search._begin()
         return search
@@ -129,6 +133,45 @@ class RunningSearch:
         if what not in ("batch", "level"):
             raise StudyError(f"step({what!r}) was asked for; a search goes by one 'batch' or by one 'level'.")
         self._gate.step(what)
+
+    def more(self, *, trials: int) -> None:
+        """Give the search so many more trials: where it would end, or has ended, it goes on with another level.
+
+        That level goes by the search's own transition, and by moving regions where that finds nothing new. It is taken
+        down in the study, so that a search that is gone on with, or made again, has it too.
+
+        Raises
+        ------
+        StudyError
+            If `trials` is no whole number of 1 or more.
+        """
+        check_count("more(trials=...): trials", trials, StudyError)
+        self._order(partial(self.optimizer.wish, int(trials)))
+
+    def look_into(self, bounds: Mapping[str, Any], *, trials: int | None = None) -> None:
+        """Send the next batch into a box; where the search has ended, it goes on with that.
+
+        Parameters
+        ----------
+        bounds : mapping of parameter to (low, high)
+            Put on the lattice, clipped to the space, at least two cells wide. Other parameters are looked at over the
+            whole of their range.
+        trials : int, optional
+            How many points, 25. They count among the trials that the search may make, which are raised where fewer are
+            left.
+
+        Raises
+        ------
+        SpaceError
+            For a box that is none of the space, before anything changes.
+        StudyError
+            If `trials` is no whole number of 1 or more.
+        """
+        n = TRIALS if trials is None else trials
+        check_count("look_into(..., trials=...): trials", n, StudyError)
+        labels = as_bounds(self.study.space, bounds)
+        refuse_seen(self.study.space, labels, self.study.log)
+        self._order(partial(self.optimizer.wish, int(n), labels))
 
     def wait(self, timeout: float | None = None) -> Study:
         """Wait until the search has ended and return its study.
@@ -199,18 +242,19 @@ class RunningSearch:
     def progress(self) -> Progress:
         """Return where the search stands."""
         optimizer, state = self.optimizer, self.state
-        done, total, name, n_levels = optimizer.level_progress()
+        walk = optimizer.walk
+        done, total = walk.progress()
         trials = len(self.study)
         best, params = self._best(trials)
         return Progress(
             state=state,
-            level=optimizer.level_index,
-            level_name=name,
-            n_levels=n_levels,
+            level=walk.level_index,
+            level_name=walk.level_name,
+            n_levels=walk.n_levels,
             done=done,
-            total=total,
+            total=max(total, done + walk.n_left_of_level()),
             trials=trials,
-            budget=optimizer.budget,
+            budget=walk.limit,
             seconds=optimizer.elapsed(),
             seconds_left=0.0 if self.has_ended else self._seconds_left(trials),
             best=best,
@@ -230,7 +274,7 @@ class RunningSearch:
         pace, worked = self._gate.pace, self.optimizer.elapsed()
         rate = trials / worked if worked > 0 else 0.0
         rate = rate if pace is None else min(rate, pace.trials_a_second) if trials else pace.trials_a_second
-        return self.optimizer.n_left() / rate if rate > 0 else float("nan")
+        return self.optimizer.walk.n_left() / rate if rate > 0 else float("nan")
 
     def _wait(self, timeout: float | None) -> None:
         if threading.current_thread() is self._thread:
@@ -240,12 +284,19 @@ class RunningSearch:
             while not self.has_ended and (end is None or end > time.monotonic()):
                 self._gate.changed.wait(_LOOK if end is None else max(0.0, min(_LOOK, end - time.monotonic())))
 
-    def _begin(self) -> None:
+    def _order(self, do: Callable[[], None]) -> None:
+        if self._gate.order(do):
+            self.error, self.notice = None, ""
+            self._begin(again=True)
+
+    def _begin(self, *, again: bool = False) -> None:
         # a daemon: a program that ends does not wait for it, but stops it (see live_searches)
-        self._thread = threading.Thread(target=self._work, name="mrtoolkit-search", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(again,), name="mrtoolkit-search", daemon=True)
         self._thread.start()
 
-    def _work(self) -> None:
+    def _work(self, again: bool) -> None:  # noqa: FBT001 - a thread's function
+        if again:
+            self.notice = enter(self, alongside=self._alongside, warns=False)
         self._announce(self.state)
         state = DONE
         try:
@@ -254,6 +305,7 @@ class RunningSearch:
                 if self._gate.end(DONE):
                     break
                 self._gate.do_orders()
+                self._announce(self.state)
         except BaseException as error:  # wait raises it, progress shows it
             self.error, state = error, FAILED
             self._gate.end(FAILED)

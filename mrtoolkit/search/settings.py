@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -48,6 +48,9 @@ class SearchOptions(TypedDict, total=False):
         threads of its own (MRTOOLKIT_THREADS), whatever this is.
     on_event : callable, or several
         Called with every event (`LevelStarted`, `BatchDone`, ...).
+    steering : sequence of mappings, optional
+        Of another study (`study.steering`): where its user sent it, and how much more it was given; taken here at the
+        same trials.
     """
 
     target: float | None
@@ -57,6 +60,7 @@ class SearchOptions(TypedDict, total=False):
     transition: str | Transition | None
     workers: int | None
     on_event: Listener | Iterable[Listener] | None
+    steering: Sequence[Mapping[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,11 @@ class Study:
         self._unread_rows.append(row)
 
     @property
+    def steering(self) -> list[dict[str, Any]]:
+        """What the user asked of the search on its way, as JSON; `MultiResOptimizer(..., steering=...)` does it too."""
+        return [dict(wish) for wish in self.notes.get("steering", ())]
+
+    @property
     def has_failed_alone(self) -> bool:
         """Whether every trial so far has failed, if there are any."""
         return len(self.failures) == len(self.log)
@@ -286,11 +291,10 @@ class Study:
     def needed_evaluator(self) -> Evaluator:
         """Return the evaluator, or say how to give the study one."""
         if self.evaluator is None:
-            msg = (
+            raise StudyError(
                 f"this study was read from a file and has no evaluator{_function_of(self.keys)}; load it with "
                 "mrt.load_study(path, backtest=...)."
             )
-            raise StudyError(msg)
         return self.evaluator
 
     def to_file(self) -> StudyFile:
@@ -357,7 +361,8 @@ class Study:
             added = study.log.add_new(batch.rows).tolist()
             study.failures |= {n_before + i: str(texts[str(row)]) for i, row in enumerate(added) if str(row) in texts}
             study._tell(batch.said)
-        study.stopped, study.is_interrupted = said["stopped"], bool(said["is_interrupted"])
+        goes_on = any(batch.said.get("goes_on") for batch in file.batches)  # after its end
+        study.stopped, study.is_interrupted = "" if goes_on else said["stopped"], not goes_on and said["is_interrupted"]
         if said["benchmark"] is not None:
             study._benchmark = {name: float(value) for name, value in said["benchmark"].items()}
         return study

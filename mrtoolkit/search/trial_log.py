@@ -143,7 +143,7 @@ class TrialLog:
     @property
     def blocks(self) -> dict[str, np.ndarray]:
         """Statistics per block of time by name, each (trial, block) float32; empty where the evaluator gives none."""
-        return {name[len(_BLOCK) :]: self._column(name) for name in self._columns if name.startswith(_BLOCK)}
+        return {name[len(_BLOCK) :]: self._column(name) for name in list(self._columns) if name.startswith(_BLOCK)}
 
     @property
     def nbytes(self) -> int:
@@ -256,3 +256,11 @@ class TrialLog:
 
 def _metric(name: str) -> str:
     return f"metric:{name}"
+
+
+def rows_of(columns: Mapping[str, np.ndarray], rows: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    """Return some of `n` rows of each column; where it is all of them, as usual, without a copy."""
+    return {
+        name: values if len(rows) == n == np.shape(values)[0] else np.asarray(values)[rows]
+        for name, values in columns.items()
+    }

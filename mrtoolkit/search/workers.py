@@ -89,6 +89,10 @@ class Workers:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
+    def reopen(self) -> None:
+        """Start processes again when they are next needed."""
+        self._is_alone = self._count < 2
+
     def _call(self, call: Callable[[Any, Any], Any], runs: Sequence[Any]) -> list[Any]:
         if self._pool is None:
             self._pool = self._started()

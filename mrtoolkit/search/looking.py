@@ -1,0 +1,140 @@
+"""A box that a user draws: checked, put on the lattice, filled with points."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mrtoolkit.errors import SpaceError, nearest
+from mrtoolkit.search.dimensions import Categorical, Dimension
+from mrtoolkit.search.filling import Filling, fill
+from mrtoolkit.search.level import Level
+from mrtoolkit.search.region import Region
+from mrtoolkit.search.space import Space
+from mrtoolkit.search.trial_log import TrialLog
+
+TRIALS = 25  # of a look: five labels in each of two parameters
+_CURE = 'as in look_into({"fast": (5, 20), "slow": (40, 80)})'
+
+
+def as_bounds(space: Space, bounds: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the first and the last label in each parameter of a box: on the lattice, in the space, two cells at least.
+
+    Parameters
+    ----------
+    space : Space
+    bounds : mapping of parameter to (low, high)
+        Numbers in either order; for categories the first and the last one, or one alone. A parameter that is left out
+        is looked at over the whole of its range.
+
+    Raises
+    ------
+    SpaceError
+        For a parameter that the space lacks, for no numbers, and for a box beside the space.
+    """
+    if not isinstance(bounds, Mapping) or not bounds:
+        raise SpaceError(f"look_into was given {bounds!r}; give the bounds of one parameter or more, {_CURE}.")
+    for name in bounds:
+        if name not in space:
+            has = ", ".join(space)
+            raise SpaceError(
+                f"look_into was given {name!r}, which the space lacks{nearest(str(name), space)}; it has {has}."
+            )
+    found = {}
+    for name, pair in bounds.items():
+        dimension = space[name]
+        single = isinstance(dimension, Categorical) and (isinstance(pair, str) or not isinstance(pair, Sequence))
+        if not single and (not isinstance(pair, Sequence | np.ndarray) or isinstance(pair, str) or len(pair) != 2):
+            raise SpaceError(f"look_into was given {name}={pair!r}; give its low and its high end, {_CURE}.")
+        ends = [pair, pair] if single else list(pair)
+        codes = (_categories if isinstance(dimension, Categorical) else _cells)(name, dimension, ends)
+        low, high = dimension.decode(np.array(codes)).tolist()
+        found[name] = (low, high)
+    return found
+
+
+def refuse_seen(space: Space, bounds: Mapping[str, Sequence[Any]], log: TrialLog) -> None:
+    """Refuse a box in which there is nothing to evaluate.
+
+    Raises
+    ------
+    SpaceError
+        If no point of it satisfies the space's constraints, or all have been evaluated.
+    """
+    codes = points_of(space, region_of(space, bounds, level=0, index=0), TRIALS, log, [0]).codes
+    shown = ", ".join(f"{name} from {low!r} to {high!r}" for name, (low, high) in bounds.items())
+    if len(codes) == 0:
+        text = " & ".join(node.key for node in space.where)
+        raise SpaceError(f"look_into was given {shown}, where no point satisfies where={text}; look elsewhere.")
+    if (log.find(space.keys(codes)) >= 0).all():
+        raise SpaceError(
+            f"look_into was given {shown}, whose {len(codes):,} points have all been evaluated; look elsewhere, or "
+            "into a larger box."
+        )
+
+
+def region_of(space: Space, bounds: Mapping[str, Sequence[Any]], *, level: int, index: int) -> Region:
+    """Return the region between bounds that `as_bounds` has checked."""
+    lower = np.zeros(len(space), dtype=np.int64)
+    upper = np.array(space.sizes, dtype=np.int64) - 1
+    for j, name in enumerate(space):
+        if name in bounds:
+            lower[j], upper[j] = space[name].encode(list(bounds[name]))
+    return Region.from_codes(space, lower, upper, level=level, index=index)
+
+
+def points_of(space: Space, region: Region, trials: int, log: TrialLog, seed: Sequence[int]) -> Filling:
+    """Return up to so many points of a region that have not been evaluated, and those among them that have."""
+    level = Level("look", budget=trials)
+    return fill(space, level, [region], partial(np.random.default_rng, seed), lambda keys: log.find(keys) >= 0)
+
+
+def _categories(name: str, dimension: Any, ends: Sequence[Any]) -> list[int]:
+    codes = dimension.encode(list(ends)).tolist()
+    if min(codes) < 0:
+        wrong = ends[codes.index(min(codes))]
+        raise SpaceError(
+            f"look_into was given {name}={wrong!r}; its categories are {list(dimension.values)!r}: give the first "
+            "and the last of those to look at."
+        )
+    return sorted(codes)
+
+
+def _cells(name: str, dimension: Dimension, ends: Sequence[Any]) -> list[int]:
+    """Return the first and the last label between two numbers, clipped to the dimension; two at least."""
+    labels = [_plain(end) for end in ends]
+    if any(label is None for label in labels):
+        raise SpaceError(f"look_into was given {name}={tuple(ends)!r}; give two numbers, {_CURE}.")
+    low, high = sorted(float(label) for label in labels if label is not None)
+    first, last = dimension.decode(np.array([0, dimension.size - 1])).tolist()
+    if high < first or low > last:
+        raise SpaceError(
+            f"look_into was given {name} from {low:g} to {high:g}, but the space has it from {first:g} to {last:g}; "
+            "look within."
+        )
+    codes = [_nearest_code(dimension, low), _nearest_code(dimension, high)]
+    if codes[0] == codes[1] and dimension.size > 1:
+        codes = [codes[0], codes[0] + 1] if codes[0] + 1 < dimension.size else [codes[0] - 1, codes[0]]
+    return codes
+
+
+def _plain(value: Any) -> float | None:
+    is_number = isinstance(value, numbers.Real | np.number) and not isinstance(value, bool | np.bool_)
+    return float(value) if is_number and np.isfinite(float(value)) else None
+
+
+def _nearest_code(dimension: Dimension, value: float) -> int:
+    """Return the code of the label nearest to a number, by halving: a lattice may have more labels than memory."""
+    low, high = 0, dimension.size - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if dimension.decode(np.array([middle]))[0] <= value:
+            low = middle
+        else:
+            high = middle
+    labels = np.asarray(dimension.decode(np.array([low, high])), dtype=np.float64)
+    return [low, high][int(np.argmin(np.abs(labels - value)))]

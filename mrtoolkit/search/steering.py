@@ -1,0 +1,136 @@
+"""What a user asks of a search on its way: more trials, or a look into a box; recorded, and taken again when it is run.
+
+Each wish says after how many trials it was taken. So a search that was killed, or is made again with
+``MultiResOptimizer(..., steering=study.steering)``, takes it at the same trial, and makes the same trials after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from mrtoolkit.errors import SpaceError, StudyError
+from mrtoolkit.search.looking import as_bounds
+from mrtoolkit.search.space import Space
+
+NOTE = "steering"
+"""Under which the wishes stand in a study's notes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One thing that was asked.
+
+    Attributes
+    ----------
+    after : int
+        Trials that had been made.
+    trials : int
+        How many it is to be.
+    bounds : mapping of parameter to (low, high), optional
+        Labels between which to look; None for more trials wherever the search would make them.
+    stopped : bool
+        Whether the search had been stopped there, so that it goes on from there and not from where it was going.
+    """
+
+    after: int
+    trials: int
+    bounds: Mapping[str, Sequence[Any]] | None = None
+    stopped: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON from which the same wish is made."""
+        bounds = None if self.bounds is None else {name: list(pair) for name, pair in self.bounds.items()}
+        return {**asdict(self), "bounds": bounds}
+
+
+class Steering:
+    """The wishes of a search, in order, and which of them are still to be taken.
+
+    Parameters
+    ----------
+    space : Space
+    notes : dict
+        Of the study: the wishes stand in them as JSON.
+    given : sequence of mappings, optional
+        Wishes of another study that is to be made again.
+
+    Raises
+    ------
+    StudyError
+        For what is no such list, or where the study on disk was led elsewhere.
+    """
+
+    def __init__(self, space: Space, notes: dict[str, Any], given: Any) -> None:
+        self._notes = notes
+        saved = notes.get(NOTE, [])
+        asked = [] if given is None else [wish.to_dict() for wish in _checked(space, given)]
+        n_both = min(len(saved), len(asked))
+        if saved[:n_both] != asked[:n_both]:
+            raise StudyError(
+                f"the study that is gone on with was steered {len(saved)} times, and not as steering= says; leave "
+                "steering= out to go on with it, or give another path."
+            )
+        if asked or saved:
+            notes[NOTE] = max(saved, asked, key=len)
+        self._pending = [Wish(**said) for said in notes.get(NOTE, [])]
+
+    def add(self, wish: Wish) -> None:
+        """Take a wish down."""
+        self._notes.setdefault(NOTE, []).append(wish.to_dict())
+        self._pending.append(wish)
+
+    def up_to_next(self, n: int | None, n_trials: int) -> int | None:
+        """Return how many points may be asked for, so that the next wish is taken at the trial that it says."""
+        left = [wish.after - n_trials for wish in self._pending if wish.after > n_trials]
+        return n if not left else min(left) if n is None else min(n, *left)
+
+    def look_now(self, n_trials: int) -> Wish | None:
+        """Return the look that is to be taken now, while the search goes on; None for none."""
+        for wish in self._pending:
+            if wish.bounds is not None and not wish.stopped and wish.after <= n_trials:
+                self._pending.remove(wish)
+                return wish
+        return None
+
+    def is_stopped(self, n_trials: int) -> bool:
+        """Say whether the search's own way ends here, as it was stopped here and then gone on with."""
+        for place, wish in enumerate(self._pending):
+            if wish.stopped and wish.after <= n_trials:
+                del self._pending[:place]  # what was asked before the stop was given up with it
+                return True
+        return False
+
+    def at_end(self, n_trials: int, *, by_itself: bool) -> Wish | None:
+        """Return what is to be done where the search would end; None to let it end.
+
+        Where the clock or the memory ended it, it would not end there again: that is taken down.
+        """
+        for place, wish in enumerate(self._pending):
+            if wish.after > n_trials:
+                continue
+            del self._pending[place]
+            if not by_itself and not wish.stopped:
+                said, stopped = self._notes[NOTE], replace(wish, after=n_trials, stopped=True)
+                said[said.index(wish.to_dict())] = stopped.to_dict()
+            return wish
+        return None
+
+
+def _checked(space: Space, given: Any) -> list[Wish]:
+    cure = "give the steering of a study, as in MultiResOptimizer(..., steering=study.steering)"
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
+        raise StudyError(f"steering={given!r} was asked for; {cure}.")
+    found = []
+    for said in given:
+        try:
+            wish = Wish(**said)
+            if wish.bounds is not None:
+                wish = replace(wish, bounds=as_bounds(space, wish.bounds))
+        except (TypeError, SpaceError) as error:
+            raise StudyError(f"steering= holds {said!r} ({error}); {cure}.") from error
+        if any(type(n) is not int or n < low for n, low in ((wish.after, 0), (wish.trials, 1))):
+            raise StudyError(f"steering= holds {said!r}, whose numbers are no counts of trials; {cure}.")
+        found.append(wish)
+    return found
