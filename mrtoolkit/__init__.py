@@ -86,10 +86,16 @@ if TYPE_CHECKING:
     from mrtoolkit import integrations as integrations
     from mrtoolkit import views as views
     from mrtoolkit.views import report as report
+    from mrtoolkit.widgets import view as view
 
 __version__ = "0.1.0"
 
-_LAZY = {"views": "mrtoolkit.views", "report": "mrtoolkit.views", "integrations": "mrtoolkit.integrations"}
+_LAZY = {
+    "views": "mrtoolkit.views",
+    "report": "mrtoolkit.views",
+    "view": "mrtoolkit.widgets",
+    "integrations": "mrtoolkit.integrations",
+}
 """What needs bokeh or an extra, and is imported when it is first used."""
 
 

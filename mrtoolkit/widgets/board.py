@@ -173,6 +173,7 @@ class Board(anywidget.AnyWidget):  # type: ignore[misc]  # it has no types
             self.document.clear()
             self._on_theme.clear()
             self.on_msg(self._heard, remove=True)
+            self.layout.close()
             super().close()
 
     # What the browser is told

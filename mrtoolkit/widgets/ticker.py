@@ -1,7 +1,8 @@
 """Work that is done again when something changed, but never so often that it slows what changes it.
 
 A search makes thousands of trials a second; its picture is drawn at most eight times a second and takes at most a
-twenty-fifth of one processor: after work of `t` seconds the ticker rests for `25 t`, up to a second.
+twenty-fifth of one processor: after work of `t` seconds the ticker rests for `25 t`, up to a second. What the user
+pressed ends that rest, so that the answer does not wait.
 """
 
 from __future__ import annotations
@@ -27,35 +28,50 @@ class Ticker:
         `logging` where there is none; the ticker goes on.
     hz : float
         Calls a second at most. May be changed meanwhile.
+    every : float, optional
+        Seconds after which the work is done even if nobody asked. May be changed meanwhile, by the work itself too.
     failed : callable, optional
         Takes the exception.
     """
 
     def __init__(
-        self, work: Callable[[], object], hz: float = 8, *, failed: Callable[[Exception], object] | None = None
+        self,
+        work: Callable[[], object],
+        hz: float = 8,
+        *,
+        every: float | None = None,
+        failed: Callable[[Exception], object] | None = None,
     ) -> None:
         self.hz = hz
+        self.every = every
         self._work = work
         self._failed = failed or _write_down
         self._is_wanted = threading.Event()
-        self._is_closed = threading.Event()
+        self._is_urgent = threading.Event()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="mrtoolkit-ticker", daemon=True)
         self._thread.start()
 
-    def wake(self) -> None:
-        """Have the work done soon; costs nothing to call, from any thread."""
+    def wake(self, *, at_once: bool = False) -> None:
+        """Have the work done soon, or before the rest is over; costs nothing to call, from any thread."""
         self._is_wanted.set()
+        if at_once:
+            self._is_urgent.set()
 
     def close(self, timeout: float = 2.0) -> None:
         """End the thread, waiting for the work that is under way for at most `timeout` seconds."""
-        self._is_closed.set()
-        self._is_wanted.set()
+        self._is_closed = True
+        self.wake(at_once=True)
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        while self._is_wanted.wait() and not self._is_closed.is_set():
+        while True:
+            self._is_wanted.wait(self.every)
+            if self._is_closed:
+                return
             self._is_wanted.clear()
+            self._is_urgent.clear()
             begin = time.monotonic()
             try:
                 self._work()
@@ -63,7 +79,7 @@ class Ticker:
                 self._failed(error)
             spent = time.monotonic() - begin
             # the rest counts from the end of the work, the pace from its beginning
-            self._is_closed.wait(max(1.0 / self.hz - spent, min(_REST * spent, _LONGEST_REST), 0.0))
+            self._is_urgent.wait(max(1.0 / self.hz - spent, min(_REST * spent, _LONGEST_REST), 0.0))
 
 
 def _write_down(error: Exception) -> None:

@@ -57,7 +57,8 @@ def free_port() -> int:
 def lab_server(root: Path, state: Path, timeout: float = 60) -> Iterator[tuple[str, str]]:
     """`mrtoolkit lab` on `root`, with Jupyter's own folders under `state`; ended with everything that it started."""
     port, token = free_port(), uuid.uuid4().hex
-    env = dict(os.environ)
+    checkout = str(Path(__file__).parents[2])  # the kernels import what is tested, not what is installed
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([checkout, *filter(None, [os.environ.get("PYTHONPATH")])])}
     for name, folder in FOLDERS.items():
         (state / folder).mkdir(parents=True, exist_ok=True)
         env[name] = str(state / folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from bokeh.core.serialization import Buffer, Serialized
 from bokeh.document import Document
@@ -48,10 +49,14 @@ def comms(monkeypatch):
 
 
 
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str) else np.asarray(value, dtype=float).tolist()
+
+
 def _written(document: Document) -> str:
     """Text of a document; a column is the same text as a list and as an array, in any order of columns."""
     for source in document.select({"type": ColumnDataSource}):
-        source.data = {name: list(map(float, source.data[name])) for name in sorted(source.data)}
+        source.data = {name: [_plain(value) for value in source.data[name]] for name in sorted(source.data)}
     return json.dumps(document.to_json(deferred=False)["roots"])
 
 

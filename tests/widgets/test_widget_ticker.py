@@ -45,6 +45,32 @@ def test_what_takes_long_is_done_less_often():
     assert 1 <= len(times) <= 4  # 0.02 s of work, 0.5 s of rest
 
 
+def test_what_is_urgent_does_not_wait_for_the_rest():
+    times = []
+
+    def work():
+        times.append(time.monotonic())
+        time.sleep(0.03)  # 0.75 s of rest
+
+    ticker = Ticker(work)
+    ticker.wake()
+    until(lambda: len(times) == 1)
+    time.sleep(0.1)
+    asked = time.monotonic()
+    ticker.wake(at_once=True)
+    until(lambda: len(times) == 2)
+    ticker.close()
+    assert times[1] - asked < 0.3
+
+
+def test_it_works_without_being_asked_where_it_is_told_so():
+    calls = []
+    ticker = Ticker(lambda: calls.append(1), hz=50, every=0.05)
+    until(lambda: len(calls) >= 3)
+    ticker.every = None
+    ticker.close()
+
+
 def test_a_failure_is_told_and_the_next_call_comes():
     failures, calls = [], []
 

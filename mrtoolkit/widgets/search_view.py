@@ -1,0 +1,229 @@
+"""A search in a notebook: its figures on one board, the controls that steer it, and what stays without a kernel.
+
+Three threads meet here and none waits for another: the search's, which only wakes the view; the kernel's, whose
+callbacks only leave wishes; and the view's own, which reads the study, draws, and does what was wished.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+import traceback
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.search.events import BatchDone, Event
+from mrtoolkit.search.study import Study
+from mrtoolkit.widgets.board import Board
+from mrtoolkit.widgets.controls import Controls, close_all
+from mrtoolkit.widgets.convergence_chart import ConvergenceChart
+from mrtoolkit.widgets.level_table import level_table
+from mrtoolkit.widgets.map_chart import MapChart
+from mrtoolkit.widgets.model import SearchModel
+from mrtoolkit.widgets.runtime import runtime
+from mrtoolkit.widgets.stand_in import COUNT, Snapshot, StandIn
+from mrtoolkit.widgets.ticker import Ticker
+
+_HEIGHT = 420  # pixels of a figure
+_PATIENCE = 3.0  # seconds until a front end has answered
+_PICTURE_EVERY = 15.0  # seconds between two pictures for the saved notebook while the search runs
+_LOOK_EVERY = 1.0  # seconds: the clock goes on, and a study that somebody else fills tells nothing
+_NOT_ANSWERED = (
+    "The live view did not appear within 3 seconds: this editor did not answer, or its widgets do not fit "
+    "ipywidgets 8. Here are a picture and the best trials instead."
+)
+
+_log = logging.getLogger(__name__)
+
+
+class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
+    """A search or a study in the notebook; `mrt.view` makes it.
+
+    Attributes
+    ----------
+    search : RunningSearch or None
+    study : Study
+    model : SearchModel
+    board : Board
+    """
+
+    def __init__(self, source: Any, *, x: str | None = None, y: str | None = None) -> None:
+        self.search: Any = source if hasattr(source, "subscribe") else None
+        self.model = SearchModel(source, x, y)
+        self._wishes: deque[tuple[str, Any]] = deque()
+        self._trouble = ""
+        self._is_closed = False
+        self._shown_at: float | None = None
+        self._pictured: tuple[Any, ...] = ()
+        self._pictured_at = 0.0
+        self._convergence = ConvergenceChart(self.model, height=_HEIGHT)
+        self._map = MapChart(self.model, height=_HEIGHT)
+        theme = runtime().theme
+        self._convergence.update(theme)
+        self._map.update(theme)
+        self._map.on_brush(lambda bounds: self._tell("look", dict(bounds)))
+        self._map.on_click(lambda trial: self._tell("inspect", trial))
+        self.board = self._make_board()
+        self._controls = Controls(self.model, self.search, self._tell)
+        self._stand_in = StandIn(lambda: (self.study, self.model.x, self.model.y))
+        super().__init__([self._controls.box, self.board], layout={"width": "100%"})
+        self._ticker = Ticker(self._work, every=_LOOK_EVERY, failed=self._failed)
+        self.board.on_theme(lambda theme: self._tell("theme", theme))
+        self._unsubscribe = self.search.subscribe(self._happened) if self.search is not None else lambda: None
+
+    def __repr__(self) -> str:
+        return f"SearchView({len(self.study):,} trials)"
+
+    @property
+    def study(self) -> Study:
+        """The study that is shown, with the trials so far."""
+        return self.model.study
+
+    def snapshot(self) -> Snapshot:
+        """Return a picture and a table of the best as they are now, which show where there is no kernel."""
+        return Snapshot(self.study, self.model.x, self.model.y)
+
+    def close(self) -> None:
+        """End the view; the search goes on."""
+        if getattr(self, "_is_closed", True):
+            return
+        self._is_closed = True
+        self._unsubscribe()
+        self._ticker.close()
+        self.board.close()
+        close_all(*self.children, self.layout)
+        super().close()
+
+    def _ipython_display_(self) -> None:
+        """Show the view, and after it what stands in for it where there is no kernel."""
+        self.board.stand_ins = COUNT
+        display(self._repr_mimebundle_(), raw=True)
+        self._stand_in.show()
+        self._shown_at = time.monotonic()
+        self._ticker.wake()
+
+    def _make_board(self) -> Board:
+        return Board(
+            figures={"convergence": self._convergence.figure, "map": self._map.figure},
+            texts={"status": html.escape(self.model.status), "message": "", "levels": self._table()},
+            rows=[["status"], ["message"], ["convergence", "map"], ["levels"]],
+            labels={"convergence": self._convergence.description, "map": self._map.description},
+        )
+
+    def _table(self) -> str:
+        return level_table(self.model.table, self.model.objective)
+
+    # What others tell: nothing is done here
+
+    def _tell(self, wish: str, value: Any) -> None:
+        self._wishes.append((wish, value))
+        self._ticker.wake(at_once=True)
+
+    def _happened(self, event: Event) -> None:
+        self._ticker.wake(at_once=not isinstance(event, BatchDone))
+
+    # What the view's own thread does
+
+    def _work(self) -> None:
+        while self._wishes:
+            self._do(*self._wishes.popleft())
+        if self.model.refresh() or self._is_behind():
+            self._draw()
+            self._controls.update()
+        self._keep_picture()
+        is_waiting = self._shown_at is not None and not self.board.is_seen
+        self._ticker.every = _LOOK_EVERY if self.model.state.is_live or is_waiting else None
+
+    def _is_behind(self) -> bool:
+        return self._drawn != (self.model.version, self._trouble)
+
+    _drawn: tuple[int, str] = (-1, "")
+
+    def _draw(self, theme: str | None = None) -> None:
+        self._drawn = (self.model.version, self._trouble)
+        board = self.board
+        with board.change():
+            self._convergence.update(theme)
+            self._map.update(theme)
+            board.set_label("convergence", self._convergence.description)
+            board.set_label("map", self._map.description)
+            board.set_text("status", html.escape(self.model.status))
+            board.set_text("message", self._message())
+            board.set_text("levels", self._table())
+
+    def _message(self) -> str:
+        parts = [f'<div role="alert">{html.escape(self._trouble)}</div>'] if self._trouble else []
+        error = getattr(self.search, "error", None)
+        if error is not None:
+            text = html.escape("".join(traceback.format_exception(error)))
+            parts.append(f"<details><summary>What the evaluator raised</summary><pre>{text}</pre></details>")
+        return "".join(parts)
+
+    def _do(self, wish: str, value: Any) -> None:
+        """Do what was wished; what cannot be done is said on the board."""
+        search, model = self.search, self.model
+        self._trouble = "" if wish != "theme" else self._trouble
+        try:
+            if wish in ("pause", "resume", "stop"):
+                getattr(search, wish)()
+            elif wish == "step":
+                search.step(value)
+            elif wish == "more":
+                search.more(trials=value)
+            elif wish == "pace":
+                search.pace = value
+            elif wish in ("x", "y"):
+                model.choose(**{wish: value})
+            elif wish == "level":
+                model.shown_level = value
+            elif wish == "theme":
+                self._draw(value)
+            elif wish == "look":
+                self._look_into(value)
+        except MrtoolkitError as error:
+            self._trouble = str(error)
+
+    def _look_into(self, bounds: dict[str, tuple[Any, Any]]) -> None:
+        ordered = {name: (high, low) if _is_less(high, low) else (low, high) for name, (low, high) in bounds.items()}
+        with self.board.change():
+            self._map.choose(ordered)
+        self._controls.show_region(ordered)
+        if self.search is not None and hasattr(self.search, "look_into"):
+            self.search.look_into(ordered)
+
+    def _keep_picture(self) -> None:
+        """Bring up to date what the saved notebook shows, when a level or the search has ended or pauses."""
+        if self._shown_at is None:
+            return
+        state, now = self.model.state, time.monotonic()
+        is_late = not self.board.is_seen and now > self._shown_at + _PATIENCE
+        reason = ""
+        if is_late:
+            reason = f"The live view cannot be drawn: {self.board.trouble}." if self.board.trouble else _NOT_ANSWERED
+        stage = (state.state, len(self.study.rows), reason, len(self.study) if not state.is_live else 0)
+        is_due = not state.is_live or reason != self._stand_in.reason or now > self._pictured_at + _PICTURE_EVERY
+        if stage != self._pictured and is_due:
+            self._pictured, self._pictured_at = stage, now
+            self._stand_in.update(reason)
+
+    def _failed(self, error: Exception) -> None:
+        """Say on the board what went wrong in drawing it; once, for the next attempt may say the same."""
+        text = f"The view could not be drawn: {type(error).__name__}: {error}"
+        if text != self._trouble:
+            _log.error("a view of %r could not be drawn", self.study, exc_info=error)
+            self._trouble = text
+            with suppress(Exception):
+                self.board.set_text("message", self._message())
+
+
+def _is_less(one: Any, other: Any) -> bool:
+    try:
+        return bool(one < other)
+    except TypeError:  # labels of a category that have no order
+        return False

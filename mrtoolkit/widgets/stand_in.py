@@ -1,0 +1,81 @@
+"""What a notebook keeps of a view: a picture and a table as outputs of their own, which show where no widget does.
+
+A widget's own output cannot carry them: JupyterLab shows the widget, or an error where the kernel is gone, and never
+the picture beside it in the same bundle. So they follow it, are replaced as the search goes on, and the page hides them
+as long as the widget lives there (board.css).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from IPython.display import display, update_display
+
+from mrtoolkit.search.study import Study
+from mrtoolkit.views.snapshot import snapshot
+
+COUNT = 2  # outputs: the picture, the table
+
+Bundle = dict[str, Any]
+
+
+class Snapshot:
+    """A study as it was at one moment, for the last line of a cell: a picture, and below it a table of the best."""
+
+    def __init__(self, study: Study, x: str | None, y: str | None) -> None:
+        self.picture, self.table = _bundles(study, x, y, "")
+
+    def __repr__(self) -> str:
+        return str(self.table["text/plain"])
+
+    def _ipython_display_(self) -> None:
+        display(self.picture, raw=True)
+        display(self.table, raw=True)
+
+
+class StandIn:
+    """The picture and the table after a view.
+
+    Parameters
+    ----------
+    axes : callable
+        Returns the study and the parameters of its map, as they are then.
+    """
+
+    def __init__(self, axes: Callable[[], tuple[Study, str | None, str | None]]) -> None:
+        self._axes = axes
+        name = uuid.uuid4().hex
+        self._ids = (f"{name}-picture", f"{name}-table")
+        self._shown: list[Bundle] | None = None
+        self.reason = ""
+
+    def show(self) -> None:
+        """Show both after what was shown last in this cell."""
+        self._shown = list(_bundles(*self._axes(), self.reason))
+        for bundle, name in zip(self._shown, self._ids, strict=True):
+            display(bundle, raw=True, display_id=name)
+
+    def update(self, reason: str = "") -> None:
+        """Replace both by how the study is now, wherever they are shown.
+
+        Parameters
+        ----------
+        reason : str
+            Why they are to be seen beside a living kernel; said above the table.
+        """
+        if self._shown is None:
+            return
+        self.reason = reason
+        before, self._shown = self._shown, list(_bundles(*self._axes(), reason))
+        for old, new, name in zip(before, self._shown, self._ids, strict=True):
+            if new != old:
+                update_display(new, raw=True, display_id=name)
+
+
+def _bundles(study: Study, x: str | None, y: str | None, reason: str) -> tuple[Bundle, Bundle]:
+    whole = snapshot(study, x=x, y=y)
+    table = {"text/plain": f"{reason}\n{whole['text/plain']}" if reason else whole["text/plain"]}
+    title = f"Search over {x}" + (f" and {y}" if y else "")
+    return {**whole, "text/plain": f"{title}: a picture."} if len(study) else {"text/plain": title}, table

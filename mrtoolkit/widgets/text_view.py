@@ -1,0 +1,41 @@
+"""A search where there is no notebook: its state in words, and on a terminal a bar a level."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from mrtoolkit.search.study import Study
+from mrtoolkit.widgets.model import SearchModel
+
+
+class TextView:
+    """A search or a study in words; `mrt.view` makes it.
+
+    Attributes
+    ----------
+    search : RunningSearch or None
+    study : Study
+    model : SearchModel
+    """
+
+    def __init__(self, source: Any, *, x: str | None = None, y: str | None = None) -> None:
+        self.search = source if hasattr(source, "subscribe") else None
+        self.model = SearchModel(source, x, y)
+
+    def __repr__(self) -> str:
+        self.model.refresh()
+        return self.model.status
+
+    @property
+    def study(self) -> Study:
+        """The study that is shown, with the trials so far."""
+        return self.model.study
+
+    def snapshot(self) -> Any:
+        """Return a picture and a table of the best as they are now, for a notebook."""
+        made = import_module("mrtoolkit.widgets.stand_in")  # it draws: what it needs is loaded when it is asked for
+        return made.Snapshot(self.study, self.model.x, self.model.y)
+
+    def close(self) -> None:
+        """End the view; the search goes on."""

@@ -1,0 +1,63 @@
+"""`mrt.view`: the live view where there is a notebook, words and bars where there is none."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mrtoolkit.errors import StudyError
+from mrtoolkit.search.running import RunningSearch
+from mrtoolkit.search.study import Study
+from mrtoolkit.widgets.text_view import TextView
+
+if TYPE_CHECKING:
+    from mrtoolkit.widgets.search_view import SearchView
+
+
+def view(
+    source: Any, *, x: str | None = None, y: str | None = None, live: bool | None = None
+) -> SearchView | TextView:
+    """Return a search or a study to look at: as the last line of a notebook's cell it shows itself, and goes on.
+
+    Parameters
+    ----------
+    source : RunningSearch or Study
+        A search that runs, `optimizer.start()`; or a study that is finished, loaded, or filled by somebody else.
+    x, y : str, optional
+        Parameters of the map; those that vary first where not given. They can be chosen in the view too.
+    live : bool, optional
+        False for words and bars without a widget, True for widgets; by default widgets in a notebook.
+
+    Returns
+    -------
+    SearchView or TextView
+        Both have `search`, `study`, `snapshot()` and `close()`.
+
+    Raises
+    ------
+    StudyError
+        If `source` is neither, or a parameter is unknown or named twice.
+
+    Examples
+    --------
+    >>> import mrtoolkit as mrt
+    >>> study = mrt.optimize(lambda p: -abs(p["x"] - 7), mrt.Space(x=mrt.Integer(0, 9)))
+    >>> mrt.view(study, live=False)
+    Done. 10 trials in 1 level; best value 0 at x 7
+    """
+    if not isinstance(source, RunningSearch | Study):
+        name = type(source).__name__
+        raise StudyError(f"a {name} was to be viewed; give a Study, or a search that optimizer.start() returned.")
+    if in_notebook() if live is None else live:
+        # bokeh and ipywidgets are loaded here: a script's search pays for none of them
+        made: SearchView = import_module("mrtoolkit.widgets.search_view").SearchView(source, x=x, y=y)
+        return made
+    return TextView(source, x=x, y=y)
+
+
+def in_notebook() -> bool:
+    """Say whether this is a kernel that a notebook talks to."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

@@ -1,0 +1,248 @@
+"""A view of a search without a browser: wishes are done, the state says what can be pressed, nothing stays behind."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from fake_page import Page, comms  # noqa: F401
+
+import mrtoolkit as mrt
+from mrtoolkit.widgets import search_view, stand_in
+from mrtoolkit.widgets.search_view import SearchView
+
+pytestmark = pytest.mark.usefixtures("comms")
+
+
+def hill(point):
+    return -((point["x"] - 30) ** 2) - (point["y"] - 60) ** 2 / 4
+
+
+SPACE = mrt.Space(x=mrt.Integer(0, 100), y=mrt.Integer(0, 100))
+
+
+def until(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return value
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed, by display id; outputs without one under a number."""
+    outputs = {}
+
+    def show(bundle, *, raw, display_id=None):
+        outputs[display_id or len(outputs)] = bundle
+
+    monkeypatch.setattr(stand_in, "display", show)
+    monkeypatch.setattr(search_view, "display", show)
+    monkeypatch.setattr(stand_in, "update_display", show)
+    return outputs
+
+
+@pytest.fixture
+def live():
+    begun = []
+
+    def begin(evaluator=hill, **options):
+        search = mrt.MultiResOptimizer(evaluator, SPACE, trials=options.pop("trials", 400)).start(**options)
+        view = mrt.view(search, live=True)
+        begun.append((search, view))
+        return search, view
+
+    yield begin
+    for search, view in begun:
+        view.close()
+        search.stop()
+        search.join(5)
+
+
+def button(view, text):
+    found = (b for b in view._controls._run_row.children if getattr(b, "description", "") == text)
+    return next(found, None)
+
+
+def test_it_shows_the_search_from_its_beginning_to_its_end(live):
+    search, view = live(pace="200 trials/s")
+    page = Page(view.board)
+    until(lambda: len(search.study) > 20)
+    search.pace = None
+    study = search.wait(20)
+    until(lambda: view.model.state.state == "done")
+    until(lambda: (page.take(), page.texts["status"])[1].startswith("Done. 400 trials"))
+    assert page.same()
+    assert page.texts["status"] in view.model.status
+    assert "Convergence" in page.labels["convergence"] or "400" in page.labels["convergence"]
+    assert view.study is study
+
+
+def test_buttons_do_what_they_say_and_the_state_says_which_can_be_pressed(live):
+    search, view = live(pace="50 trials/s")
+    assert not button(view, "Pause").disabled
+    button(view, "Pause").click()
+    until(lambda: search.state == "paused")
+    until(lambda: button(view, "Resume"))
+    n = len(search.study)
+    button(view, "Next batch").click()
+    until(lambda: len(search.study) > n and search.state == "paused")
+    button(view, "Resume").click()
+    until(lambda: search.state == "running")
+    view._controls._pace.value = "20 trials/s"
+    until(lambda: search.pace == "20 trials/s")
+    button(view, "Stop").click()
+    until(lambda: search.state == "done")
+    until(lambda: all(button(view, text).disabled for text in ("Pause", "Next batch", "Next level", "Stop")))
+
+
+def test_axes_and_levels_are_chosen_and_follow(live):
+    search, view = live()
+    search.wait(20)
+    until(lambda: view.model.state.state == "done")
+    view._controls._x.value = "y"
+    until(lambda: (view.model.x, view.model.y) == ("y", "x"))
+    until(lambda: view._controls._y.value == "x")
+    view._controls._level.value = 1
+    view._controls._follow.value = False
+    until(lambda: view.model.shown_level is not None)
+    view._controls._follow.value = True
+    until(lambda: view.model.shown_level is None)
+
+
+def test_what_the_evaluator_raises_is_shown_with_its_traceback(live):
+    def fails(point):
+        raise ZeroDivisionError("<no> such strategy")
+
+    search, view = live(fails)
+    page = Page(view.board)
+    until(lambda: search.state == "failed")
+    until(lambda: (page.take(), "ZeroDivisionError" in page.texts["message"])[1])
+    assert "&lt;no&gt; such strategy" in page.texts["message"]
+    assert "ZeroDivisionError" in page.texts["status"]
+    assert button(view, "Stop").disabled
+
+
+def test_a_wish_that_cannot_be_done_is_said_and_the_view_goes_on(live):
+    search, view = live(pace="50 trials/s")
+    page = Page(view.board)
+    view._tell("pace", "-3 trials/s")
+    until(lambda: (page.take(), "pace" in page.texts["message"])[1])
+    view._tell("pause", None)
+    until(lambda: search.state == "paused")
+    until(lambda: (page.take(), page.texts["message"] == "")[1])
+
+
+def test_several_views_of_one_search(live):
+    search, view = live(pace="100 trials/s")
+    other = mrt.view(search, live=True, x="y")
+    button(other, "Pause").click()
+    until(lambda: button(view, "Resume"))
+    other.close()
+    search.resume()
+    until(lambda: button(view, "Pause"))
+
+
+def test_a_finished_study_has_no_run_controls(shown):
+    study = mrt.optimize(hill, SPACE, trials=60)
+    view = mrt.view(study, live=True)
+    assert len(view._controls.box.children) == 1
+    view._ipython_display_()
+    first, picture, table = shown.values()
+    assert "application/vnd.jupyter.widget-view+json" in first
+    assert picture["image/png"]
+    assert len(picture["image/png"]) < 100_000
+    assert table["text/plain"].startswith("The best 5 of 60 trials")
+    assert view.board.stand_ins == 2
+    view.close()
+
+
+def test_a_notebook_keeps_the_last_picture_and_why_it_is_seen(live, shown, monkeypatch):
+    monkeypatch.setattr(search_view, "_PATIENCE", 0.3)
+    search, view = live(pace="100 trials/s")
+    view._ipython_display_()
+    table = list(shown)[2]
+    until(lambda: shown[table]["text/plain"].startswith("The live view did not appear"))
+    Page(view.board).say(kind="here", number=0, theme="light")
+    until(lambda: "did not appear" not in shown[table]["text/plain"])
+    search.pace = None
+    search.wait(20)
+    until(lambda: "It stopped" in shown[table]["text/plain"])
+
+
+def test_a_page_that_refuses_scripts_is_named_as_the_reason(live, shown, monkeypatch):
+    monkeypatch.setattr(search_view, "_PATIENCE", 0.2)
+    _, view = live(pace="100 trials/s")
+    view._ipython_display_()
+    Page(view.board).say(kind="trouble", text="no scripts here")
+    until(lambda: "no scripts here" in list(shown.values())[2]["text/plain"])
+
+
+def test_views_that_were_closed_leave_nothing_behind(comms):  # noqa: F811
+    study = mrt.optimize(hill, SPACE, trials=60)
+    mrt.view(study, live=True).close()
+
+    def alive():
+        gc.collect()
+        return sum(isinstance(thing, SearchView) for thing in gc.get_objects())
+
+    threads, views = threading.active_count(), alive()
+    for _ in range(5):
+        view = mrt.view(study, live=True)
+        view.close()
+    del view
+    assert threading.active_count() == threads
+    assert alive() <= views
+    still_open = [c.data["state"].get("_model_name", "") for c in comms if not c.is_closed]
+    assert [name for name in still_open if name != "AnyModel"] in ([], ["LayoutModel"])  # BokehJS, once a kernel
+
+
+@pytest.mark.parametrize(
+    ("space", "evaluate"),
+    [
+        (mrt.Space(x=mrt.Real(0.001, 10, log=True)), lambda p: -p["x"]),
+        (mrt.Space(kind=mrt.Categorical(["a", "b"]), x=mrt.Integer(0, 9)), lambda p: p["x"] * (p["kind"] == "a")),
+        (mrt.Space(**{f"p{i}": mrt.Integer(0, 3) for i in range(12)}), lambda p: sum(p.values())),
+        (mrt.Space(x=mrt.Integer(0, 9), y=mrt.Integer(0, 9)), lambda p: float("nan")),
+    ],
+)
+def test_any_space_and_any_study_can_be_viewed(space, evaluate):
+    search = mrt.MultiResOptimizer(evaluate, space, trials=40).start()
+    view = mrt.view(search, live=True)
+    page = Page(view.board)
+    search.join(20)
+    until(lambda: (page.take(), page.texts["status"].startswith("Done"))[1])
+    assert page.same()
+    assert page.texts["message"] == ""
+    view.close()
+
+
+def test_a_study_without_trials_can_be_viewed(shown):
+    study = mrt.MultiResOptimizer(hill, SPACE, trials=10).study
+    view = mrt.view(study, live=True)
+    view._ipython_display_()
+    assert "image/png" not in list(shown.values())[1]
+    view.close()
+
+
+def test_outside_a_notebook_there_are_words_and_no_bokeh():
+    code = """
+import sys, mrtoolkit as mrt
+study = mrt.optimize(lambda p: -abs(p["x"] - 7), mrt.Space(x=mrt.Integer(0, 9)))
+print(mrt.view(study))
+print([name for name in ("bokeh", "ipywidgets", "anywidget", "IPython") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    words, loaded = done.stdout.splitlines()
+    assert words.startswith("Done. 10 trials")
+    assert loaded == "[]"
+
+
+def test_what_is_no_search_is_refused():
+    with pytest.raises(mrt.StudyError, match="a dict was to be viewed"):
+        mrt.view({})
