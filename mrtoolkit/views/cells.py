@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mrtoolkit.errors import StudyError, nearest
+from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.trial_table import ParameterAxis, objective_values, two_axes
 
@@ -36,9 +37,9 @@ def heatmap_data(study: Study, x: str | None = None, y: str | None = None, *, re
     -------
     pd.DataFrame
         A row a cell: `level`, `x` and `y` (positions: numbers as they are, categories counted from 0), its borders
-        `left`, `right`, `bottom`, `top` half-way to the next labels of its level and region, `value` (NaN where no
-        trial has one) and `trials`. For a study of one parameter `y` is 0. A level of scattered points is
-        gathered into about as many cells as it has points.
+        `left`, `right`, `bottom`, `top` half-way to the next labels of its level and region and within the space,
+        `value` (NaN where no trial has one) and `trials`. For a study of one parameter `y` is 0. A level of scattered
+        points is gathered into about as many cells as it has points.
 
     Raises
     ------
@@ -63,7 +64,28 @@ def heatmap_data(study: Study, x: str | None = None, y: str | None = None, *, re
         part["left"], part["right"] = zip(*(found["x"].borders[at] for at in part["x"]), strict=True)
         part["bottom"], part["top"] = zip(*(found["y"].borders[at] for at in part["y"]), strict=True)
         parts.append(part.assign(level=int(group["level"].iloc[0])))
-    return pd.concat(parts, ignore_index=True)[_COLUMNS]
+    return pd.concat([_within(part, study, axes) for part in parts], ignore_index=True)[_COLUMNS]
+
+
+def is_scattered(study: Study, x: str | None = None, y: str | None = None) -> bool:
+    """Return whether some level is scattered points over two numbers rather than a grid: heat shows it, not cells."""
+    axes = dict(zip("xy", two_axes(study, x, y), strict=True))
+    if any(axis is None or axis.categories or axis.is_listed for axis in axes.values()):
+        return False
+    for _, group in _points(study, axes).groupby(["level", "region"], sort=True):
+        pairs, filled = _filled_share(group)
+        if any(_is_strewn(group[name].nunique(), pairs, filled) for name in "xy"):
+            return True
+    return False
+
+
+def _within(cells: pd.DataFrame, study: Study, axes: dict[str, ParameterAxis | None]) -> pd.DataFrame:
+    """Return cells cut at the ends of the space: what lies outside is no place to look."""
+    for axis, low, high in ((axes["x"], "left", "right"), (axes["y"], "bottom", "top")):
+        if axis is not None and not axis.categories:
+            start, end = Scale.of(study.space, axis.name).ends if not axis.is_listed else (-np.inf, np.inf)
+            cells[low], cells[high] = np.maximum(cells[low], start), np.minimum(cells[high], end)
+    return cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +114,13 @@ def _cells(raw: np.ndarray, axis: ParameterAxis | None, step: float, share: tupl
     if axis is None or axis.categories:
         return _Cells(raw, {float(at): (float(at) - 0.5, float(at) + 0.5) for at in labels})
     pairs, filled = share
-    if labels.size > max(2.0 * np.sqrt(pairs), _FEW) and filled < _GRID:
+    if _is_strewn(labels.size, pairs, filled):
         return _gathered(raw, min(int(np.ceil(np.sqrt(pairs))), _SIDE), is_log=is_log)
     return _Cells(raw, _half_way(labels, step, is_log=is_log))
+
+
+def _is_strewn(n_labels: int, pairs: int, filled: float) -> bool:
+    return n_labels > max(2.0 * np.sqrt(pairs), _FEW) and filled < _GRID
 
 
 def _half_way(labels: np.ndarray, step: float, *, is_log: bool) -> dict[float, tuple[float, float]]:

@@ -12,10 +12,12 @@ from bokeh.models.layouts import Row
 from bokeh.plotting import figure
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.maps.map_part import MapPart
+from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.study import Study
-from mrtoolkit.views.cells import heatmap_data
-from mrtoolkit.views.surface import draw_cells, draw_colour_bar, map_figure, mark_candidates
+from mrtoolkit.views.cells import heatmap_data, is_scattered
+from mrtoolkit.views.surface import draw_cells, draw_colour_bar, draw_heat, map_figure, mark_candidates
 from mrtoolkit.views.theme import add_hover, level_colours, style_legend, value_colours
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
@@ -27,6 +29,7 @@ from mrtoolkit.views.words import label
 
 _POINTS = 5_000
 _PANELS = 6
+_FAINT = 0.18  # of a line that tells of an earlier round: forty of them shall not hide the trials
 _ROOM = 0.04  # of a panel, between its border and the outer trials: half a mark
 
 
@@ -52,7 +55,8 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
     -------
     pd.DataFrame
         `level` (counted from 0), `name`, `region`, and the borders `left`, `right`, `bottom`, `top`, as far outside the
-        outer labels as half a step of the level, so that no trial stands on a border.
+        outer labels as half a step of the level, so that no trial stands on a border, but within the space; `is_last`,
+        whether it belongs to the last round of its level.
 
     Raises
     ------
@@ -62,15 +66,17 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
     x_axis, y_axis = _two(study, x, y)
     points = points_data(study, x, y)
     names = level_names(study)
+    last = _last_rounds(study, x_axis.name, y_axis.name)
     rows = []
     for level in sorted(points["level"].unique()):
         part = points[points["level"] == level]
         found: list[Region | None] = [r for r in study.regions if r.level == level]
         for region in found or [None]:
-            left, right = _edges(region, x_axis, part["x"].to_numpy())
-            bottom, top = _edges(region, y_axis, part["y"].to_numpy())
+            left, right = _within(study, x_axis, _edges(region, x_axis, part["x"].to_numpy()))
+            bottom, top = _within(study, y_axis, _edges(region, y_axis, part["y"].to_numpy()))
             edges = {"left": left, "right": right, "bottom": bottom, "top": top}
-            rows.append({"level": level, "name": names[level], "region": region.index if region else 0, **edges})
+            known = {"level": level, "name": names[level], "region": region.index if region else 0}
+            rows.append({**known, **edges, "is_last": region is None or (level, region.index) in last})
     return pd.DataFrame(rows)
 
 
@@ -138,12 +144,17 @@ def zooms(study: Study, x: str | None = None, y: str | None = None, *, height: i
     boxes = regions_data(study, x, y)
     colours = value_colours(cells["value"].to_numpy(), direction=study.direction)
     names = level_names(study)
+    is_strewn = is_scattered(study, x, y)
     plots: list[figure] = []
     for level in sorted(boxes["level"].unique())[:_PANELS]:
         here, following = boxes[boxes["level"] == level], boxes[boxes["level"] == level + 1]
         ranges = _panel_ranges(here, x_axis, y_axis)
         plot = map_figure(names[level], x_axis, y_axis, height=height, **ranges)
-        draw_cells(plot, study, cells[cells["level"] <= level], (x_axis, y_axis), colours)
+        if is_strewn:
+            window = plot.x_range.start, plot.x_range.end, plot.y_range.start, plot.y_range.end
+            draw_heat(plot, study, (x_axis, y_axis), colours, window=window, level=int(level))
+        else:
+            draw_cells(plot, study, cells[cells["level"] <= level], (x_axis, y_axis), colours)
         _draw_boxes(plot, following, len(names))
         if following.empty:
             mark_candidates(plot, study, x_axis, y_axis)
@@ -181,6 +192,21 @@ def _edges(region: Region | None, axis: ParameterAxis, positions: np.ndarray) ->
         return low - float(inside[1] - inside[0]) / 2, high + float(inside[-1] - inside[-2]) / 2
     margin = float(np.ptp(axis.positions)) / 50 or 0.5
     return low - margin, high + margin
+
+
+def _within(study: Study, axis: ParameterAxis, edges: tuple[float, float]) -> tuple[float, float]:
+    """Return borders cut at the ends of the space."""
+    if axis.categories or axis.is_listed:
+        return edges
+    low, high = Scale.of(study.space, axis.name).ends
+    return max(edges[0], low), min(edges[1], high)
+
+
+def _last_rounds(study: Study, x: str, y: str) -> set[tuple[int, int]]:
+    """Return the level and number of the regions that were looked into last, each level by itself."""
+    boxes = MapPart(study, x, y)
+    boxes.read_regions()
+    return {(box.level, box.index) for box in boxes.boxes(None) if box.is_last}
 
 
 def _shown(points: pd.DataFrame, direction: str) -> pd.DataFrame:
@@ -225,13 +251,25 @@ def _draw_points(plot: figure, study: Study, shown: pd.DataFrame, colours: Any) 
 
 
 def _draw_boxes(plot: figure, boxes: pd.DataFrame, count: int) -> None:
-    """Draw the boxes of each level, coarse ones in wider lines, so that equal boxes show one round the other."""
+    """Draw the boxes of each level: those of its last round strong, all before thin and faint.
+
+    Coarse ones have wider lines, so that equal boxes show one round the other.
+    """
     colours = level_colours(count)
     for _, part in boxes.groupby("level"):
         level = int(part["level"].iloc[0])
+        ordered = part.sort_values("is_last", ascending=False, kind="stable")  # the legend shows the first
+        strong = ordered["is_last"].to_numpy() | ~ordered["is_last"].any()
+        source = ColumnDataSource(
+            {
+                **{name: ordered[name].to_numpy() for name in ("left", "right", "bottom", "top")},
+                "alpha": np.where(strong, 1.0, _FAINT),
+                "width": np.where(strong, min(2.0 + (count - 1 - level) / 2, 4.0), 1.0),
+            }
+        )
         plot.quad(
-            left=part["left"], right=part["right"], bottom=part["bottom"], top=part["top"], level="overlay",
-            fill_alpha=0.0, line_color=colours[level], line_width=min(2.0 + (count - 1 - level), 5.0),
+            left="left", right="right", bottom="bottom", top="top", source=source, level="overlay",
+            fill_alpha=0.0, line_color=colours[level], line_alpha="alpha", line_width="width",
             legend_label=str(part["name"].iloc[0]),
         )  # fmt: skip
 

@@ -8,8 +8,11 @@ import pandas as pd
 from bokeh.models import ColorBar, ColumnDataSource
 from bokeh.plotting import figure
 
+from mrtoolkit.maps.chosen import ChosenTrials
+from mrtoolkit.maps.map_part import MapPart, Window
 from mrtoolkit.search.study import Study
-from mrtoolkit.views.cells import Reduce, heatmap_data
+from mrtoolkit.views.cells import Reduce, heatmap_data, is_scattered
+from mrtoolkit.views.heat_image import painted
 from mrtoolkit.views.theme import (
     PURPLE,
     SKY,
@@ -29,7 +32,8 @@ def heatmap(
 ) -> figure:
     """Return the objective over two parameters as coloured cells, with the best and the plateau marked.
 
-    A study of one parameter gives a line.
+    Levels of scattered points are shown as heat: each pixel has the value of the nearest trial, and fades away from it,
+    so that what nobody tried stays blank. A study of one parameter gives a line.
 
     Parameters
     ----------
@@ -54,7 +58,10 @@ def heatmap(
     word = "Best" if reduce == "best" else "Mean"
     plot = map_figure(f"{word} {study.objective} over {x_axis.name} and {y_axis.name}", x_axis, y_axis, height=height)
     colours = value_colours(cells["value"].to_numpy(), direction=study.direction)
-    draw_cells(plot, study, cells, (x_axis, y_axis), colours)
+    if reduce == "best" and is_scattered(study, x, y):
+        draw_heat(plot, study, (x_axis, y_axis), colours)
+    else:
+        draw_cells(plot, study, cells, (x_axis, y_axis), colours)
     draw_colour_bar(plot, colours)
     mark_candidates(plot, study, x_axis, y_axis)
     style_legend(plot, glyph=28)
@@ -93,6 +100,45 @@ def draw_cells(
     )  # fmt: skip
     rows = [(axes[0].name, "@x"), (axes[1].name, "@y"), (study.objective, "@value{0.0000}")]
     add_hover(plot, [quads], [*rows, ("Level", "@level"), ("Trials", "@trials{0,0}")])
+
+
+def draw_heat(
+    plot: figure,
+    study: Study,
+    axes: tuple[ParameterAxis, ParameterAxis],
+    colours: Any,
+    *,
+    window: Window | None = None,
+    level: int | None = None,
+) -> None:
+    """Draw what the trials up to a level tell of a window: the heat between them, and at most 2,000 of them as dots."""
+    part = MapPart(study, axes[0].name, axes[1].name)
+    heat = part.heat(len(study), window or part.window(None), level)
+    if heat is None:
+        return
+    plot.image_rgba(
+        [painted(heat.values, heat.opacity, colours)], x=heat.left, y=heat.bottom,
+        dw=heat.right - heat.left, dh=heat.top - heat.bottom, level="image",
+    )  # fmt: skip
+    chosen = ChosenTrials()
+    chosen.read(study.log.score)
+    points, names = part.points(chosen.trials, level), level_names(study)
+    source = ColumnDataSource(
+        {
+            "x": points.x,
+            "y": points.y,
+            "value": points.value,
+            "level": [names[i] for i in points.level],
+            "x_label": axes[0].labels(points.x),
+            "y_label": axes[1].labels(points.y),
+        }
+    )
+    dots = plot.scatter(
+        "x", "y", source=source, size=4, fill_color={"field": "value", "transform": colours},
+        line_color="#ffffff", line_alpha=0.5, line_width=0.5,
+    )  # fmt: skip
+    rows = [(axes[0].name, "@x_label"), (axes[1].name, "@y_label"), (study.objective, "@value{0.0000}")]
+    add_hover(plot, [dots], [*rows, ("Level", "@level")])
 
 
 def draw_colour_bar(plot: figure, colours: Any) -> None:

@@ -32,12 +32,15 @@ class ParameterAxis:
         Labels of the positions 0, 1, ... ; empty for a numeric parameter.
     is_log : bool
         The space steps through this parameter by factors.
+    is_listed : bool
+        Its numbers are a list of values, and lie anywhere.
     """
 
     name: str
     positions: np.ndarray
     categories: tuple[str, ...] = ()
     is_log: bool = False
+    is_listed: bool = False
 
     def position(self, value: object) -> float:
         """Return where `value` stands on this axis, NaN where it does not."""
@@ -121,7 +124,7 @@ def parameter_axis(study: Study, name: str) -> ParameterAxis:
     if not isinstance(dimension, Categorical):
         return ParameterAxis(name=name, positions=column.astype(float), is_log=dimension.log)
     if column.dtype.kind in "if":
-        return ParameterAxis(name=name, positions=column.astype(float))
+        return ParameterAxis(name=name, positions=column.astype(float), is_listed=True)
     texts = [label(value) for value in column]
     tried = set(texts)
     categories = tuple(dict.fromkeys(text for text in map(label, dimension.labels) if text in tried))

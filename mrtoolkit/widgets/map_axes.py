@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bokeh.models import (
@@ -16,6 +17,9 @@ from bokeh.models import (
 
 from mrtoolkit.maps.scale import Scale
 
+_WIDE = 20.0  # the ratio of an axis's ends from which 1, 2, 5 are ticks enough
+_DECADES = 5  # more have a tick each
+
 
 def show_scale(plot: Any, side: str, scale: Scale) -> None:
     """Make the "x" or "y" axis of a figure that of a parameter."""
@@ -28,11 +32,21 @@ def show_scale(plot: Any, side: str, scale: Scale) -> None:
         axis.ticker = FixedTicker(ticks=list(range(len(named))))
         axis.formatter = BasicTickFormatter(use_scientific=False)
     elif scale.is_log:
-        axis.ticker = LogTicker(mantissas=[1, 2, 5])
         axis.formatter = NumeralTickFormatter(format="0,0.[00000]")
     else:
         axis.ticker = BasicTicker()
         axis.formatter = BasicTickFormatter(use_scientific=False)
+
+
+def show_ratios(plot: Any, side: str, start: float, end: float) -> None:
+    """Put ticks on a log axis for what it shows: 1, 2, 5, 10, ... over a wide stretch, as usual over a narrow one."""
+    axis = _axis(plot, side)
+    if end / start < _WIDE:
+        axis.ticker = LogTicker()
+        return
+    powers = range(math.floor(math.log10(start)), math.ceil(math.log10(end)) + 1)
+    steps = (1, 2, 5) if len(powers) <= _DECADES else (1,)
+    axis.ticker = FixedTicker(ticks=[float(f"{step}e{power}") for power in powers for step in steps])
 
 
 def show_values(plot: Any, side: str, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +20,7 @@ from bokeh.palettes import Viridis256
 
 from mrtoolkit.maps.level_boxes import Box
 from mrtoolkit.maps.scale import Scale
+from mrtoolkit.views.heat_image import painted
 from mrtoolkit.views.theme import (
     PURPLE,
     VERMILLION,
@@ -32,21 +32,17 @@ from mrtoolkit.views.theme import (
     themed_figure,
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
-from mrtoolkit.widgets.map_axes import show_scale, show_values
+from mrtoolkit.widgets.map_axes import show_ratios, show_scale, show_values
 from mrtoolkit.widgets.model import Mark, SearchModel
 from mrtoolkit.widgets.value_range import value_range
 from mrtoolkit.words import number, params_text, plural
 
-_LOG = logging.getLogger(__name__)
 _GLYPH = 26  # pixels of a legend's sign
 _LEGEND = 46  # characters of a legend that fit one line of a telephone, a sign counted as six
 _DOT, _SMALL_DOT, _CROWD = 7.0, 5.5, 300  # pixels; smaller where there are more trials than that
-_OPACITY = 0.70  # of the heat where a trial is: the trials themselves stay the brightest
-_NO_VALUE = (0x9A, 0x9A, 0x9A)
 _SLIP = 6  # screen pixels: a shorter drag is a click that slipped
 _NEAR = 0.03  # of the window: how far from a trial a click may be
 _BOX = ("left", "right", "bottom", "top", "alpha", "width", "fill")
-_PALETTE = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in Viridis256], dtype=np.uint8)
 
 Bounds = Mapping[str, tuple[Any, Any]]
 
@@ -116,6 +112,7 @@ class MapChart:
             self._circles.glyph.size = size
         self._set_boxes()
         self._set_marks()
+        self._show_legend()
         self._write()
         return True
 
@@ -272,6 +269,9 @@ class MapChart:
         self._shown["window"] = (left, right, bottom, top)
         for span, start, end in ((plot.x_range, left, right), (plot.y_range, bottom, top)):
             span.update(start=start, end=end, reset_start=start, reset_end=end)
+        for side, scale, span in (("x", model.map.x, plot.x_range), ("y", model.map.y, plot.y_range)):
+            if scale is not None and scale.is_log:
+                show_ratios(plot, side, span.start, span.end)
 
     def _set_heat(self) -> None:
         heat = self._model.cells
@@ -281,7 +281,7 @@ class MapChart:
         if heat is None:
             self._heat.source.data = {name: [] for name in ("image", "x", "y", "dw", "dh")}
             return
-        image = _painted(heat.values, heat.opacity, self._colours)
+        image = painted(heat.values, heat.opacity, self._colours)
         self._heat.source.data = {
             "image": [image], "x": [heat.left], "y": [heat.bottom],
             "dw": [heat.right - heat.left], "dh": [heat.top - heat.bottom],
@@ -302,6 +302,13 @@ class MapChart:
         is_one = best is not None and plateau is not None and best.trial == plateau.trial
         _place(self._marks["best"], best)
         _place(self._marks["plateau"], None if is_one else plateau)
+
+    def _show_legend(self) -> None:
+        """List what is drawn; a sign for nothing would be a riddle."""
+        shown = [*self._marks.values(), *self._boxes]
+        for item, source in zip(self.figure.legend[0].items, shown, strict=True):
+            if item.visible != bool(len(source)):
+                item.visible = bool(len(source))
 
     def _write(self) -> None:
         model = self._model
@@ -361,16 +368,3 @@ def _apart(places: np.ndarray, place: float, span: Range1d, *, is_log: bool) -> 
     if is_log:
         return np.asarray(np.log(places / place) / math.log(span.end / span.start))
     return np.asarray((places - place) / (span.end - span.start))
-
-
-def _painted(values: np.ndarray, opacity: np.ndarray, colours: LinearColorMapper) -> np.ndarray:
-    """Return an image as bokeh takes it: (row, column) uint32 of red, green, blue and opacity, a byte each."""
-    palette = _PALETTE if colours.palette[0] == Viridis256[0] else _PALETTE[::-1]
-    share = np.nan_to_num((values - colours.low) / (colours.high - colours.low))
-    image = np.empty((*values.shape, 4), dtype=np.uint8)
-    image[..., :3] = palette[np.clip(share * len(palette), 0, len(palette) - 1).astype(int)]
-    image[..., 3] = np.rint(255 * _OPACITY * opacity)
-    missing = np.isnan(values)
-    image[missing, :3] = _NO_VALUE
-    image[missing, 3] = image[missing, 3] // 2
-    return image.view(np.uint32).reshape(values.shape)

@@ -13,12 +13,13 @@ from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.errors import StudyError
 from mrtoolkit.maps.heat import Heat
 from mrtoolkit.maps.level_boxes import Box
+from mrtoolkit.maps.levels import level_entries
+from mrtoolkit.maps.map_part import MapPart, Points, Window
 from mrtoolkit.maps.scale import map_params
 from mrtoolkit.search.study import Study
 from mrtoolkit.widgets.level_rows import ShownLevel, ended_row, memory_used, running_row
-from mrtoolkit.widgets.map_part import MapPart, Points, Window
 from mrtoolkit.widgets.reading import Convergence, TrialReading
-from mrtoolkit.widgets.state import SearchState, level_entries, state_of
+from mrtoolkit.widgets.state import SearchState, state_of
 from mrtoolkit.widgets.status_words import status_words
 
 _HEAT_SECONDS = 0.4  # between two images while the search runs: each is 60 kB on its way to the page
@@ -184,7 +185,7 @@ class SearchModel:
             state = state_of(self._source, self.study, n)
             is_grown = n != self._reading.n
             is_wider = self.map.read_regions()
-            is_other = is_grown or is_wider or self._is_stale or state != self.state
+            is_other = is_grown or is_wider or self._is_stale or not state.is_like(self.state)
             is_other |= self.study.n_rows != len(self._ended)
             if not is_other and not self._is_heat_due(n, state):
                 return False

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mrtoolkit.maps.levels import level_entries
 from mrtoolkit.search.study import Study
+
+_CLOCK = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,13 @@ class SearchState:
         """Whether more trials are to be expected without anybody asking for them."""
         return self.state in ("running", "stopping", "growing")
 
+    def is_like(self, other: SearchState) -> bool:
+        """Say whether nothing differs that a reader would miss: the clock by less than half a second."""
+        if abs(self.seconds - other.seconds) >= _CLOCK:
+            return False
+        now = replace(self, seconds=other.seconds, seconds_left=other.seconds_left)
+        return now == other
+
 
 def state_of(source: Any, study: Study, n_trials: int) -> SearchState:
     """Return how far a running search, or a study with its first `n_trials` trials, is."""
@@ -67,14 +77,6 @@ def state_of(source: Any, study: Study, n_trials: int) -> SearchState:
         notice=str(getattr(said, "notice", "") or getattr(source, "notice", "") or ""),
         error="" if error is None else f"{type(error).__name__}: {error}",
     )
-
-
-def level_entries(study: Study) -> list[Mapping[str, Any]]:
-    """Return what is known of each level of a search; of one by the clock, those that followed are in its notes."""
-    entries = list(study.keys.get("levels") or [])
-    if study.keys.get("levels_follow"):
-        entries = entries[:1] + list(study.notes.get("levels") or [])
-    return entries
 
 
 def _state_of_study(study: Study, n_trials: int) -> SearchState:

@@ -2,16 +2,22 @@ import numpy as np
 import pytest
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.search.dimensions import Integer
+from mrtoolkit.search.optimizer import optimize
+from mrtoolkit.search.space import Space
 from mrtoolkit.views.cells import heatmap_data
+from mrtoolkit.views.regions import regions_data
 from mrtoolkit.views.surface import heatmap
 
+SPACE = Space(fast=Integer(5, 50), slow=Integer(20, 200))
 
-def test_cells_reach_half_way_to_the_next_labels_of_an_irregular_grid(study_of):
-    fast, slow = np.meshgrid([1.0, 2.0, 5.0], [10.0, 20.0])
+
+def test_cells_reach_half_way_to_the_next_labels_of_an_irregular_grid_within_the_space(study_of):
+    fast, slow = np.meshgrid([1.0, 2.0, 5.0], [10.0, 20.0])  # of a space of 1 to 5 and 10 to 20, whole numbers
     cells = heatmap_data(study_of({"fast": fast.ravel(), "slow": slow.ravel()}, np.arange(6.0), np.zeros(6)))
     borders = {at: (left, right) for at, left, right in zip(cells["x"], cells["left"], cells["right"], strict=True)}
-    assert borders == {1.0: (0.5, 1.5), 2.0: (1.5, 3.5), 5.0: (3.5, 6.5)}
-    assert set(zip(cells["bottom"], cells["top"], strict=True)) == {(5.0, 15.0), (15.0, 25.0)}
+    assert borders == {1.0: (0.5, 1.5), 2.0: (1.5, 3.5), 5.0: (3.5, 5.5)}
+    assert set(zip(cells["bottom"], cells["top"], strict=True)) == {(9.5, 15.0), (15.0, 20.5)}
 
 
 def test_a_cell_shows_the_best_or_the_mean_over_the_other_parameters(study_of):
@@ -33,7 +39,10 @@ def test_the_textbook_gives_a_cell_a_trial_coarse_levels_first(study):
     assert cells["level"].tolist() == [0] * 16 + [1] * 86 + [2] * 8
     assert cells["value"].notna().all()
     widths = (cells["right"] - cells["left"]).groupby(cells["level"]).median()
-    assert widths.tolist() == [5.0, 1.0, 0.5]
+    assert widths.tolist()[1:] == [1.0, 0.5]
+    coarse = cells[cells["level"] == 0]
+    inner = coarse[(coarse["x"] > 5) & (coarse["x"] < 20)]  # the outer ones end with the space
+    assert set((inner["right"] - inner["left"]).tolist()) == {5.0}
 
 
 def test_trials_that_break_a_constraint_have_no_colour(study_of):
@@ -50,6 +59,31 @@ def test_scattered_points_are_gathered_into_about_as_many_cells(study_of):
     assert cells["value"].max() == (x + y).max()
     inside = (cells["x"] > cells["left"]) & (cells["x"] < cells["right"])
     assert inside.all()
+
+
+def test_scattered_points_are_drawn_as_heat_that_leaves_blank_what_nobody_tried(study_of):
+    rng = np.random.default_rng(0)
+    x, y = (5 + 10 * rng.random(200)).round(3), (5 + 10 * rng.random(200)).round(3)
+    points = {"x": np.append(x, 50.0), "y": np.append(y, 50.0)}  # and one far away, where the space ends
+    plot = heatmap(study_of(points, np.append(x + y, 0.0), np.zeros(201)))
+    image = next(r for r in plot.renderers if type(r.glyph).__name__ == "ImageRGBA").data_source.data["image"][0]
+    opacity = image.view(np.uint8).reshape(*image.shape, 4)[..., 3]
+    assert opacity[5, 5] > 150
+    assert opacity[80, 20] == 0
+    dots = next(r for r in plot.renderers if type(r.glyph).__name__ == "Scatter")
+    assert len(dots.data_source.data["x"]) == 201
+    mean = heatmap(study_of(points, np.append(x + y, 0.0), np.zeros(201)), reduce="mean")
+    assert [r for r in mean.renderers if type(r.glyph).__name__ == "ImageRGBA"] == []
+
+
+def test_no_cell_and_no_box_lies_outside_the_space():
+    study = optimize(lambda p: -(p["fast"] - 20) ** 2 - p["slow"], SPACE, trials=150)
+    cells, boxes = heatmap_data(study), regions_data(study)
+    for found in (cells, boxes):
+        assert found["left"].min() >= 4.5
+        assert found["right"].max() <= 50.5
+        assert found["bottom"].min() >= 19.5
+        assert found["top"].max() <= 200.5
 
 
 def test_categories_stand_at_whole_places_one_wide(study_of):

@@ -6,11 +6,24 @@ from mrtoolkit.search.region import Region
 from mrtoolkit.views.regions import points_data, regions, regions_data, zooms
 
 
-def test_boxes_of_the_textbook_reach_half_a_step_beyond_the_outer_labels(study):
+def test_boxes_of_the_textbook_reach_half_a_step_beyond_the_outer_labels_and_never_outside_the_space(study):
     boxes = regions_data(study)
     assert boxes["name"].tolist() == ["coarse", "medium", "fine"]
-    assert boxes[["left", "right"]].to_numpy().tolist() == [[2.5, 22.5], [7.5, 17.5], [11.25, 12.75]]
-    assert boxes[["bottom", "top"]].to_numpy().tolist() == [[25.0, 65.0], [34.0, 56.5], [40.5, 43.5]]
+    # the space is fast 5 to 20 in thousandths, slow 30 to 60: half of a step of it is the most that lies beyond
+    np.testing.assert_allclose(boxes[["left", "right"]], [[4.9995, 20.0005], [7.5, 17.5], [11.25, 12.75]])
+    assert boxes[["bottom", "top"]].to_numpy().tolist() == [[29.5, 60.5], [34.0, 56.5], [40.5, 43.5]]
+
+
+def test_of_many_rounds_the_last_is_drawn_strong_and_the_others_faint(study_of):
+    bounds = {"a": (2, 3), "b": (5, 6)}
+    found = [Region(centre={"a": 2, "b": 5}, level=1, index=i, bounds=bounds) for i in range(40)]
+    study = study_of({"a": [1, 9, 2], "b": [1, 9, 5]}, np.arange(3.0), [0, 0, 1], regions=found)
+    study.keys["levels"][1]["regions"] = 4
+    boxes = regions_data(study, "a", "b")
+    assert boxes[boxes["level"] == 1]["is_last"].tolist() == [False] * 36 + [True] * 4
+    drawn = [r.data_source.data for r in regions(study).renderers if "alpha" in r.data_source.data]
+    fine = next(data for data in drawn if len(data["alpha"]) == 40)
+    assert sorted(fine["alpha"])[-5:] == [0.18, 1.0, 1.0, 1.0, 1.0]
 
 
 def test_the_studys_own_regions_are_drawn_where_it_has_them(study_of):
@@ -43,7 +56,9 @@ def test_a_category_gives_a_box_round_its_place(study_of):
 def test_there_is_a_panel_a_level_inside_its_box(study):
     panels = zooms(study).children
     assert [p.title.text for p in panels] == ["coarse", "medium", "fine"]
-    assert [(p.x_range.start, p.x_range.end) for p in panels] == [(2.5, 22.5), (7.5, 17.5), (11.25, 12.75)]
+    # the first has room for the marks at the ends of the space
+    expected = [(4.4, 20.6), (7.5, 17.5), (11.25, 12.75)]
+    np.testing.assert_allclose([(p.x_range.start, p.x_range.end) for p in panels], expected, atol=1e-3)
 
 
 def test_one_parameter_is_refused_with_what_to_draw_instead(study_of):

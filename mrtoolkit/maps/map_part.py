@@ -1,4 +1,4 @@
-"""The map of a view: two parameters as axes, the trials, the regions and the heat between them."""
+"""The map of a search: two parameters as axes, the trials, the regions and the heat between them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from mrtoolkit.maps.heat import Heat, Raster
 from mrtoolkit.maps.level_boxes import Box, LevelBoxes
+from mrtoolkit.maps.levels import level_entries
 from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.study import Study
-from mrtoolkit.widgets.state import level_entries
 
 Window = tuple[float, float, float, float]
 
