@@ -6,11 +6,19 @@
 
   function paint(isDark) {
     const ink = isDark ? "#c8cdd5" : "#3c424b";
+    const paper = isDark ? "#14171b" : "#ffffff";
     for (const document of Bokeh.documents) {
       for (const root of document.roots()) {
         for (const model of root.references()) {
           const names = INK.filter((name) => name in model.properties);
           if (model.type === "Title") names.push("text_color");
+          if (model.type === "Text") {
+            model.setv({
+              text_color: { value: ink },
+              background_fill_color: { value: paper },
+              background_fill_alpha: { value: 0.75 },
+            });
+          }
           if (names.length) model.setv(Object.fromEntries(names.map((name) => [name, ink])));
         }
       }

@@ -98,8 +98,9 @@ class Board(anywidget.AnyWidget):  # type: ignore[misc]  # it has no types
         self.is_seen = False  # a front end has drawn it, or has said why it cannot
         self.trouble = ""  # why it could not, in its own words
         self.document = Document()
-        for figure in self._figures.values():
-            self.document.add_root(figure)
+        with self.document.models.freeze():  # or bokeh looks through all models again at each
+            for figure in self._figures.values():
+                self.document.add_root(figure)
         self._changes = Changes(self.document)
         library = runtime()
         self.theme: Theme = library.theme

@@ -22,6 +22,7 @@ from mrtoolkit.views.slices import slices, slices_sentence
 from mrtoolkit.views.surface import heatmap
 from mrtoolkit.views.trial_table import objective_name, two_axes
 from mrtoolkit.widgets.board import Board
+from mrtoolkit.widgets.theming import themed_board
 
 Made = tuple[Model, str]
 
@@ -126,7 +127,7 @@ class Explorer:
             labels["figure"] = words
         except MrtoolkitError as error:
             words = str(error)
-        former, self.board = self.board, Board(figures=figures, texts={"status": paragraph(words)}, labels=labels)
+        former, self.board = self.board, themed_board(figures, texts={"status": paragraph(words)}, labels=labels)
         self.box.children = [self._controls, self.board]
         if former is not None:
             former.close()

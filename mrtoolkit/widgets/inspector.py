@@ -18,10 +18,11 @@ from mrtoolkit.views.page import text
 from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import metric_text
 from mrtoolkit.widgets.board import Board
+from mrtoolkit.widgets.theming import themed_board
 from mrtoolkit.widgets.ticker import Ticker
 from mrtoolkit.widgets.trial_look import TrialLook, look_at, look_figures, look_texts
 
-_ROWS = (("status",), ("price",), ("growth", "drawdown"), ("parameters", "metrics"), ("neighbours",), ("trades",))
+_ROWS = (("status",), ("price",), ("growth", "drawdown"), ("neighbours", "numbers"), ("trades",))
 
 
 class TrialInspector:
@@ -112,7 +113,7 @@ class TrialInspector:
         named = {*figures, *texts}
         rows = [[name for name in row if name in named] for row in _ROWS]
         figures["neighbours"].on_event(Tap, self._tapped)
-        board = Board(figures=figures, texts=texts, rows=[row for row in rows if row], labels=labels)
+        board = themed_board(figures, texts=texts, rows=[row for row in rows if row], labels=labels)
         former, self.board, self.look, self._point = self.board, board, look, dict(point)
         self._said.value = ""
         self._fill_controls(look)
@@ -129,6 +130,7 @@ class TrialInspector:
             known = metric_text(name, found) if found == found else "no value" if tried[place] else "not tried"
             options.append((f"{parameter} {value}: {known}", place))
         self._choice.options = options
+        self._choice.index = 0 if options else None
         self._choice.disabled = self._go.disabled = not options
         self._evaluate.disabled = bool(tried.all())
         self._back.disabled = not self._before

@@ -123,8 +123,8 @@ def look_figures(
 
 
 def look_texts(study: Study, look: TrialLook, *, asset: str | None = None) -> dict[str, str]:
-    """Return the texts of a look as HTML: heading (`status`), parameters, metrics, trades or why there are none."""
-    texts = {"status": _heading(study, look), "parameters": _parameters(look), "metrics": _metrics(study, look)}
+    """Return the texts of a look as HTML: heading (`status`), `numbers` (parameters and metrics), `trades`."""
+    texts = {"status": _heading(study, look), "numbers": _parameters(look) + _metrics(study, look)}
     if look.trial is not None and study.backtest is not None:
         words = trades_table(look.trial, study.backtest.bars, asset=asset)
         texts["trades"] = f'<div style="{_LONG}">{words}</div>'
