@@ -21,13 +21,18 @@ def n_threads() -> int:
     """
     wanted = os.environ.get("MRTOOLKIT_THREADS", "")
     if not wanted:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return n_cores()
     if not (wanted.isascii() and wanted.isdigit() and int(wanted) > 0):
         raise StrategyError(
             f"MRTOOLKIT_THREADS is {wanted!r} in the environment, but it is a whole number of threads, 1 or more; "
             "unset it for as many as there are cores."
         )
     return int(wanted)
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def on_all_cores(work: Sequence[Callable[[], None]], threads: int) -> None:

@@ -21,6 +21,9 @@ class Counters:
         Features on disk that were computed anew, as that was cheaper than reading them.
     extended : int
         Features that went on from where an older data set stopped, over the new bars alone.
+    ahead, ahead_used : int
+        Of those computed: by a search before it asked for them; and of these, the ones that it asked for later. The
+        others were computed for nothing, on cores that had nothing else to do.
     """
 
     computed: int
@@ -29,8 +32,10 @@ class Counters:
     evicted: int
     recomputed: int = 0
     extended: int = 0
+    ahead: int = 0
+    ahead_used: int = 0
 
     @property
     def misses(self) -> int:
-        """Features that were found nowhere."""
-        return self.computed
+        """Features that were found nowhere when they were asked for."""
+        return self.computed - self.ahead

@@ -16,6 +16,7 @@ from mrtoolkit.data.alignment import is_own
 from mrtoolkit.data.inputs import input_values
 from mrtoolkit.errors import MrtoolkitError, StoreError, warn_caller
 from mrtoolkit.expressions.nodes import Call, Input, Node, OnTimeframe, Shift
+from mrtoolkit.features.ahead import is_ahead
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.disk.chunks import DamagedChunkError
 from mrtoolkit.features.disk.commit import Commit
@@ -222,7 +223,7 @@ class Gather:
     def _keep(self, key: FeatureKey, call: Call, values: np.ndarray, states: np.ndarray | None) -> None:
         values = values.astype(self.dtype, copy=False)
         values.flags.writeable = False
-        self.memory.put(key, values, RowTag(node=call, axes=self.axes, states=states))
+        self.memory.put(key, values, RowTag(node=call, axes=self.axes, states=states), ahead=is_ahead())
         self.rows[key] = values
         self.states[key] = states
         if key in self.damaged:

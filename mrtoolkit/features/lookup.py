@@ -7,7 +7,7 @@ import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from threading import RLock
+from threading import Event, RLock
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -17,6 +17,7 @@ from mrtoolkit.data.alignment import is_longer, is_own, longer_bars, longer_bars
 from mrtoolkit.data.fingerprint import block_digests, fingerprint, prefix_fingerprint
 from mrtoolkit.errors import warn_caller
 from mrtoolkit.expressions.nodes import Call, Node, OnTimeframe
+from mrtoolkit.features.ahead import is_ahead
 from mrtoolkit.features.claims import Claims
 from mrtoolkit.features.costs import Costs
 from mrtoolkit.features.counters import Counters
@@ -65,7 +66,8 @@ class Lookup:
         self._pending: dict[FeatureKey, Call] = {}  # computed, and not on disk
         self.lock = RLock()
         self._tally_lock = RLock()
-        self._computed = self._recomputed = self._extended = self._disk_hits = 0
+        self._in_the_making: dict[FeatureKey, Event] = {}  # ahead of being asked for
+        self._computed = self._recomputed = self._extended = self._disk_hits = self._ahead = 0
         self._axes: WeakValueDictionary[str, Axes] = WeakValueDictionary()
         self._but_last = ("", "")
 
@@ -79,6 +81,8 @@ class Lookup:
             evicted=self.memory.n_evicted,
             recomputed=self._recomputed,
             extended=self._extended,
+            ahead=self._ahead,
+            ahead_used=self.memory.n_ahead_used,
         )
 
     def axes_of(self, bars: xr.Dataset) -> Axes:
@@ -126,6 +130,11 @@ class Lookup:
             may_recompute=may_recompute, just_made=just_made, is_checked=is_checked,
         )  # fmt: skip
         nodes = list(nodes)
+        if self.disk is None and is_ahead():
+            self._gather_ahead(gather, nodes)
+            return gather
+        if self._in_the_making:
+            self._wait_for(bars, nodes)
         if self.disk is None and self.lock.acquire(blocking=False):  # nobody computes meanwhile: one look will do
             try:
                 for node in nodes:
@@ -145,6 +154,29 @@ class Lookup:
         else:
             self._align(gather)
         return gather
+
+    def _gather_ahead(self, gather: Gather, nodes: Sequence[Node]) -> None:
+        """Find or compute features beside whoever computes what is asked for: nobody waits but for the same ones."""
+        for node in nodes:
+            gather.look_up(node)
+        done = Event()
+        keys = [feature_key(gather.axes.fingerprint, call) for call in gather.missing]
+        self._in_the_making.update(dict.fromkeys(keys, done))
+        try:
+            self._align(gather)
+            self._compute_missing(gather)
+        finally:
+            for key in keys:
+                self._in_the_making.pop(key, None)
+            done.set()
+
+    def _wait_for(self, bars: xr.Dataset, nodes: Sequence[Node]) -> None:
+        """Wait until those of some features are there that another thread is computing ahead."""
+        data = fingerprint(bars)
+        for call in {id(call): call for node in nodes for call in _with_sources(node)}.values():
+            done = self._in_the_making.get(feature_key(data, call))
+            if done is not None:
+                done.wait()
 
     def _align(self, gather: Gather) -> None:
         """Find or compute what a request lacks of other timeframes, over their bars, and align it."""
@@ -344,6 +376,7 @@ class Lookup:
         """Add to the counters what was done."""
         with self._tally_lock:
             self._computed += computed
+            self._ahead += computed if is_ahead() else 0
             self._recomputed += recomputed
             self._extended += extended
             self._disk_hits += disk_hits

@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from mrtoolkit.features.ahead import is_ahead
+
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
@@ -46,6 +48,8 @@ class ByteLRU(Generic[K, T]):
         self._n_evicted = 0
         self._n_hits = 0
         self._n_lent = 0
+        self._ahead: set[K] = set()  # put before anybody asked for them, and not asked for yet
+        self._n_ahead_used = 0
         self._lock = Lock()
 
     @property
@@ -63,6 +67,11 @@ class ByteLRU(Generic[K, T]):
         """How often `get` found what it was asked for, so far."""
         return self._n_hits
 
+    @property
+    def n_ahead_used(self) -> int:
+        """Arrays that were put ahead of being asked for, and were asked for later."""
+        return self._n_ahead_used
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -72,7 +81,7 @@ class ByteLRU(Generic[K, T]):
             entry = self._entries.get(key)
             if entry is None:
                 return None
-            self._n_hits += 1
+            self._hit(key, 1)
             self._n_used = entry.used = self._n_used + 1
             return entry.values
 
@@ -81,18 +90,31 @@ class ByteLRU(Generic[K, T]):
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
-                self._n_hits += is_hit
+                self._hit(key, int(is_hit))
                 self._n_used = entry.used = self._n_used + 1
             return entry
+
+    def _hit(self, key: K, n: int) -> None:
+        if is_ahead():
+            return
+        if self._ahead and key in self._ahead:
+            self._ahead.remove(key)
+            self._n_ahead_used += 1
+        self._n_hits += n
 
     def peek(self, key: K) -> Entry[T] | None:
         """Return the entry and leave the order of use as it is, or None."""
         return self._entries.get(key)
 
-    def put(self, key: K, values: np.ndarray, tag: T) -> None:
-        """Keep an array, made read-only, and evict until the budget holds."""
+    def put(self, key: K, values: np.ndarray, tag: T, *, ahead: bool = False) -> None:
+        """Keep an array, made read-only, and evict until the budget holds.
+
+        What nobody has asked for yet (`ahead`) is kept only while a quarter of the room is left: nothing goes for it.
+        """
         values.flags.writeable = False
         with self._lock:
+            if ahead and (key in self._entries or self._n_bytes + values.nbytes > self._room // 4 * 3):
+                return
             self._drop(key)
             if values.nbytes > self._room:
                 self._n_evicted += 1
@@ -100,6 +122,8 @@ class ByteLRU(Generic[K, T]):
             self._n_used += 1
             self._entries[key] = Entry(values, tag, self._n_used)
             self._n_bytes += values.nbytes
+            if ahead:
+                self._ahead.add(key)
             while self._n_bytes > self._room:
                 self._evict()
 
@@ -151,3 +175,4 @@ class ByteLRU(Generic[K, T]):
         old = self._entries.pop(key, None)
         if old is not None:
             self._n_bytes -= old.values.nbytes
+            self._ahead.discard(key)

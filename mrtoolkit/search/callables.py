@@ -33,7 +33,8 @@ class CallableEvaluator:
     function : callable
         Takes a point as a dict and gives a number; where it has a method `batch`, that takes a DataFrame of points
         and gives an array instead. One with an attribute `metrics`, a sequence of names, gives a mapping of these to a
-        number, or to an array from `batch`.
+        number, or to an array from `batch`. One with a method `compute_ahead` of a point is told in another thread
+        which points come next, to compute what they need: see `Evaluator`.
     workers : Workers, optional
         What calls it for many points at once.
     """
@@ -68,8 +69,7 @@ class CallableEvaluator:
             return Evaluation(metrics=self._columns(workers.batch(points), len(points)))
         found: list[Any] = []
         failures: dict[int, Exception] = {}
-        rows_of = [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]
-        for value, error in workers.each(rows_of):
+        for value, error in workers.each(_points_of(points)):
             if error is not None:
                 failures[len(found)] = error
             found.append(dict.fromkeys(self.metrics, np.nan) if error is not None and self._is_named else value)
@@ -109,6 +109,22 @@ class CallableEvaluator:
         """Call the function again: nothing is cached here."""
         return self.evaluate(points)
 
+    @property
+    def compute_ahead(self) -> Callable[[pd.DataFrame], None] | None:
+        """What the callable offers in a method `compute_ahead` of a dict of parameters, for a table of points.
+
+        None where it has none, and where other processes call it: what is computed here would not be there.
+        """
+        ahead = getattr(self.function, "compute_ahead", None)
+        if not callable(ahead) or (self.workers is not None and self.workers.count > 1):
+            return None
+
+        def compute(points: pd.DataFrame) -> None:
+            for point in _points_of(points):
+                ahead(point)
+
+        return compute
+
     def features(self, points: pd.DataFrame) -> frozenset[str]:
         """Return no features: what a callable computes is not seen."""
         return frozenset()
@@ -129,6 +145,10 @@ class CallableEvaluator:
         name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
         code = None if self.function is None else callable_digest(self.function)
         return {"callable": f"{getattr(self.function, '__module__', '')}.{name}", "code": code}
+
+
+def _points_of(points: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]
 
 
 def with_workers(evaluator: Evaluator, count: int | None) -> Evaluator:

@@ -11,6 +11,7 @@ from mrtoolkit.evaluation import Evaluation
 from mrtoolkit.search.ahead import Ahead
 from mrtoolkit.search.failures import evaluate_all, refuse_broken
 from mrtoolkit.search.gate import Gate
+from mrtoolkit.search.prefetch import KNOWN, Prefetch
 
 if TYPE_CHECKING:
     from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -38,7 +39,7 @@ def run_search(optimizer: MultiResOptimizer, gate: Gate | None = None) -> None:
     """
     aim = _ALONE if gate is None else _LIVE
     size = _FIRST_BATCH if gate is None else max(_FIRST_LIVE, optimizer.settings.workers)
-    ahead = Ahead()
+    ahead, prefetch = Ahead(), Prefetch(optimizer.evaluator, optimizer.space)
     try:
         while True:
             wanted = size if gate is None else gate.wait(size)
@@ -57,6 +58,8 @@ def run_search(optimizer: MultiResOptimizer, gate: Gate | None = None) -> None:
                 continue
             started = time.perf_counter()
             batch = codes if wanted == size else optimizer.peek(codes, size)
+            if prefetch.is_on:
+                prefetch.look(optimizer.peek(batch, len(batch) + KNOWN), len(batch), optimizer.study)
             evaluation = _evaluated(optimizer, batch)
             if len(batch) > len(codes):
                 evaluation = ahead.first(optimizer.space.keys(batch), evaluation, len(codes))
@@ -73,6 +76,8 @@ def run_search(optimizer: MultiResOptimizer, gate: Gate | None = None) -> None:
         else:
             optimizer.let_go()
         raise
+    finally:
+        prefetch.close()
 
 
 def _evaluated(optimizer: MultiResOptimizer, codes: np.ndarray) -> Evaluation:

@@ -48,8 +48,8 @@ class Workers:
     """
 
     def __init__(self, function: Any, count: int) -> None:
+        self.count = count
         self._function = function
-        self._count = count
         self._pool: Executor | None = None
         self._is_alone = count < 2  # then the function is called in this process
 
@@ -57,7 +57,7 @@ class Workers:
         """Call the function for each point and return what it gave or raised, in the order of the points."""
         if self._is_alone or len(points) == 0:
             return [outcome(self._function, point) for point in points]
-        n_runs = min(len(points), self._count * _RUNS)
+        n_runs = min(len(points), self.count * _RUNS)
         runs = [list(run) for run in np.array_split(np.array(points, dtype=object), n_runs)]
         found = self._call(_plain_outcomes, runs)
         return [(value, None if said is None else _as_error(*said)) for run in found for value, said in run]
@@ -72,7 +72,7 @@ class Workers:
         """
         if self._is_alone or len(points) == 0:
             return self._function.batch(points)
-        places = np.array_split(np.arange(len(points)), min(len(points), self._count))
+        places = np.array_split(np.arange(len(points)), min(len(points), self.count))
         runs = [points.iloc[place].reset_index(drop=True) for place in places]
         found = []
         for value, said in self._call(_plain_batch, runs):
@@ -112,7 +112,7 @@ class Workers:
         why = _why_no_process(self._function)
         if not why:
             pool = ProcessPoolExecutor(
-                self._count,
+                self.count,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_start,
                 initargs=(self._function,),
@@ -127,11 +127,11 @@ class Workers:
             else:
                 return pool
         warn_caller(
-            f"workers={self._count} are threads, not processes, as {why}; put the function into a module of its own "
+            f"workers={self.count} are threads, not processes, as {why}; put the function into a module of its own "
             "for processes.",
             WorkersWarning,
         )
-        return ThreadPoolExecutor(self._count, thread_name_prefix="mrtoolkit-worker")
+        return ThreadPoolExecutor(self.count, thread_name_prefix="mrtoolkit-worker")
 
 
 def outcome(function: Callable[[dict[str, Any]], Any], point: dict[str, Any]) -> Outcome:

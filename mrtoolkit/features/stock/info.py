@@ -191,8 +191,9 @@ class StoreInfo:
 
     def _counts(self) -> str:
         c = self.counters
+        ahead = f" ({c.ahead:,} of them before they were asked for, {c.ahead_used:,} used)" if c.ahead else ""
         parts = [
-            f"computed {c.computed:,}",
+            f"computed {c.computed:,}{ahead}",
             *([f"went on from older bars with {c.extended:,}"] if c.extended else []),
             f"found {c.memory_hits:,} in memory and {c.disk_hits:,} on disk",
             *([f"computed {c.recomputed:,} anew as that is cheaper than reading"] if c.recomputed else []),
