@@ -85,6 +85,7 @@ from mrtoolkit.strategy import position as position
 if TYPE_CHECKING:
     from mrtoolkit import integrations as integrations
     from mrtoolkit import views as views
+    from mrtoolkit.search.progress_bars import progress_bars as progress_bars
     from mrtoolkit.views import report as report
     from mrtoolkit.widgets import view as view
 
@@ -95,6 +96,7 @@ _LAZY = {
     "report": "mrtoolkit.views",
     "view": "mrtoolkit.widgets",
     "integrations": "mrtoolkit.integrations",
+    "progress_bars": "mrtoolkit.search.progress_bars",
 }
 """What needs bokeh or an extra, and is imported when it is first used."""
 

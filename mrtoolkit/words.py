@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+_PLAIN = str.maketrans({"–": "-", "−": "-", "\u00a0": " ", "∞": "inf"})
+
 
 def number(value: float) -> str:
     """Return a number with four significant digits, thousands separated, a dash for NaN.
@@ -78,3 +80,14 @@ def seconds(value: float) -> str:
 def plural(count: int, word: str) -> str:
     """Return a count with its noun: 1 trial, 2,000 trials."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def plain(text: str) -> str:
+    """Return what is written here in letters that every terminal has.
+
+    Examples
+    --------
+    >>> plain("−1.5\u00a0%"), plain("–"), plain("∞")
+    ('-1.5 %', '-', 'inf')
+    """
+    return text.translate(_PLAIN)

@@ -12,12 +12,12 @@ from mrtoolkit._compiling import hush
 from mrtoolkit._jit import is_compiled
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.cli.output import STUDY_FILE, check_output
-from mrtoolkit.cli.progress import Bars
 from mrtoolkit.cli.say import say
 from mrtoolkit.errors import MrtoolkitError, StudyError
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.search.events import Event, LevelStarted
 from mrtoolkit.search.optimizer import MultiResOptimizer
+from mrtoolkit.search.progress_bars import ProgressBars
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
 
@@ -54,7 +54,7 @@ def search(backtest: Backtest, space: Space, *, heading: str, out: Path, **optio
             say(heading)
 
     check_output(out)
-    bars = Bars()
+    bars = ProgressBars()
     optimizer = MultiResOptimizer(backtest, space, on_event=(head, bars), **options)
     _compile(backtest, space)
     try:

@@ -8,12 +8,13 @@ from typing import Any
 
 import xarray as xr
 
-from mrtoolkit.cli.table import plain, table
+from mrtoolkit.cli.table import table
 from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.search.study_text import luck_text
 from mrtoolkit.views.theme import zone_of
 from mrtoolkit.views.words import label, metric_text, seconds
+from mrtoolkit.words import plain
 
 
 def bars_text(bars: xr.Dataset) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrtoolkit.views.words import fixed, number
-
-_PLAIN = str.maketrans({"–": "-", "−": "-", "\u00a0": " ", "∞": "inf"})
+from mrtoolkit.words import fixed, number, plain
 
 
 def table(rows: Sequence[Sequence[str | float]], header: Sequence[str], *, width: int = 80, indent: str = "  ") -> str:
@@ -37,17 +35,6 @@ def table(rows: Sequence[Sequence[str | float]], header: Sequence[str], *, width
         return _blocks(cells, header, indent)
     lines = [[head[k] for head in heads] for k in (0, 1) if any(head[k] for head in heads)] + cells
     return "\n".join(_line(line, widths, indent) for line in lines)
-
-
-def plain(text: str) -> str:
-    """Return what `mrtoolkit.views.words` writes in letters that every terminal has.
-
-    Examples
-    --------
-    >>> plain("−1.5\u00a0%"), plain("–"), plain("∞")
-    ('-1.5 %', '-', 'inf')
-    """
-    return text.translate(_PLAIN)
 
 
 def _cell(value: str | float) -> str:

@@ -47,13 +47,14 @@ class LevelRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelStarted:
-    """A level begins: `to_run` of its `points` are new."""
+    """A level begins: `to_run` of its `points` are new, and `at_most` so many trials may come of it."""
 
     level: int
     name: str
     points: int
     reused: int
     to_run: int
+    at_most: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

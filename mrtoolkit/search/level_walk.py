@@ -258,6 +258,7 @@ class LevelWalk:
             study.regions += regions
         if run.round == 0:
             counts = {"points": run.n_points, "reused": run.n_reused, "to_run": run.n_to_run}
+            counts["at_most"] = self.n_left_of_level()
             self._emit(LevelStarted(level=run.index, name=run.level.name, **counts))
         for region in regions:
             self._emit(RegionFound(region=region))

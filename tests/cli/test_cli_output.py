@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from mrtoolkit.cli import output, searching
 from mrtoolkit.cli.app import app
 from mrtoolkit.cli.output import check_output, check_writable
-from mrtoolkit.cli.progress import Bars
 from mrtoolkit.errors import ConfigError
 from mrtoolkit.search.events import BatchDone, LevelStarted
+from mrtoolkit.search.progress_bars import ProgressBars as Bars
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ slope rolling_median rolling_rank rolling_zscore hurst
 P M when choose timeframe minimum maximum log sqrt
 Strategy position Positions Space Integer Real Categorical FeatureStore Backtest Costs Trial
 optimize MultiResOptimizer RunningSearch levels Level Study load_study compare SideBySide compare_cost report view views
+progress_bars
 """
 _ERRORS = """
 MrtoolkitError BarsError ExpressionError IndicatorError StoreError StrategyError SpaceError StudyError ConfigError
