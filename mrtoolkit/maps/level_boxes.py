@@ -78,7 +78,8 @@ class LevelBoxes:
         for level in sorted(self._counts):
             recent, first = self._edges[level], self._counts[level] - len(self._edges[level])
             parts = [(i, edges, False) for i, edges in self._even[level] if i < first]
-            parts += [(first + j, edges, not is_strewn) for j, (edges, is_strewn) in enumerate(recent)]
+            is_any = not all(is_strewn for _, is_strewn in recent)
+            parts += [(first + j, edges, not (is_any and is_strewn)) for j, (edges, is_strewn) in enumerate(recent)]
             found += [_box(level, i, edges, is_last=is_last) for i, edges, is_last in parts]
         return found
 

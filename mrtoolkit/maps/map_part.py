@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.maps.heat import Heat, Raster
+from mrtoolkit.maps.heat import SIDE, Heat, Raster
 from mrtoolkit.maps.level_boxes import Box, LevelBoxes
 from mrtoolkit.maps.levels import level_entries
 from mrtoolkit.maps.scale import Scale
@@ -86,7 +86,7 @@ class MapPart:
         if self.y is None:
             return None
         if self._raster is None or self._seen != (window, level):
-            self._raster, self._seen, self._n = Raster(), (window, level), 0
+            self._raster, self._seen, self._n = _raster(self.x, self.y), (window, level), 0
         left, right, bottom, top = _within(self.x, window[:2]) + _within(self.y, window[2:])
         for first in range(self._n, n, 20_000):  # so that the tables on the way stay small
             trials = np.arange(first, min(first + 20_000, n))
@@ -137,8 +137,17 @@ class MapPart:
         return x, y, values
 
 
+def _raster(x: Scale, y: Scale) -> Raster:
+    """Return an empty image of two axes: a pixel each of few categories."""
+    rows, columns = (min(len(scale.categories), SIDE) or SIDE for scale in (y, x))
+    return Raster(rows, columns, has_categories=(bool(y.categories), bool(x.categories)))
+
+
 def _within(scale: Scale, stretch: tuple[float, float]) -> tuple[float, float]:
+    """Return the part of a stretch that lies on the axis; of categories all of it, as none is cut in two."""
     low, high = scale.ends
+    if scale.categories:
+        return low, high
     return max(stretch[0], low), min(stretch[1], high)
 
 

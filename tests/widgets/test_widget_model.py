@@ -317,6 +317,16 @@ def test_the_heat_is_the_nearest_trial_and_blank_where_nobody_tried(plane):
     assert (heat.left, heat.right, heat.bottom, heat.top) == (4.5, 50.5, 17.5, 202.5)
 
 
+def test_a_category_tells_nothing_of_the_next():
+    study = empty_study(SPACES["kinds"])
+    add(study, SPACES["kinds"].encode([{"kind": "sma", "n": n, "gate": 10} for n in (2, 20, 40)]), [1.0, 2.0, 3.0])
+    heat = SearchModel(study, "n", "kind").cells
+    assert heat.values.shape == (3, 120)
+    assert heat.opacity[1].min() > 0
+    assert heat.opacity[0].max() == heat.opacity[2].max() == 0.0
+    assert heat.values[1, [0, -1]].tolist() == [1.0, 3.0]
+
+
 def test_a_real_search_is_shown_as_its_study_has_it():
     study = optimize(lambda p: -((p["a"] - 0.3) ** 2) - p["b"] ** 2, Space(a=Real(0, 1), b=Real(-1, 1)), trials=200)
     model = SearchModel(study)
