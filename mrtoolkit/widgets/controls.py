@@ -15,23 +15,16 @@ import numpy as np
 
 from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.dimensions import Categorical, Integer
+from mrtoolkit.widgets.closing import close_all
 from mrtoolkit.widgets.model import SearchModel
 
 Tell = Callable[[str, Any], None]
 
 _PACES = ("1 trials/s", "5 trials/s", "20 trials/s", "100 trials/s")
 _AT_WORK = ("running", "paused")
+_CAN_GO_ON = (*_AT_WORK, "done")  # with more trials, also after its end
 _ROW = {"display": "flex", "flex_flow": "row wrap", "align_items": "center", "width": "100%"}
 _BUTTON = {"width": "auto", "min_width": "88px"}
-
-
-def close_all(*widgets: Any) -> None:
-    """Close widgets, what is in them, and the layouts and styles that ipywidgets leaves open."""
-    for widget in widgets:
-        close_all(*getattr(widget, "children", ()))
-        for part in (getattr(widget, "layout", None), getattr(widget, "style", None), widget):
-            if part is not None:
-                part.close()
 
 
 class Controls:
@@ -119,8 +112,7 @@ class Controls:
         self._pause.description = "Resume" if state == "paused" else "Pause"
         for button in (self._pause, self._batch, self._level_step, self._stop, self._pace):
             button.disabled = not is_at_work
-        can_grow = hasattr(self._search, "more") and state in (*_AT_WORK, "done")
-        self._more.disabled = self._trials.disabled = not can_grow
+        self._more.disabled = self._trials.disabled = state not in _CAN_GO_ON
         pace = self._search.pace or ""
         if pace != self._pace.value:
             self._pace.options = self._paces()
@@ -189,9 +181,8 @@ class Controls:
             title = ipywidgets.Label("Look here (or draw a box on the map):")
             old, self._fields.children = self._fields.children, (title, *pairs, self._look)
             close_all(*old)
-        can_steer = hasattr(self._search, "look_into") and model.state.state in _AT_WORK
         for widget in (self._look, *(field for pair in self._limits.values() for field in pair)):
-            widget.disabled = not can_steer
+            widget.disabled = model.state.state not in _CAN_GO_ON
 
     def _field(self, scale: Scale, at: int) -> Any:
         """Return a field for one end of a region, at the end of the axis."""

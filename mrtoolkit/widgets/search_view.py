@@ -12,6 +12,7 @@ import time
 import traceback
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -20,20 +21,25 @@ from IPython.display import display
 from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.events import BatchDone, Event
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.replay import replay
 from mrtoolkit.widgets.board import Board
-from mrtoolkit.widgets.controls import Controls, close_all
+from mrtoolkit.widgets.closing import close_all
+from mrtoolkit.widgets.controls import Controls
 from mrtoolkit.widgets.convergence_chart import ConvergenceChart
 from mrtoolkit.widgets.level_table import level_table
 from mrtoolkit.widgets.map_chart import MapChart
 from mrtoolkit.widgets.model import SearchModel
+from mrtoolkit.widgets.one_per_cell import take_over
 from mrtoolkit.widgets.runtime import runtime
 from mrtoolkit.widgets.stand_in import COUNT, Snapshot, StandIn
+from mrtoolkit.widgets.tabs import Tabs
 from mrtoolkit.widgets.ticker import Ticker
 
 _HEIGHT = 420  # pixels of a figure
 _PATIENCE = 3.0  # seconds until a front end has answered
 _PICTURE_EVERY = 15.0  # seconds between two pictures for the saved notebook while the search runs
 _LOOK_EVERY = 1.0  # seconds: the clock goes on, and a study that somebody else fills tells nothing
+_SLOW = ("inspect", "open")
 _NOT_ANSWERED = (
     "The live view did not appear within 3 seconds: this editor did not answer, or its widgets do not fit "
     "ipywidgets 8. Here are a picture and the best trials instead."
@@ -57,6 +63,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self.search: Any = source if hasattr(source, "subscribe") else None
         self.model = SearchModel(source, x, y)
         self._wishes: deque[tuple[str, Any]] = deque()
+        self._slow_wishes: deque[tuple[str, Any]] = deque()
         self._trouble = ""
         self._is_closed = False
         self._shown_at: float | None = None
@@ -72,8 +79,10 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self.board = self._make_board()
         self._controls = Controls(self.model, self.search, self._tell)
         self._stand_in = StandIn(lambda: (self.study, self.model.x, self.model.y))
-        super().__init__([self._controls.box, self.board], layout={"width": "100%"})
+        self._tabs = Tabs(self.model.study, self._tell)
+        super().__init__([self._controls.box, self.board, self._tabs.box], layout={"width": "100%"})
         self._ticker = Ticker(self._work, every=_LOOK_EVERY, failed=self._failed)
+        self._slow_ticker = Ticker(self._work_slowly, failed=self._failed)
         self.board.on_theme(lambda theme: self._tell("theme", theme))
         self._unsubscribe = self.search.subscribe(self._happened) if self.search is not None else lambda: None
 
@@ -89,6 +98,10 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         """Return a picture and a table of the best as they are now, which show where there is no kernel."""
         return Snapshot(self.study, self.model.x, self.model.y)
 
+    def replay(self, path: str | Path) -> Path:
+        """Write one offline page in which the search plays again, level by level, and return its path."""
+        return replay(self.study, path, x=self.model.x, y=self.model.y)
+
     def close(self) -> None:
         """End the view; the search goes on."""
         if getattr(self, "_is_closed", True):
@@ -96,12 +109,15 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._is_closed = True
         self._unsubscribe()
         self._ticker.close()
+        self._slow_ticker.close()
         self.board.close()
+        self._tabs.close()
         close_all(*self.children, self.layout)
         super().close()
 
     def _ipython_display_(self) -> None:
         """Show the view, and after it what stands in for it where there is no kernel."""
+        take_over(self)
         self.board.stand_ins = COUNT
         display(self._repr_mimebundle_(), raw=True)
         self._stand_in.show()
@@ -122,8 +138,12 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
     # What others tell: nothing is done here
 
     def _tell(self, wish: str, value: Any) -> None:
-        self._wishes.append((wish, value))
-        self._ticker.wake(at_once=True)
+        if wish in _SLOW:
+            self._slow_wishes.append((wish, value))
+            self._slow_ticker.wake(at_once=True)
+        else:
+            self._wishes.append((wish, value))
+            self._ticker.wake(at_once=True)
 
     def _happened(self, event: Event) -> None:
         self._ticker.wake(at_once=not isinstance(event, BatchDone))
@@ -139,6 +159,15 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._keep_picture()
         is_waiting = self._shown_at is not None and not self.board.is_seen
         self._ticker.every = _LOOK_EVERY if self.model.state.is_live or is_waiting else None
+
+    def _work_slowly(self) -> None:
+        """Draw what lies in the tabs: a second or so, in which the buttons are to answer."""
+        while self._slow_wishes:
+            wish, value = self._slow_wishes.popleft()
+            if wish == "inspect":
+                self._tabs.show_trial(value)
+            else:
+                self._tabs.open(value)
 
     def _is_behind(self) -> bool:
         return self._drawn != (self.model.version, self._trouble)
@@ -194,7 +223,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         with self.board.change():
             self._map.choose(ordered)
         self._controls.show_region(ordered)
-        if self.search is not None and hasattr(self.search, "look_into"):
+        if self.search is not None:
             self.search.look_into(ordered)
 
     def _keep_picture(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from mrtoolkit.search.study import Study
@@ -36,6 +37,11 @@ class TextView:
         """Return a picture and a table of the best as they are now, for a notebook."""
         made = import_module("mrtoolkit.widgets.stand_in")  # it draws: what it needs is loaded when it is asked for
         return made.Snapshot(self.study, self.model.x, self.model.y)
+
+    def replay(self, path: str | Path) -> Path:
+        """Write one offline page in which the search plays again, level by level, and return its path."""
+        made: Path = import_module("mrtoolkit.views").replay(self.study, path, x=self.model.x, y=self.model.y)
+        return made
 
     def close(self) -> None:
         """End the view; the search goes on."""

@@ -138,6 +138,48 @@ def test_a_wish_that_cannot_be_done_is_said_and_the_view_goes_on(live):
     until(lambda: (page.take(), page.texts["message"] == "")[1])
 
 
+def test_a_box_sends_the_search_there_once_whichever_way_it_was_given(live):
+    search, view = live(pace="100 trials/s")
+    view._map._on_brush[0]({"x": (20, 30), "y": (50, 60)})  # as the map calls it after a drag
+    until(lambda: search.study.steering)
+    assert [field.value for pair in view._controls._limits.values() for field in pair] == [20, 30, 50, 60]
+    view._controls._limits["x"][0].value = 90
+    view._controls._limits["x"][1].value = 80  # the wrong way round
+    view._controls._look.click()
+    until(lambda: len(search.study.steering) == 2)
+    first, second = search.study.steering
+    assert "20" in str(first)
+    assert "80" in str(second)
+    page = Page(view.board)
+    view._tell("look", {"x": ("a", "b")})
+    until(lambda: (page.take(), page.texts["message"] != "")[1])
+
+
+def test_more_trials_after_the_end_let_it_go_on(live):
+    search, view = live(trials=100)
+    search.wait(20)
+    until(lambda: view.model.state.state == "done")
+    view._controls._trials.value = 50
+    until(lambda: not button(view, "+ trials").disabled)
+    button(view, "+ trials").click()
+    until(lambda: len(search.study) == 150, 10)
+    until(lambda: view.model.state.state == "done")
+
+
+def test_a_click_on_a_trial_and_an_opened_tab_show_it_from_all_sides(live):
+    search, view = live(trials=100)
+    search.wait(20)
+    tabs = view._tabs
+    assert (tabs.inspector, tabs.explorer, tabs.choice.value) == (None, None, "nothing")
+    view._map._on_click[0](7)
+    until(lambda: tabs.choice.value == "one trial")
+    assert tabs._page.children == (tabs.inspector.box,)
+    tabs.choice.value = "the whole study"
+    until(lambda: tabs.explorer is not None and tabs._page.children == (tabs.explorer.box,))
+    tabs.choice.value = "nothing"
+    until(lambda: tabs._page.children == ())
+
+
 def test_several_views_of_one_search(live):
     search, view = live(pace="100 trials/s")
     other = mrt.view(search, live=True, x="y")
