@@ -91,7 +91,7 @@ class Workers:
 
     def reopen(self) -> None:
         """Start processes again when they are next needed."""
-        self._is_alone = self._count < 2
+        self._is_alone = self.count < 2
 
     def _call(self, call: Callable[[Any, Any], Any], runs: Sequence[Any]) -> list[Any]:
         if self._pool is None:
