@@ -38,6 +38,8 @@ def fixed(value: float) -> str:
     amount = float(value)
     if not math.isfinite(amount):
         return number(amount)
+    if abs(amount) < 0.5e-4:
+        return "0.0000"  # never −0.0000
     return f"{amount:,.{4 if abs(amount) < 1e3 else 1}f}".replace("-", "−")
 
 

@@ -48,10 +48,10 @@ def draw_convergence(canvas: Canvas, story: Story, look: Look, frame: Frame) -> 
         plot.line(corners, VERMILLION, 2.4)
         plot.shape(steps[-1], star(9), VERMILLION, look.rim, 0.8)
     canvas.lay(plot, left, top)
-    for value, words in zip(found, tick_labels(found), strict=True):
+    for value, words in zip(found, tick_labels(found, is_short=True), strict=True):
         canvas.text((left - 6, top + float(up(value))), words, look.soft, size=11, anchor="rm")
     name = shortened(story.study.objective, height, 12)
-    canvas.text((left - 42, top + height / 2), name, look.soft, anchor="ms", is_upright=True)
+    canvas.text((left - 44, top + height / 2), name, look.soft, anchor="ms", is_upright=True)
     _draw_numbers(canvas, look, count, frame)
 
 
@@ -74,7 +74,7 @@ def _draw_trials(plot: Canvas, story: Story, look: Look, across: Any, up: Any) -
 def _draw_numbers(canvas: Canvas, look: Look, count: int, frame: Frame) -> None:
     left, bottom, width = frame.left, frame.bottom, frame.width
     canvas.line([(left, bottom), (left + width, bottom)], look.line, 1)
-    found = [v for v in ticks(0, count, max(width // 80, 2), is_whole=True) if v >= 1]
+    found = [v for v in ticks(0, count, max(width // 80, 2), is_whole=True) if v > 1]
     for value, words in zip([1.0, *found] if count > 1 else [1.0], ["1", *tick_labels(found)], strict=False):
         x = left + (value - 0.5) / count * width
         canvas.line([(x, bottom), (x, bottom + 4)], look.soft, 1)

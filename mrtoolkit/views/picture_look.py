@@ -53,8 +53,8 @@ def legend_items(story: Story, look: Look) -> list[tuple[str, str, str]]:
     items = [("level", colours[i], f"{story.names[i]} ({counts[i]:,})") for i in shown[:_NAMED]]
     if len(shown) > _NAMED:
         items[-1] = ("level", colours[shown[-1]], f"and {len(shown) - _NAMED + 1:,} more levels")
-    items.append(("line", VERMILLION, "best so far"))
     if story.best is not None:
+        items.append(("line", VERMILLION, "best so far"))
         items.append(("star", VERMILLION, "best and plateau" if story.same() else "best"))
     if story.plateau is not None and not story.same():
         items.append(("diamond", PURPLE, "plateau"))

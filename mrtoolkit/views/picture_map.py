@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from mrtoolkit.maps.heat import Raster
 from mrtoolkit.views.canvas import Canvas, diamond, shortened, star, text_width
-from mrtoolkit.views.heat import nearest_trials, opacity, reach
 from mrtoolkit.views.picture_look import FADES, POINTS, SCALE, Frame, Look, colours_of, drawn_places, rgb
 from mrtoolkit.views.story import MapAxis, Story
 from mrtoolkit.views.theme import PURPLE, SKY, VERMILLION, level_colours
 from mrtoolkit.views.ticks import tick_labels, ticks
 from mrtoolkit.views.words import plural
 
-_SIDE = 80  # cells of the heat where there are more trials than are drawn: each pixel would be another trial's
+_SIDE = 240  # cells of the heat
+_SIDE_OF_MANY = 80  # where there are more trials than are drawn: each pixel would be another trial's
 
 
 def draw_map(canvas: Canvas, story: Story, look: Look, frame: Frame) -> None:
@@ -30,7 +31,7 @@ def draw_map(canvas: Canvas, story: Story, look: Look, frame: Frame) -> None:
         ]
     )
     if story.is_map:
-        plot.pixels(_heat(story, look, width, height), 0, 0, width, height)
+        plot.pixels(_heat(story, look), 0, 0, width, height)
         _draw_places(plot, story, look, places)
         _draw_boxes(plot, story, look)
     else:
@@ -54,24 +55,27 @@ def draw_colour_scale(canvas: Canvas, story: Story, look: Look, frame: Frame) ->
     rows = ramp[np.linspace(255, 0, height).round().astype(int)][:, None, :]
     canvas.pixels(np.repeat(rows, 10, axis=1), left, top, 10, height)
     found = ticks(low, high, max(height // 56, 2)) if high > low else [low]
-    for value, words in zip(found, tick_labels(found), strict=True):
+    for value, words in zip(found, tick_labels(found, is_short=True), strict=True):
         y = top + height * (1 - (value - low) / (high - low)) if high > low else top + height / 2
         canvas.line([(left + 10, y), (left + 14, y)], look.soft)
         canvas.text((left + 17, y), words, look.soft, size=11, anchor="lm")
 
 
-def _heat(story: Story, look: Look, width: int, height: int) -> np.ndarray:
-    """Return the pixels of the map (row, column, 3), the first row on top."""
-    points = story.points
-    x, y = story.x.share(points["x"].to_numpy()), story.y.share(points["y"].to_numpy())
-    value = points["value"].to_numpy()
+def _heat(story: Story, look: Look) -> np.ndarray:
+    """Return the pixels of the map (row, column, 3), the first row on top; as a live view shows it, only finer."""
+    points, value = story.points, story.points["value"].to_numpy()
     sign = 1.0 if story.study.direction == "maximize" else -1.0
-    shape = (height, width) if len(points) <= POINTS else (_SIDE, _SIDE)
-    trial, distance = nearest_trials(x, y, sign * value, shape)
-    coarse = points["level"].to_numpy() == points["level"].min()
-    share = opacity(distance, reach(x[coarse], y[coarse]))[..., None]
-    share = (share * FADES).round() / FADES
-    colour = colours_of(value[trial], value, story.study.direction)
+    raster = Raster(_SIDE if len(points) <= POINTS else _SIDE_OF_MANY)
+    raster.add(
+        story.x.share(points["x"].to_numpy()),
+        story.y.share(points["y"].to_numpy()),
+        scores=np.where(np.isfinite(value), sign * value, -np.inf),
+        values=value,
+        levels=points["level"].to_numpy(),
+    )
+    values, opacity = raster.image()
+    share = (opacity * FADES).round()[..., None] / FADES
+    colour = colours_of(values, value, story.study.direction)
     colour = np.where(np.isnan(colour), rgb(look.none), colour)
     found: np.ndarray = (share * colour + (1 - share) * rgb(look.paper)).round()[::-1]
     return found
@@ -154,6 +158,6 @@ def _draw_upright_axis(canvas: Canvas, axis: MapAxis, look: Look, frame: Frame) 
     for value, name in zip(found, words, strict=True):
         y = top + (1 - float(axis.share(np.array(value)))) * height
         canvas.line([(left - 4, y), (left, y)], look.soft, 1)
-        canvas.text((left - 7, y), shortened(name, 36, 11), look.soft, size=11, anchor="rm")
+        canvas.text((left - 7, y), shortened(name, 34, 11), look.soft, size=11, anchor="rm")
     name = f"{axis.name} (log scale)" if axis.is_log else axis.name
     canvas.text((left - 44, top + height / 2), shortened(name, height, 12), look.soft, anchor="ms", is_upright=True)

@@ -38,13 +38,22 @@
       }
       if (found.length <= count) return found.length > 1 ? found : ticks(low, high, Math.min(count, 3));
     }
-    return [low, high];
+    const powers = [];
+    for (let p = Math.ceil(Math.log10(low) - 1e-9); p <= Math.log10(high) + 1e-9; p++) powers.push(+Math.pow(10, p).toPrecision(12));
+    return powers.filter((_, i) => i % Math.ceil(powers.length / count) === 0);
   }
 
+  const powersOf = (values) => new Set(values.filter(Boolean).map((v) => Math.round(Math.log10(Math.abs(v))))).size;
+
   function tickLabels(values) {
+    const most = Math.max(0, ...values.map(Math.abs));
+    if (most >= 1e4 && most < 1e9 && powersOf(values) <= 2) {
+      const [unit, size] = most < 1e6 ? ["k", 1e3] : ["M", 1e6];
+      return values.map((v) => (v === 0 ? "0" : minus(+(v / size).toPrecision(12) + unit)));
+    }
     if (values.some((v) => v && (Math.abs(v) < 1e-4 || Math.abs(v) >= 1e9))) return values.map((v) => minus(String(+v.toPrecision(3))));
     const places = Math.max(0, ...values.map((v) => (String(v).split(".")[1] || "").length));
-    const spread = new Set(values.filter(Boolean).map((v) => Math.round(Math.log10(Math.abs(v))))).size > 2;
+    const spread = powersOf(values) > 2;
     const format = spread ? { maximumSignificantDigits: 6 } : { minimumFractionDigits: places, maximumFractionDigits: places };
     return values.map((v) => (v === 0 ? "0" : minus(v.toLocaleString("en-US", format))));
   }
@@ -54,7 +63,11 @@
     const data = JSON.parse(root.querySelector("script").textContent);
     const still = window.matchMedia("(prefers-reduced-motion: reduce)");
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    const valueText = (v) => minus(data.isPercent ? (100 * v).toFixed(1) + "\u00a0%" : v.toFixed(4));
+    const valueText = (v) => {
+      if (data.isPercent) return minus((100 * v).toFixed(1)) + "\u00a0%";
+      const places = Math.abs(v) < 1e3 ? 4 : 1, shown = Math.abs(v) < 0.5e-4 ? 0 : v;
+      return minus(shown.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places }));
+    };
     const axes = data.axes.map((a) => {
       const map = a.log ? Math.log : (v) => v, low = map(a.low), high = map(a.high);
       return Object.assign(a, { share: (v) => (map(v) - low) / (high - low), at: (s) => (a.log ? Math.exp(low + s * (high - low)) : low + s * (high - low)) });
@@ -199,7 +212,7 @@
     // ---- heat: each cell has the nearest trial, and less of its colour the farther that is ----
     function Grid(view) {
       const near = new Int32Array(SIDE * SIDE), distance = new Float32Array(SIDE * SIDE), canvas = make("canvas", { width: SIDE, height: SIDE });
-      const pen = canvas.getContext("2d"), image = pen.createImageData(SIDE, SIDE), wide = view[1] - view[0], high = view[3] - view[2], far = 2 * data.reach;
+      const pen = canvas.getContext("2d"), image = pen.createImageData(SIDE, SIDE), wide = view[1] - view[0], high = view[3] - view[2], far = data.reach;
       let seen = 0, isStale = true;
       const score = (i) => (data.counts[i] ? data.sign * data.value[i] : -Infinity);
       function clear() { near.fill(-1); distance.fill(Infinity); seen = 0; isStale = true; }
@@ -227,8 +240,8 @@
           if (i < 0) { image.data[place + 3] = 0; continue; }
           const colour = data.counts[i] ? colourOf(data.value[i]) : ink.none;
           image.data[place] = colour[0]; image.data[place + 1] = colour[1]; image.data[place + 2] = colour[2];
-          const share = distance[cell] / (data.reach * data.reach);
-          image.data[place + 3] = 255 * Math.exp(-share * share);
+          const left = Math.min(Math.max((data.reach - Math.sqrt(distance[cell])) / (0.35 * data.reach), 0), 1);
+          image.data[place + 3] = 255 * left * left * (3 - 2 * left);
         }
         pen.putImageData(image, 0, 0);
         isStale = false;
@@ -317,7 +330,7 @@
     function line(pen, a, b, c, d) { pen.beginPath(); pen.moveTo(a, b); pen.lineTo(c, d); pen.stroke(); }
 
     function drawCourse(count, at) {
-      const { pen, width, height } = sized(course, 0.66), box = { left: 62, top: 12, width: width - 72, height: height - 56 };
+      const { pen, width, height } = sized(course, 0.66), box = { left: 66, top: 12, width: width - 76, height: height - 56 };
       const [low, high] = data.values, clamp = (v) => Math.min(Math.max(v, low), high);
       const xAt = (n) => box.left + ((n - 0.5) / data.count) * box.width, yAt = (v) => box.top + box.height * (1 - (clamp(v) - low) / (high - low));
       course.hit = { box, xAt, yAt };
@@ -364,7 +377,7 @@
     }
 
     function drawMap(count, at) {
-      const { pen, width, height } = sized(map, 0.66), box = { left: 62, top: 12, width: width - (data.isMap ? 130 : 72), height: height - 56 };
+      const { pen, width, height } = sized(map, 0.66), box = { left: 66, top: 12, width: width - (data.isMap ? 134 : 76), height: height - 56 };
       const view = data.isMap ? state.view : whole;
       const sx = (s) => box.left + ((s - view[0]) / (view[1] - view[0])) * box.width, sy = (s) => box.top + box.height * (1 - (s - view[2]) / (view[3] - view[2]));
       map.hit = { box, sx, sy };

@@ -11,7 +11,6 @@ from bokeh.palettes import Viridis256
 
 from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.search.study import Candidate, Study
-from mrtoolkit.views.heat import reach
 from mrtoolkit.views.replay_stages import at_once, axis_data, ending, stages
 from mrtoolkit.views.story import Story, value_range
 from mrtoolkit.views.theme import level_colours
@@ -22,6 +21,7 @@ _POINTS = 6_000
 _STEPS = 2_000  # of the best so far
 _BOXES = 400
 _DIGITS = 7
+_NEIGHBOURS, _REACH, _LONE, _BOUNDS = 4, 1.25, 0.12, (0.045, 0.3)  # as the live map's heat has them, see `maps.heat`
 
 
 def replay_data(story: Story) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def replay_data(story: Story) -> dict[str, Any]:
         "beyond": beyond,
         "scale": [float(known.min()), float(known.max())] if known.size else None,
         "palette": palette if story.study.direction == "maximize" else palette[::-1],
-        "reach": reach(x[coarse], y[coarse]) if story.is_map else 0.1,
+        "reach": _reach(x[coarse], y[coarse]) if story.is_map else 0.1,
         "best": _candidate(story, story.best),
         "plateau": None if story.same() else _candidate(story, story.plateau),
         "note": _note(story, shown.size, beyond),
@@ -190,9 +190,26 @@ def _note(story: Story, shown: int, beyond: int) -> str:
     more = len(story.study.space) - 2
     if more > 0:
         words = "parameter is" if more == 1 else "parameters are"
-        parts.append(f"{more} more {words} not on the map, and the best of equal places stands for them")
+        parts.append(f"{more} more {words} not on the map: of equal places the best is shown")
     words = "; ".join(parts)
     return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
+def _reach(x: np.ndarray, y: np.ndarray) -> float:
+    """Return how far a trial's colour carries, in sides of the map: a little more than to its neighbours.
+
+    Parameters
+    ----------
+    x, y : (trial,)
+        Those of the coarsest level, in shares of the axes.
+    """
+    points = np.unique(np.column_stack([x, y]), axis=0)
+    if len(points) < 2:
+        return _LONE
+    from scipy.spatial import cKDTree  # 0.1 s to import, and only a map needs it
+
+    nearest = np.asarray(cKDTree(points).query(points, k=[*range(2, min(_NEIGHBOURS + 1, len(points)) + 1)])[0])
+    return float(np.clip(_REACH * np.median(nearest.mean(axis=1)), *_BOUNDS))
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

@@ -62,7 +62,7 @@ class MapAxis:
             every = math.ceil(len(self.categories) / max(count, 1))
             return [float(i) for i in range(0, len(self.categories), every)], list(self.categories[::every])
         found = log_ticks(self.low, self.high, count) if self.is_log else ticks(self.low, self.high, count)
-        return found, tick_labels(found)
+        return found, tick_labels(found, is_short=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from mrtoolkit.views.words import number
 
+_SHORT, _LONGEST = 1e4, 1e9
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -49,20 +50,28 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
     return found[:: math.ceil(len(found) / count)]
 
 
-def tick_labels(values: list[float]) -> list[str]:
-    """Return ticks as they are written, with as many decimals as the finest of them needs.
+def tick_labels(values: list[float], *, is_short: bool = False) -> list[str]:
+    """Return ticks as they are written, with as many decimals as the finest of them needs; short ones with k and M.
 
     Examples
     --------
-    >>> tick_labels([0.0, 0.25, 0.5]), tick_labels([0.0, 20000.0])
-    (['0', '0.25', '0.50'], ['0', '20,000'])
+    >>> tick_labels([0.0, 0.25, 0.5]), tick_labels([0.0, 20000.0]), tick_labels([0.0, 2e4], is_short=True)
+    (['0', '0.25', '0.50'], ['0', '20,000'], ['0', '20k'])
     """
-    if any(value and (abs(value) < 1e-4 or abs(value) >= 1e9) for value in values):
+    most = max((abs(value) for value in values), default=0.0)
+    if is_short and _SHORT <= most < _LONGEST and len(_powers(values)) <= 2:
+        unit, size = ("k", 1e3) if most < 1e6 else ("M", 1e6)
+        return ["0" if not value else f"{value / size:,.12g}{unit}".replace("-", "−") for value in values]
+    if any(value and (abs(value) < 1e-4 or abs(value) >= _LONGEST) for value in values):
         return [f"{value:.3g}".replace("-", "−") for value in values]
-    if len({round(math.log10(abs(v))) for v in values if v}) > 2:  # by factors: each as short as it can be
+    if len(_powers(values)) > 2:  # by factors: each as short as it can be
         return [number(value) for value in values]
     places = max((_places(value) for value in values), default=0)
     return ["0" if value == 0 else f"{value:,.{places}f}".replace("-", "−") for value in values]
+
+
+def _powers(values: list[float]) -> set[int]:
+    return {round(math.log10(abs(value))) for value in values if value}
 
 
 def _places(value: float) -> int:

@@ -11,11 +11,11 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.search.region import Region
 from mrtoolkit.views.best_table import best_text
 from mrtoolkit.views.canvas import plain, shortened, text_width
-from mrtoolkit.views.heat import nearest_trials, opacity
 from mrtoolkit.views.picture import picture_png
 from mrtoolkit.views.snapshot import snapshot
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.story import search_story, value_range
+from mrtoolkit.views.ticks import tick_labels, ticks
 
 VERMILLION, PURPLE = (0xD5, 0x5E, 0x00), (0xCC, 0x79, 0xA7)
 
@@ -82,18 +82,6 @@ def test_the_plateau_has_its_own_mark_only_where_it_is_another_trial(study_of):
     assert len(places(pixels(picture_png(both)), PURPLE)) > 60
     same = study_of({"a": [1, 2], "b": [1, 2]}, rng.random(2), [0, 0])
     assert len(places(pixels(picture_png(same)), PURPLE)) == 0
-
-
-def test_the_heat_has_the_value_of_the_nearest_trial_and_the_best_of_equal_places():
-    x, y = np.array([0.1, 0.9, 0.9]), np.array([0.1, 0.9, 0.9])
-    trial, distance = nearest_trials(x, y, np.array([1.0, 2.0, 3.0]), (10, 10))
-    assert trial[0, 0] == 0
-    assert trial[9, 9] == 2  # of two at one place the better
-    assert distance[0, 0] == pytest.approx(np.hypot(0.05, 0.05))
-    faded = opacity(np.array([0.0, 0.05, 0.1, 0.2]), 0.1)
-    assert faded[0] == 1.0
-    assert (np.diff(faded) < 0).all()
-    assert faded[-1] < 0.001
 
 
 def test_what_nobody_tried_is_paper(study_of):
@@ -204,6 +192,30 @@ def test_a_trial_far_below_the_others_is_left_at_the_edge_and_counted(study_of):
     low, high, beyond = value_range(search_story(study_of({"n": np.arange(41)}, values, [0] * 41)))
     assert beyond == 1
     assert -20 < low < 0 < 1 < high < 2
+
+
+@pytest.mark.parametrize(
+    ("values", "words", "short"),
+    [
+        ([0.0, 0.25, 0.5], ["0", "0.25", "0.50"], ["0", "0.25", "0.50"]),
+        ([0.0, 20_000.0], ["0", "20,000"], ["0", "20k"]),
+        ([-2.5e6, 0.0, 5e6], ["−2,500,000", "0", "5,000,000"], ["−2.5M", "0", "5M"]),
+        ([1e-3, 1e-2, 0.1, 1.0], ["0.001", "0.01", "0.1", "1"], ["0.001", "0.01", "0.1", "1"]),
+        ([-1e-6, 0.0], ["−1e−06", "0"], ["−1e−06", "0"]),
+    ],
+)
+def test_ticks_are_as_short_as_their_place(values, words, short):
+    assert tick_labels(values) == words
+    assert tick_labels(values, is_short=True) == short
+
+
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (-3e7, 2.0), (1e-9, 2e-9), (5.0, 5.1)])
+@pytest.mark.parametrize("count", [2, 5, 9])
+def test_ticks_are_few_even_and_within_the_ends(ends, count):
+    found = ticks(*ends, count)
+    assert 1 <= len(found) <= count + 1
+    assert ends[0] <= found[0] <= found[-1] <= ends[1]
+    np.testing.assert_allclose(np.diff(found), np.diff(found)[:1].repeat(len(found) - 1) if len(found) > 1 else [])
 
 
 def test_words_are_written_in_the_letters_that_there_are():
