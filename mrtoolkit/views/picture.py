@@ -122,14 +122,15 @@ def _draw_legend(canvas: Canvas, items: list[tuple[str, str, str]], look: Look, 
     x = float(_EDGE)
     for kind, colour, words in items:
         at = (x + 8, y - 4)
-        if kind == "level":
+        if kind in ("level", "box"):
             canvas.box(x + 1, y - 10, x + 15, y + 2, line=colour, width=2)
+        if kind == "level":
             canvas.dot(at, 2.6, colour)
         elif kind == "line":
             canvas.line([(x, y - 4), (x + 16, y - 4)], colour, 2.4)
         elif kind == "cross":
             canvas.cross(at, 3.5, colour)
-        else:
+        elif kind in ("star", "diamond"):
             canvas.shape(at, star(8) if kind == "star" else diamond(8), colour, look.rim, 0.8)
         canvas.text((x + 21, y), words, look.soft, size=12)
         x += 34 + text_width(words, 12)

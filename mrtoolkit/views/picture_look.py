@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.palettes import Viridis256
 
 from mrtoolkit.views.story import Story
-from mrtoolkit.views.theme import PURPLE, VERMILLION, level_colours
+from mrtoolkit.views.theme import BLUE, PURPLE, VERMILLION, level_colours
 from mrtoolkit.views.thinning import thinned_places
 
 POINTS = 1_500  # of each plot: more make no other picture, and a larger file
@@ -58,6 +58,8 @@ def legend_items(story: Story, look: Look) -> list[tuple[str, str, str]]:
         items.append(("star", VERMILLION, "best and plateau" if story.same() else "best"))
     if story.plateau is not None and not story.same():
         items.append(("diamond", PURPLE, "plateau"))
+    if bool(story.boxes["is_steered"].any()):
+        items.append(("box", BLUE, "asked for by hand"))
     if not story.convergence["feasible"].to_numpy().all():
         items.append(("cross", look.soft, "breaks a constraint"))
     return items
@@ -80,7 +82,7 @@ def palette(look: Look, levels: int) -> np.ndarray:
     """Return the colours of a picture (colour, 3): the scale, the marks, the levels, text, and all of them fading."""
     fading = np.arange(1, FADES + 1)[:, None, None] / FADES
     paper, scale = rgb(look.paper), SCALE[np.linspace(0, 255, 84).round().astype(int)]
-    marks = [VERMILLION, PURPLE, *dict.fromkeys(level_colours(levels))]
+    marks = list(dict.fromkeys([VERMILLION, PURPLE, BLUE, *level_colours(levels)]))
     coarse, line = SCALE[np.linspace(0, 255, 15).round().astype(int)], [rgb(c) for c in (look.ink, look.soft)]
     faded = np.concatenate([coarse, [rgb(look.none)]])[None] * fading + paper * (1 - fading)
     marked = np.array([rgb(c) for c in marks])[None] * fading[1::2] + paper * (1 - fading[1::2])

@@ -8,7 +8,7 @@ from mrtoolkit.maps.heat import Raster
 from mrtoolkit.views.canvas import Canvas, diamond, shortened, star, text_width
 from mrtoolkit.views.picture_look import FADES, POINTS, SCALE, Frame, Look, colours_of, drawn_places, rgb
 from mrtoolkit.views.story import MapAxis, Story
-from mrtoolkit.views.theme import PURPLE, SKY, VERMILLION, level_colours
+from mrtoolkit.views.theme import BLUE, PURPLE, SKY, VERMILLION, level_colours
 from mrtoolkit.views.ticks import tick_labels, ticks
 from mrtoolkit.views.words import plural
 
@@ -98,8 +98,8 @@ def _draw_boxes(plot: Canvas, story: Story, look: Look) -> None:
         part = rounds[rounds["is_last"] == is_strong]
         across = np.clip(story.x.share(part[["left", "right"]].to_numpy(dtype=float)), 0, 1) * plot.width
         down = (1 - np.clip(story.y.share(part[["top", "bottom"]].to_numpy(dtype=float)), 0, 1)) * plot.height
-        for level, (a, b), (c, d) in zip(part["level"].tolist(), across.tolist(), down.tolist(), strict=True):
-            colour = colours[level]
+        looks = np.where(part["is_steered"], BLUE, np.array(colours)[part["level"].to_numpy(dtype=int)])
+        for colour, (a, b), (c, d) in zip(looks.tolist(), across.tolist(), down.tolist(), strict=True):
             if is_strong:
                 plot.box(a - 1, c - 1, b + 1, d + 1, line=look.paper, width=4, alpha=0.8)
                 plot.box(a, c, b, d, line=colour, width=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ from bokeh.palettes import Viridis256
 
 from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.search.study import Candidate, Study
-from mrtoolkit.views.replay_stages import at_once, axis_data, ending, stages
-from mrtoolkit.views.story import Story, value_range
+from mrtoolkit.views.replay_stages import axis_data, ending, stages
+from mrtoolkit.views.story import Story, at_once, value_range
 from mrtoolkit.views.theme import level_colours
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.words import label, params_text, plural
@@ -67,30 +66,15 @@ def replay_data(story: Story) -> dict[str, Any]:
 
 
 def steering(study: Study) -> list[dict[str, Any]]:
-    """Return what somebody asked the search to look into: after how many trials, where in words, and the borders."""
+    """Return what somebody asked of the search on its way: after how many trials, and what, in words."""
     found = []
-    for entry in getattr(study, "steering", None) or ():
-        bounds = _bounds(entry)
-        if bounds is not None:
-            where = ", ".join(f"{name} {label(low)} to {label(high)}" for name, (low, high) in bounds.items())
-            found.append({"after": _after(entry), "words": where})
+    for wish in study.steering:
+        words = f"{plural(int(wish['trials']), 'trial')} more"
+        if wish["bounds"] is not None:
+            spans = (f"{name} {label(low)} to {label(high)}" for name, (low, high) in wish["bounds"].items())
+            words = f"a look into {', '.join(spans)}"
+        found.append({"after": int(wish["after"]), "words": words})
     return found
-
-
-def _bounds(entry: Any) -> dict[str, tuple[Any, Any]] | None:
-    """Return the borders of a steered region, None for an entry that says something else, such as more budget."""
-    if not isinstance(entry, Mapping):
-        return None
-    region = entry.get("region", entry)
-    bounds = region.get("bounds") if isinstance(region, Mapping) else None
-    return {str(name): (pair[0], pair[1]) for name, pair in bounds.items()} if isinstance(bounds, Mapping) else None
-
-
-def _after(entry: Mapping[str, Any]) -> int:
-    for name in ("after", "trial", "at"):
-        if isinstance(entry.get(name), int):
-            return int(entry[name])
-    return 0
 
 
 def _shown(story: Story) -> np.ndarray:
@@ -137,6 +121,7 @@ def _levels(story: Story) -> list[dict[str, Any]]:
                 "name": name,
                 "colour": colours[i],
                 "trials": len(part),
+                "atOnce": at_once(story.study, i),
                 "reused": None if row is None else row.reused,
                 "computed": None if row is None else row.features_computed,
                 "known": None if row is None else row.features_reused,
@@ -147,29 +132,15 @@ def _levels(story: Story) -> list[dict[str, Any]]:
 
 
 def _boxes(story: Story) -> list[list[Any]]:
-    """Return [level, left, right, bottom, top, first, round, is steered] of each box, rounds counted in its level."""
-    boxes = story.boxes
+    """Return [level, left, right, bottom, top, first, place in its level, is steered] of each box."""
+    boxes = story.boxes.assign(place=story.boxes.groupby("level").cumcount())
     if len(boxes) > _BOXES:
         boxes = boxes[boxes.groupby("level").cumcount(ascending=False) < _BOXES // max(len(story.names), 1)]
-    asked = _steered_regions(story.study)
-    found = []
-    for row in boxes.to_dict("records"):
-        edges = [round(float(row[name]), 10) for name in ("left", "right", "bottom", "top")]
-        width = at_once(story.study, int(row["level"]))
-        steered = (int(row["level"]), int(row["region"])) in asked
-        found.append([int(row["level"]), *edges, int(row["first"]), int(row["region"]) // width, int(steered)])
-    return found
-
-
-def _steered_regions(study: Study) -> set[tuple[int, int]]:
-    """Return the level and the place of each region that somebody asked for."""
-    asked = [_bounds(entry) for entry in getattr(study, "steering", None) or ()]
-    return {
-        (region.level, region.index)
-        for region in study.regions
-        for bounds in asked
-        if bounds and all(tuple(region.bounds[name]) == tuple(pair) for name, pair in bounds.items())
-    }
+    columns = ["level", "left", "right", "bottom", "top", "first", "place", "is_steered"]
+    return [
+        [int(level), *(round(float(edge), 10) for edge in edges), int(first), int(place), int(steered)]
+        for level, *edges, first, place, steered in boxes[columns].itertuples(index=False)
+    ]
 
 
 def _candidate(story: Story, found: Candidate | None) -> dict[str, Any] | None:

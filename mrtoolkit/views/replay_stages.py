@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mrtoolkit.search.region import Region
-from mrtoolkit.search.study import Study
-from mrtoolkit.views.story import MapAxis, Story, headline
+from mrtoolkit.views.story import MapAxis, Story, at_once, headline, steered_regions
 from mrtoolkit.views.trial_table import parameter_axis
 from mrtoolkit.views.words import label, params_text, plural
 
@@ -80,7 +79,7 @@ def _view(story: Story, level: int, first: int, last: int, boxes: pd.DataFrame) 
     """Return what of the map a stage is about: its boxes where they are of one round, else where most trials are."""
     if not story.is_map or level == 0:
         return WHOLE
-    if len(boxes) and bool(boxes["is_last"].all()):
+    if len(boxes) and bool(boxes["is_last"].all()) and not bool(boxes["is_steered"].any()):
         across, up = boxes[["left", "right"]].to_numpy(dtype=float), boxes[["bottom", "top"]].to_numpy(dtype=float)
         ends = [story.x.share(across), story.y.share(up)]
     else:
@@ -108,7 +107,8 @@ def _words(story: Story, level: int, first: int, last: int) -> str:
     own = story.names[level]
     name = f"Level {level + 1}, {own}" if not own.lower().startswith("level") else own[:1].upper() + own[1:]
     trials = plural(last - first + 1, "new trial")
-    regions = [r for r in study.regions if r.level == level]
+    asked = steered_regions(study)
+    regions = [r for r in study.regions if r.level == level and (level, r.index) not in asked]
     if not regions or _is_whole(story, regions):
         return f"{name}, looks everywhere, {_span(story)}: {trials}."
     width = at_once(study, level)
@@ -118,12 +118,6 @@ def _words(story: Story, level: int, first: int, last: int) -> str:
     text += f"{_around(story, regions[: min(width, _NAMED)])}"
     text += "; they move while they improve" if several else ""
     return f"{text}: {trials}."
-
-
-def at_once(study: Study, level: int) -> int:
-    """Return into how many regions a level looks in one round."""
-    levels = study.keys.get("levels", [])
-    return max(int(levels[level].get("regions") or 1), 1) if level < len(levels) else 1
 
 
 def _is_whole(story: Story, regions: list[Region]) -> bool:

@@ -84,8 +84,8 @@ class Story:
     x, y : MapAxis
         With one parameter `y` is the objective.
     boxes : DataFrame
-        See `regions_data`; and `first`, the number of the trial at which a box was first looked into, and `is_last`,
-        whether it is of the last round of its level. No rows for one parameter.
+        See `regions_data`; and `first`, the number of the trial at which a box was first looked into, and `is_steered`,
+        whether somebody asked for it. No rows for one parameter.
     best, plateau : Candidate or None
     """
 
@@ -135,7 +135,7 @@ def search_story(study: Study, x: str | None = None, y: str | None = None) -> St
     values = objective_values(still)
     heights = values if y_axis is None else y_axis.positions
     points = pd.DataFrame({"x": x_axis.positions, "y": heights, "value": values, "level": still.log.level.copy()})
-    boxes = pd.DataFrame(columns=["level", "name", "region", "left", "right", "bottom", "top", "first", "is_last"])
+    boxes = pd.DataFrame(columns=["level", "left", "right", "bottom", "top", "is_last", "first", "is_steered"])
     if y_axis is not None:
         boxes = _dated(still, regions_data(still, x, y))
     return Story(
@@ -224,8 +224,25 @@ def _seen(axis: ParameterAxis, edges: np.ndarray) -> MapAxis:
     return MapAxis(name=axis.name, low=ends[0], high=ends[1], categories=axis.categories, is_log=axis.is_log)
 
 
+def at_once(study: Study, level: int) -> int:
+    """Return into how many regions a level looks in one round."""
+    levels = study.keys.get("levels", [])
+    return max(int(levels[level].get("regions") or 1), 1) if level < len(levels) else 1
+
+
+def steered_regions(study: Study) -> set[tuple[int, int]]:
+    """Return the level and the place of each region that somebody asked for."""
+    asked = [wish["bounds"] for wish in study.steering if wish["bounds"] is not None]
+    return {
+        (region.level, region.index)
+        for region in study.regions
+        for bounds in asked
+        if all(tuple(region.bounds[name]) == tuple(pair) for name, pair in bounds.items())
+    }
+
+
 def _dated(study: Study, boxes: pd.DataFrame) -> pd.DataFrame:
-    """Add when each box was first looked into, and whether it is of its level's last round."""
+    """Add when each box was first looked into, and whether it was asked for; a level has at least one that is last."""
     levels, regions = study.log.level, study.log.region
     pairs = pd.DataFrame({"level": levels, "region": regions, "first": np.arange(1, len(study) + 1)})
     first = pairs.groupby(["level", "region"], sort=False)["first"].min().rename("first").reset_index()
@@ -233,8 +250,8 @@ def _dated(study: Study, boxes: pd.DataFrame) -> pd.DataFrame:
     found = boxes.merge(first, on=["level", "region"], how="left")
     found["first"] = found["first"].fillna(found["level"].map(begun)).astype(int)
     found["first"] = found.groupby("level")["first"].cummax()  # a box of points that were known already is no earlier
-    described = study.keys.get("levels", [])
-    width = [int(described[i].get("regions") or 1) if i < len(described) else 1 for i in found["level"]]
-    from_end = found.groupby("level").cumcount(ascending=False)
-    found["is_last"] = from_end < np.array(width)
+    asked = steered_regions(study)
+    found["is_steered"] = [pair in asked for pair in zip(found["level"], found["region"], strict=True)]
+    has_last = found.groupby("level")["is_last"].transform("any")
+    found["is_last"] = found["is_last"] | found["is_steered"] | ~has_last
     return found

@@ -135,9 +135,14 @@ def test_regions_that_somebody_asked_for_are_shown_as_such(study_of):
     ]
     study = study_of({"a": [1, 9, 2], "b": [1, 9, 5]}, [1, 2, 3], [0, 0, 1], regions=regions)
     assert [box[7] for box in replay_data(search_story(study))["boxes"]] == [0, 0]
-    study.steering = [{"after": 2, "bounds": {"a": [2, 3], "b": [5, 6]}}, {"after": 3, "trials": 50}]
+    look = {"after": 2, "trials": 9, "bounds": {"a": [2, 3], "b": [5, 6]}, "stopped": False}
+    study.notes["steering"] = [look, {"after": 3, "trials": 50, "bounds": None, "stopped": False}]
+    assert "looks everywhere" in stages(search_story(study))[0].words
     data = replay_data(search_story(study))
-    assert data["steering"] == [{"after": 2, "words": "a 2 to 3, b 5 to 6"}]
+    assert data["steering"] == [
+        {"after": 2, "words": "a look into a 2 to 3, b 5 to 6"},
+        {"after": 3, "words": "50 trials more"},
+    ]
     assert [box[7] for box in data["boxes"]] == [0, 1]
 
 
