@@ -288,11 +288,12 @@ class MapChart:
         }  # fmt: skip
 
     def _set_boxes(self) -> None:
+        """Draw each level's boxes, the strong ones first: the legend shows the first."""
         self._add_levels()
         model = self._model
         shown = model.looked_at
         for level, source in enumerate(self._boxes):
-            mine = [box for box in reversed(model.boxes) if box.level == level]  # the legend shows the first
+            mine = sorted((box for box in model.boxes if box.level == level), key=lambda box: not box.is_last)
             is_strong = shown is None or level == shown
             source.update(**_columns(mine, self.figure.y_range, is_strong=is_strong, is_filled=level == shown))
 

@@ -23,6 +23,7 @@ from mrtoolkit.widgets.state import SearchState, state_of
 from mrtoolkit.widgets.status_words import status_words
 
 _HEAT_SECONDS = 0.4  # between two images while the search runs: each is 60 kB on its way to the page
+_MOST_FOR_PLATEAU = 20_000  # trials: its neighbourhoods take a second there, and 2 to 6 of 100,000
 _NO_STATE = SearchState(state="", level=-1, n_levels=0, done=0, total=0, seconds=math.nan, seconds_left=math.nan)
 
 
@@ -61,7 +62,7 @@ class SearchModel:
     table : list of ShownLevel
     status : str
     best, plateau : Mark or None
-        None where no trial counts; the plateau is looked for when the search has ended.
+        None where no trial counts; the plateau is looked for when the search has ended, among up to 20,000 trials.
     level_names : list of str
         Of all levels that are planned.
     version : int
@@ -256,10 +257,10 @@ class SearchModel:
         # of a front or of neighbourhoods the study knows, once it stands still
         trial = self._reading.best if is_plain or not is_over else self.study.scoring.best()
         self.best = self._mark(trial)
-        if not is_over or self.best is None:
+        n = self._reading.n
+        if not is_over or self.best is None or n > _MOST_FOR_PLATEAU:
             self.plateau = None
             return
-        n = self._reading.n
         if self._plateau[0] != n:
             self._plateau = (n, self.study.plateau.params)
         self.plateau = self._mark(self._trial_of(self._plateau[1]))

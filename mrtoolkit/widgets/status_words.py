@@ -56,7 +56,7 @@ def status_words(
 
 def _where(state: SearchState, level_name: str, n_trials: int) -> str:
     if state.state in ("done", "failed"):
-        took = f" in {seconds(state.seconds)}" if math.isfinite(state.seconds) else ""
+        took = f" in {seconds(state.seconds)}" if state.seconds > 0 else ""
         return f"{plural(n_trials, 'trial')} in {plural(state.level + 1, 'level')}{took}"
     if state.level < 0 or n_trials == 0:
         return "No trial yet"
