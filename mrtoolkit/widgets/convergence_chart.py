@@ -58,6 +58,7 @@ class ConvergenceChart:
         self._trials = ChangingSource("number", "value", "level")
         self._broken = ChangingSource("number", "value")
         self._best = ChangingSource("number", "best")
+        self._looks = ChangingSource("number")
         self._names = LinearAxis(ticker=FixedTicker(ticks=[]), major_label_standoff=2)
         self._seen = -1
         self._draw()
@@ -83,6 +84,7 @@ class ConvergenceChart:
         if len(best):
             numbers, best = np.append(numbers, data.n_trials), np.append(best, best[-1])
         self._best.update(number=numbers, best=best)
+        self._looks.update(number=np.array([looked.after + 0.5 for looked in self._model.looked]))
         self._set_ranges()
         self._name_bands()
         self._write()
@@ -107,6 +109,10 @@ class ConvergenceChart:
             "number", "best", source=self._best.source, mode="after", color=VERMILLION, line_width=2.5,
             legend_label="best so far",
         )  # fmt: skip
+        plot.vspan(
+            x="number", source=self._looks.source, line_color=VERMILLION, line_width=2, line_dash="dotted",
+            legend_label="your look",
+        )  # fmt: skip
         style_axis(self._names)
         self._names.axis_line_color = None
         self._names.major_tick_line_color = None
@@ -116,7 +122,8 @@ class ConvergenceChart:
         add_hover(plot, [trials, broken], [("Trial", "@number{0,0}"), (objective, "@value{0.0000}")])
         style_legend(plot)
         plot.legend.click_policy = "hide"
-        self._broken_item = plot.legend[0].items[0]
+        items = plot.legend[0].items
+        self._seldom = [(items[0], self._broken), (items[-1], self._looks)]
         restyle(plot, self._theme)
         plot.title.text_color = INK[self._theme]
 
@@ -150,9 +157,9 @@ class ConvergenceChart:
 
     def _write(self) -> None:
         data, model = self._model.convergence, self._model
-        is_any_broken = bool(len(self._broken))
-        if self._broken_item.visible != is_any_broken:
-            self._broken_item.visible = is_any_broken
+        for item, source in self._seldom:
+            if item.visible != bool(len(source)):
+                item.visible = bool(len(source))
         trials = plural(data.n_trials, "trial")
         if data.n_trials == 0:
             title = f"No trial yet, to {model.study.direction} {model.objective}"

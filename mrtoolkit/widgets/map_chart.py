@@ -80,6 +80,7 @@ class MapChart:
         self._heat = ChangingSource("image", "x", "y", "dw", "dh")
         self._points = ChangingSource("x", "y", "value", "trial", "level", "x_text", "y_text")
         self._boxes: list[ChangingSource] = []
+        self._looked = ChangingSource("left", "right", "bottom", "top")
         self._marks = {name: ChangingSource("x", "y") for name in ("plateau", "best")}
         self._colours = LinearColorMapper(palette=list(Viridis256), low=0.0, high=1.0, nan_color="#9a9a9a")
         self._shown: dict[str, Any] = {}  # what was drawn last, so that nothing is sent twice
@@ -189,6 +190,10 @@ class MapChart:
                 "x", "y", source=self._marks[name].source, marker=marker, size=size, fill_color=colour,
                 line_color="#ffffff", line_width=1.4, legend_label=name, level="annotation",
             )  # fmt: skip
+        plot.quad(
+            left="left", right="right", bottom="bottom", top="top", source=self._looked.source, fill_alpha=0.0,
+            line_color=VERMILLION, line_width=2, line_dash="dotted", legend_label="your look",
+        )  # fmt: skip
         self._add_levels()
         bar = ColorBar(
             color_mapper=self._colours, width=12, padding=6, background_fill_alpha=0.0, border_line_color=None
@@ -225,7 +230,7 @@ class MapChart:
             )  # fmt: skip
             self._boxes.append(boxes)
         style_legend(plot, glyph=_GLYPH)
-        plot.legend.ncols = _legend_columns(["plateau", "best", *names])
+        plot.legend.ncols = _legend_columns(["plateau", "best", *names])  # without what is seldom there
         restyle(plot, self._theme)
 
     def _set_axes(self) -> None:
@@ -299,6 +304,8 @@ class MapChart:
 
     def _set_marks(self) -> None:
         model = self._model
+        edges = np.array([looked.box for looked in model.looked], dtype=float).reshape(-1, 4)
+        self._looked.update(**_edges(edges, self.figure.y_range))
         best, plateau = model.best, model.plateau
         is_one = best is not None and plateau is not None and best.trial == plateau.trial
         _place(self._marks["best"], best)
@@ -306,7 +313,7 @@ class MapChart:
 
     def _show_legend(self) -> None:
         """List what is drawn; a sign for nothing would be a riddle."""
-        shown = [*self._marks.values(), *self._boxes]
+        shown = [*self._marks.values(), self._looked, *self._boxes]
         for item, source in zip(self.figure.legend[0].items, shown, strict=True):
             if item.visible != bool(len(source)):
                 item.visible = bool(len(source))
@@ -350,12 +357,19 @@ def _columns(boxes: list[Box], span: Range1d, *, is_strong: bool, is_filled: boo
     lines = np.where(strong, 1.0 if is_strong else 0.6, 0.18 if is_strong else 0.12)
     edges = np.array([(box.left, box.right, box.bottom, box.top) for box in boxes], dtype=float).reshape(-1, 4)
     return {
-        "left": edges[:, 0], "right": edges[:, 1],
-        "bottom": np.where(np.isnan(edges[:, 2]), span.start, edges[:, 2]),
-        "top": np.where(np.isnan(edges[:, 3]), span.end, edges[:, 3]),
+        **_edges(edges, span),
         "alpha": lines,
         "width": np.where(strong, 2.2 if is_strong else 1.5, 1.0),
         "fill": np.where(strong & is_filled, 0.06, 0.0),
+    }  # fmt: skip
+
+
+def _edges(edges: np.ndarray, span: Range1d) -> dict[str, np.ndarray]:
+    """Return the columns of rectangles; over one parameter they are as high as the picture."""
+    bottom, top = edges[:, 2], edges[:, 3]
+    return {
+        "left": edges[:, 0], "right": edges[:, 1],
+        "bottom": np.where(np.isnan(bottom), span.start, bottom), "top": np.where(np.isnan(top), span.end, top),
     }  # fmt: skip
 
 

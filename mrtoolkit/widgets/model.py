@@ -23,6 +23,7 @@ from mrtoolkit.widgets.state import SearchState, state_of
 from mrtoolkit.widgets.status_words import status_words
 
 _HEAT_SECONDS = 0.4  # between two images while the search runs: each is 60 kB on its way to the page
+_WISHES = 12  # boxes of the user's that are drawn
 _MOST_FOR_PLATEAU = 20_000  # trials: its neighbourhoods take a second there, and 2 to 6 of 100,000
 _NO_STATE = SearchState(state="", level=-1, n_levels=0, done=0, total=0, seconds=math.nan, seconds_left=math.nan)
 
@@ -36,6 +37,14 @@ class Mark:
     params: Mapping[str, Any]
     x: float
     y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Where the user sent the search: after how many trials, and the borders of the box on the map."""
+
+    after: int
+    box: Window
 
 
 class SearchModel:
@@ -59,6 +68,8 @@ class SearchModel:
         None for one parameter.
     window : (left, right, bottom, top)
         What the map shows; NaN at the bottom and top for one parameter.
+    looked : list of Looked
+        Where the user sent the search, the last twelve times.
     table : list of ShownLevel
     status : str
     best, plateau : Mark or None
@@ -187,7 +198,7 @@ class SearchModel:
             is_grown = n != self._reading.n
             is_wider = self.map.read_regions()
             is_other = is_grown or is_wider or self._is_stale or not state.is_like(self.state)
-            is_other |= self.study.n_rows != len(self._ended)
+            is_other |= self.study.n_rows != len(self._ended) or len(self.study.steering) != self._n_wishes
             if not is_other and not self._is_heat_due(n, state):
                 return False
             has_moved = (state.level, state.state) != (self.state.level, self.state.state)
@@ -200,6 +211,7 @@ class SearchModel:
                 self._draw_map()
             if self._is_heat_due(n, state):
                 self._draw_heat(n)
+            self._read_wishes()
             self._is_stale = False
             self._find_marks()
             self._write_words()
@@ -210,6 +222,8 @@ class SearchModel:
         self._reading = TrialReading(self.study.log, 1.0 if self.study.direction == "maximize" else -1.0)
         self._ended: list[ShownLevel] = []
         self._memory: dict[int, float] = {}
+        self._n_wishes = 0
+        self.looked: list[Looked] = []
         self.level_names: list[str] = []
         self.state = _NO_STATE
 
@@ -232,6 +246,12 @@ class SearchModel:
             self._memory[self.state.level] = memory_used(self.study)
             name, best = planned[self.state.level], self._reading.level_best(self.state.level)
             self.table.append(running_row(self.study, self.state, name, self._ended, best))
+
+    def _read_wishes(self) -> None:
+        wishes = self.study.steering
+        self._n_wishes = len(wishes)
+        boxes = [wish for wish in wishes if wish["bounds"]][-_WISHES:]
+        self.looked = [Looked(after=int(wish["after"]), box=self.map.edges(wish["bounds"])) for wish in boxes]
 
     def _draw_map(self) -> None:
         self.boxes = self.map.boxes(self._shown_level)

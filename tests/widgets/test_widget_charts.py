@@ -152,6 +152,25 @@ def test_a_brush_gives_labels_once_a_drag_and_shows_its_box():
     assert not box.visible
 
 
+def test_where_the_user_sent_the_search_is_drawn():
+    study = empty_study(PLANE)
+    model = SearchModel(running(study))
+    course, chart = ConvergenceChart(model), MapChart(model)
+    assert not course._seldom[1][0].visible
+    add(study, [[0, 0], [1, 1], [2, 2]], [0.1, 0.2, 0.3])
+    study.notes["steering"] = [
+        {"after": 2, "trials": 8, "bounds": {"fast": [10, 20], "slow": [50, 80]}, "stopped": False},
+        {"after": 3, "trials": 20, "bounds": None, "stopped": True},
+    ]
+    assert model.refresh()
+    course.update()
+    chart.update()
+    assert columns(chart._looked) == {"left": [9.5], "right": [20.5], "bottom": [47.5], "top": [82.5]}
+    assert columns(course._looks) == {"number": [2.5]}
+    assert course._seldom[1][0].visible
+    assert not model.refresh()
+
+
 def test_a_click_gives_the_trial_next_to_it():
     study = empty_study(PLANE)
     add(study, PLANE.encode([{"fast": 10, "slow": 40}, {"fast": 30, "slow": 40}]), [1.0, 2.0])
