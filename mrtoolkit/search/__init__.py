@@ -19,6 +19,7 @@ from .events import RegionFound as RegionFound
 from .events import StateChanged as StateChanged
 from .events import Steered as Steered
 from .events import Stopped as Stopped
+from .foreign_study import as_study as as_study
 from .importance import importance as importance
 from .level import Level as Level
 from .level import levels as levels

@@ -201,6 +201,7 @@ class LevelWalk:
         names, kind = {level.name for level in self._levels}, "more" if wish.bounds is None else "look"
         name = next(name for name in (f"{kind} {i}" for i in count(1)) if name not in names)
         regions = max([4, *(level.regions for level in self._levels)]) if wish.bounds is None else 1
+        self._study.notes.setdefault("added_levels", {})[str(index)] = name  # for who shows it while it runs
         self._levels = (*self._levels[:index], Level(name, budget=wish.trials, regions=regions))
         self._transition, self._wish = self._settings.transition, wish
         self.limit = len(self._study) + wish.trials

@@ -44,7 +44,8 @@ class Scoring:
         """Return the best trial, None where none counts; of a Pareto front the one nearest to the ideal point."""
         if self._goal is not None and self._goal.others:
             return compromise(self._goal.all_scores(self._log), self._log.keys)
-        return best_index(self.scores(), self._log.keys)
+        scores = self.scores()
+        return best_index(scores, self._log.keys[: len(scores)])  # another thread may be adding trials
 
     def front(self) -> np.ndarray:
         """Return the trials that no other beats in every objective, in the order evaluated."""

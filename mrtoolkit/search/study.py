@@ -209,16 +209,15 @@ class Study:
         Dataset (trial)
             Coordinates: the parameters. Variables: level, region, value, feasible, and a metric each.
         """
-        points = self.space.decode(self.log.codes)
+        log = self.log.rows  # as they are now: the log may grow meanwhile
+        points = self.space.decode(log.codes)
         # fastpath: xarray would turn None among texts into NaN
         coords = {name: xr.Variable("trial", points[name].to_numpy(), fastpath=True) for name in self.space}
-        columns = {name: getattr(self.log, name) for name in _COLUMNS}
+        columns = {name: getattr(log, name) for name in _COLUMNS}
         # a callable's one metric is named `value` too; the objective is what `value` means
-        variables = {
-            name: ("trial", values.copy()) for name, values in {**columns, **self.log.metrics, **columns}.items()
-        }
+        variables = {name: ("trial", v.copy()) for name, v in {**columns, **log.metrics, **columns}.items()}
         attrs = {"objective": self.objective, "direction": self.direction}
-        return xr.Dataset(variables, coords={"trial": np.arange(len(self)), **coords}, attrs=attrs)
+        return xr.Dataset(variables, coords={"trial": np.arange(len(log)), **coords}, attrs=attrs)
 
     @property
     def levels(self) -> pd.DataFrame:
@@ -228,10 +227,11 @@ class Study:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all trials as a table: parameters, level, region, value, feasible, metrics; constants in its attrs."""
-        table = self.space.decode(self.log.codes)
+        log = self.log.rows  # as they are now: the log may grow meanwhile
+        table = self.space.decode(log.codes)
         for name in _COLUMNS:
-            table[name] = getattr(self.log, name).copy()
-        for name, values in self.log.metrics.items():
+            table[name] = getattr(log, name).copy()
+        for name, values in log.metrics.items():
             if name != "value":
                 table[name] = values.copy()
         table.attrs.update(constants(self))

@@ -14,6 +14,7 @@ from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space
 
 _BLOCK = "block:"
+_FIXED = ("codes", "level", "region", "value", "feasible")
 _ROOM = 1_024  # trials; what is not written to takes no memory
 
 
@@ -153,14 +154,14 @@ class TrialLog:
     @property
     def rows(self) -> TrialRows:
         """All columns that say what came of the trials, without a copy. A log that grows leaves them as they are."""
+        size, columns = self._size, dict(self._columns)  # both once: another thread may be adding trials
+        views = {name: column[:size] for name, column in columns.items()}
+        for view in views.values():
+            view.flags.writeable = False
         return TrialRows(
-            codes=self.codes,
-            level=self.level,
-            region=self.region,
-            value=self.value,
-            feasible=self.feasible,
-            metrics=self.metrics,
-            blocks=self.blocks,
+            **{name: views[name] for name in _FIXED},
+            metrics={name: views[_metric(name)] for name in self.metric_names},
+            blocks={name[len(_BLOCK) :]: view for name, view in views.items() if name.startswith(_BLOCK)},
         )
 
     def add_new(self, rows: TrialRows) -> np.ndarray:
@@ -223,7 +224,8 @@ class TrialLog:
     def best(self, trials: np.ndarray | None = None) -> int | None:
         """Return the best trial (of some, or of all), None where none has a value that counts."""
         if trials is None:
-            return best_index(self.score, self.keys)
+            score = self.score
+            return best_index(score, self._columns["keys"][: len(score)])  # another thread may be adding trials
         found = best_index(self.score[trials], self.keys[trials])
         return None if found is None else int(trials[found])
 

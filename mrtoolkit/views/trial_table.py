@@ -110,7 +110,12 @@ def candidate(study: Study, name: Literal["best", "plateau"]) -> Candidate | Non
 def level_names(study: Study) -> list[str]:
     """Return the names of the levels that were begun, in order."""
     begun = max(len(study.rows), int(study.log.level.max(initial=-1)) + 1)
-    return [str(level["name"]) for level in study.keys["levels"]][:begun]
+    names = [row.level for row in study.rows]  # also of levels that follow from the seconds, or that a user has added
+    listed = [str(level["name"]) for level in (*study.keys["levels"], *study.notes.get("levels", ()))]
+    added = study.notes.get("added_levels", {})
+    for level in range(len(names), begun):
+        names.append(added.get(str(level)) or (listed[level] if level < len(listed) else f"level {level + 1}"))
+    return names
 
 
 def parameter_axis(study: Study, name: str) -> ParameterAxis:

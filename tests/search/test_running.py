@@ -329,3 +329,19 @@ def test_a_wait_in_a_listener_is_refused():
     search.subscribe(listen)
     search.wait(SOON)
     assert raised
+
+
+def test_a_study_is_read_while_it_grows():
+    search = MultiResOptimizer(value, CROSS, levels=[Level("all", step=2)]).start()
+    n_read = 0
+    while not search.has_ended:
+        study = search.study
+        table = study.to_pandas()
+        assert len(table.dropna()) == len(table)
+        assert len(study.trials["value"]) >= len(table)
+        if len(table):
+            assert study.best.value >= table["value"].max()
+        search.progress()
+        n_read += 1
+    assert n_read > 0
+    assert len(search.wait(SOON)) == 1_973

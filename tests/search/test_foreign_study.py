@@ -1,0 +1,85 @@
+"""Somebody else's search as a study: its trials, its best, what failed and what was cut short."""
+
+import math
+
+import numpy as np
+import pytest
+
+import mrtoolkit as mrt
+from mrtoolkit.errors import StudyError
+from mrtoolkit.search.foreign_study import as_study
+
+optuna = pytest.importorskip("optuna")
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def made(function, n=60, **words):
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1), **words)
+    study.optimize(function, n_trials=n, catch=(ValueError,))
+    return study
+
+
+def mixed(trial):
+    x = trial.suggest_float("x", 0, 1)
+    n = trial.suggest_int("n", 2, 20, step=2)
+    trial.suggest_float("lr rate", 1e-5, 1, log=True)
+    if trial.suggest_categorical("kind", ["a", None, True]) == "a":
+        trial.suggest_float("depth", 0, 2, step=0.25)
+    if trial.number % 7 == 3:
+        raise ValueError("no price")
+    if trial.number % 7 == 4:
+        trial.report(99.0, 1)
+        raise optuna.TrialPruned
+    return n - (x - 0.3) ** 2
+
+
+def test_a_study_of_ours_is_itself():
+    study = mrt.optimize(lambda p: p["x"], mrt.Space(x=mrt.Integer(1, 9)), trials=9)
+    assert as_study(study) is study
+
+
+def test_its_trials_its_best_what_failed_and_what_was_cut_short(tmp_path):
+    theirs = made(mixed, direction="maximize")
+    study = as_study(theirs)
+    assert list(study.space) == ["x", "n", "lr_rate", "kind", "depth"]
+    table = study.to_pandas()
+    states = [trial.state.name for trial in theirs.trials]
+    assert len(table) == 60
+    assert table["x"].tolist() == pytest.approx([trial.params["x"] for trial in theirs.trials], abs=1e-6)
+    assert table["n"].tolist() == [trial.params["n"] for trial in theirs.trials]
+    assert table["lr_rate"].tolist() == pytest.approx([t.params["lr rate"] for t in theirs.trials], rel=0.01)
+    assert table["kind"].tolist() == [trial.params["kind"] for trial in theirs.trials]
+    assert table["feasible"].tolist() == [state == "COMPLETE" for state in states]
+    assert study.best.value == theirs.best_value  # 99 was cut short
+    assert int(np.argmax(study.log.score)) == theirs.best_trial.number
+    assert sorted(study.failures) == [i for i, state in enumerate(states) if state == "FAIL"]
+    assert study.failures[3]
+    assert [math.isnan(value) for value in table["value"]] == [state == "FAIL" for state in states]
+    assert study.levels["run"].tolist() == [60]
+    assert "60 trials" in repr(study)
+    assert mrt.report(study, tmp_path / "r.html").exists()
+
+
+def test_of_several_objectives_the_front_is_theirs():
+    def two(trial):
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        return x * y, x + y**2
+
+    theirs = made(two, directions=["maximize", "minimize"])
+    study = as_study(theirs)
+    assert study.front.index.tolist() == [trial.number for trial in theirs.best_trials]
+
+
+def test_minimized_and_named_like_our_columns():
+    theirs = made(lambda trial: trial.suggest_int("level", 1, 30) + trial.suggest_float("class", 2, 2))
+    study = as_study(theirs)
+    assert list(study.space) == ["level_", "class_"]
+    assert study.best.value == theirs.best_value
+    assert study.direction == "minimize"
+
+
+def test_what_is_no_study_or_has_no_trial_is_refused():
+    with pytest.raises(StudyError, match="int is no study"):
+        as_study(3)
+    with pytest.raises(StudyError, match="no finished trial"):
+        as_study(optuna.create_study())
