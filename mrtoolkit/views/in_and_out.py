@@ -150,6 +150,8 @@ def _marked(study: Study, data: InAndOut, known: pd.DataFrame) -> list[tuple[str
     best = candidate(study, "best")
     if best is not None:
         own = study.log.find(study.space.keys(study.space.encode([dict(best.params)])))
+        if int(own[0]) == found[0][-1]:
+            return [("best of the first part, and of all", "star", VERMILLION, int(own[0]))]
         if int(own[0]) in known.index:
             found.append(("best of all the time", "star", VERMILLION, int(own[0])))
     return found

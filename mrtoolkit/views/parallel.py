@@ -149,7 +149,7 @@ def _span(study: Study, name: str, codes: np.ndarray) -> str:
 
 def _title(study: Study, drawn: int) -> str:
     thinned = f", {drawn:,} of them drawn" if drawn < len(study) else ""
-    return f"{plural(len(study), 'trial')}{thinned}: parameters and {objective_name(study)}, a line a trial"
+    return f"{plural(len(study), 'trial')}{thinned}, a line each"
 
 
 def _ends(study: Study) -> tuple[float, float]:

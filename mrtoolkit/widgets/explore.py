@@ -18,6 +18,7 @@ from mrtoolkit.views.in_and_out import in_and_out_data, in_and_out_figure, in_an
 from mrtoolkit.views.page import paragraph
 from mrtoolkit.views.parallel import parallel, parallel_sentence
 from mrtoolkit.views.plateau_and_peak import plateau_and_peak, plateau_sentence
+from mrtoolkit.views.report_text import candidates_part
 from mrtoolkit.views.slices import slices, slices_sentence
 from mrtoolkit.views.surface import heatmap
 from mrtoolkit.views.trial_table import objective_name, two_axes
@@ -122,12 +123,16 @@ class Explorer:
             return self.box
         figures: dict[str, Any] = {}
         labels: dict[str, str] = {}
+        texts: dict[str, str] = {}
         try:
-            figures["figure"], words = explored(self.study, chosen)
-            labels["figure"] = words
+            figures["figure"], labels["figure"] = explored(self.study, chosen)
+            texts["status"] = paragraph(labels["figure"])
+            if chosen == "plateau":
+                texts["numbers"] = candidates_part(self.study)
         except MrtoolkitError as error:
-            words = str(error)
-        former, self.board = self.board, themed_board(figures, texts={"status": paragraph(words)}, labels=labels)
+            texts["status"] = paragraph(error)
+        rows = [[name] for name in ("status", "figure", "numbers") if name in {*figures, *texts}]
+        former, self.board = self.board, themed_board(figures, texts=texts, labels=labels, rows=rows)
         self.box.children = [self._controls, self.board]
         if former is not None:
             former.close()

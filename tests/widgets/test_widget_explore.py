@@ -8,6 +8,7 @@ from fake_page import comms  # noqa: F401
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit.views.theme import INK
 from mrtoolkit.widgets.explore import Explorer, figures_for
 
 pytestmark = pytest.mark.usefixtures("comms")
@@ -68,6 +69,25 @@ def test_a_loaded_study_shows_early_against_late(tmp_path):
     explorer = Explorer(loaded)
     explorer.show("in_and_out")
     assert "Sharpe ratio of block returns" in explorer.board._texts["status"]
+    explorer.close()
+
+
+def test_figures_in_a_layout_take_the_page_s_theme_and_its_change():
+    explorer = Explorer(called(2))
+    explorer.show("slices")
+    plots = explorer.board._figures["figure"].children
+    for theme in ("dark", "light"):
+        explorer.board._take_theme(theme)
+        assert {plot.title.text_color for plot in plots} == {INK[theme]}
+    explorer.close()
+
+
+def test_best_and_plateau_have_their_numbers_beside_the_figure():
+    study = backtested()
+    explorer = Explorer(study)
+    explorer.show("plateau")
+    assert f"{study.best.value:.4f}" in explorer.board._texts["numbers"]
+    assert f"{study.plateau.value:.4f}" in explorer.board._texts["numbers"]
     explorer.close()
 
 
