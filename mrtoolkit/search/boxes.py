@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -30,21 +31,33 @@ def boxes(space: Space, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     ends = [_ends(space[name], codes[:, j]) for j, name in enumerate(space)]
     lower, upper = np.stack([low for low, _ in ends], axis=1), np.stack([high for _, high in ends], axis=1)
-    widths = (upper - lower + 1).max(axis=0, initial=1)
-    size = math.prod(int(width) for width in widths)
-    if size <= _LARGEST:
-        moves = np.stack(np.unravel_index(np.arange(size), widths), axis=1)
-        near = lower[:, np.newaxis] + moves
-    else:
-        near = lower[:, np.newaxis] + np.floor(_spread(codes.shape[1]) * (upper - lower + 1)[:, np.newaxis])
-    near = np.concatenate([codes[:, np.newaxis], near.astype(np.int64)], axis=1)
+    near, inside = _within(lower, upper - lower + 1)
+    near = np.concatenate([codes[:, np.newaxis], near], axis=1)
+    inside = np.concatenate([np.ones((len(codes), 1), dtype=bool), inside], axis=1).ravel()
     flat = near.reshape(-1, codes.shape[1])
-    inside = (near <= upper[:, np.newaxis]).all(axis=2).ravel()
     holds = np.zeros(len(flat), dtype=bool)
     holds[inside] = space.satisfies(flat[inside])
     flat = np.where(holds[:, np.newaxis], flat, 0)
     flat[holds] = space.canonical(flat[holds])
     return flat.reshape(near.shape), _once(space.keys(flat).reshape(near.shape[:2]), holds.reshape(near.shape[:2]))
+
+
+def _within(lower: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of each box, (box, point, dimension), and which of them are so: each box by its own size."""
+    sizes = np.multiply.reduce(widths.astype(np.float64), axis=1)  # those of twelve dimensions go beyond int64
+    is_small = sizes <= _LARGEST
+    most = int(max(sizes[is_small].max(initial=0), 0 if is_small.all() else _SPREAD))
+    moves = np.zeros((len(widths), most, widths.shape[1]))
+    inside = np.zeros(moves.shape[:2], dtype=bool)
+    place = np.arange(moves.shape[1])
+    inside[is_small] = place < sizes[is_small, np.newaxis]
+    left = np.broadcast_to(place, (int(is_small.sum()), len(place)))
+    for j in reversed(range(widths.shape[1])):
+        left, moves[is_small, :, j] = np.divmod(left, widths[is_small, j, np.newaxis])
+    if not is_small.all():
+        inside[~is_small, :_SPREAD] = True
+        moves[~is_small, :_SPREAD] = np.floor(_spread(widths.shape[1]) * widths[~is_small, np.newaxis])
+    return lower[:, np.newaxis] + moves.astype(np.int64), inside
 
 
 def _ends(dimension: Dimension, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -63,6 +76,7 @@ def _ends(dimension: Dimension, codes: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.maximum(0, np.minimum(below, codes - 1)), np.minimum(last, np.maximum(above, codes + 1))
 
 
+@cache
 def _spread(n_dimensions: int) -> np.ndarray:
     """Return points spread over the unit cube, (point, dimension): multiples of the powers of a root, without end.
 

@@ -18,6 +18,7 @@ _MAX_NEIGHBOURS = 25  # five by five in two dimensions; more would reach unevenl
 _CANDIDATES = 1_000
 _FEWEST_TO_ESTIMATE = 16
 _ESTIMATED = 250  # best trials whose neighbourhoods are estimated
+_HOPE = -0.3  # deviations: the best of many estimates is one that flatters, so what is not known counts for less
 _DIGITS = 9  # logarithms differ in their last bits between processors, and so would what is equally near
 
 
@@ -84,7 +85,7 @@ def plateau_trial(space: Space, log: TrialLog) -> int | None:
         pool = Pool.of(history)
         candidates = order[:_ESTIMATED]
         hills = Hills.around(space, pool, learnt_model(history, pool), log.codes[candidates])
-        return int(candidates[int(np.argmax(hills.quantiles()))])
+        return int(candidates[int(np.argmax(hills.quantiles(hope=_HOPE)))])
     quantile, n_neighbours = neighbourhood_scores(space, log, order)
     enough = n_neighbours >= min(_MIN_NEIGHBOURS, n_neighbours.max())
     quantile = np.where(enough, quantile, -np.inf)

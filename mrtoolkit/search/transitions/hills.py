@@ -38,20 +38,30 @@ class Hills:
     deviation: np.ndarray
 
     @classmethod
-    def around(cls, space: Space, pool: Pool, model: Model, centres: np.ndarray) -> Hills:
-        """Return the neighbourhoods of centres (centre, dimension), estimated from the trials of a pool."""
-        near, holds = boxes(space, centres)
-        flat = near.reshape(-1, near.shape[2])[holds.ravel()]
+    def around(
+        cls, space: Space, pool: Pool, model: Model, centres: np.ndarray, *, kept: dict[int, np.ndarray] | None = None,
+        before: Hills | None = None,
+    ) -> Hills:  # fmt: skip
+        """Return the neighbourhoods of centres (centre, dimension), estimated from the trials of a pool.
+
+        `kept` holds the neighbourhoods of the last call, by the centre's key, and is given those of this one; `before`
+        has estimates from the same trials.
+        """
+        near = _neighbourhoods(space, centres, {} if kept is None else kept)
+        flat, counts = np.concatenate(near), np.array([len(points) for points in near])
         keys, first, place = np.unique(space.keys(flat), return_index=True, return_inverse=True)
-        members = np.full(holds.shape, -1, dtype=np.int64)
-        members[holds] = place
+        members = np.full((len(near), int(counts.max())), -1, dtype=np.int64)
+        members[np.arange(members.shape[1]) < counts[:, np.newaxis]] = place
         codes = np.ascontiguousarray(flat[first])
-        mean, deviation = model.predict(coordinates(space, codes), n_near=_NEAR)
-        deviation = np.sqrt(deviation * deviation + model.nugget)
-        known = space.keys(pool.codes)
-        trial = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-        is_trial = known[trial] == keys
-        mean[is_trial], deviation[is_trial] = model.values[trial[is_trial]], 0.0
+        mean, deviation = np.empty(len(keys)), np.zeros(len(keys))
+        trial, is_left = _places_in(space.keys(pool.codes), keys)
+        mean[~is_left] = model.values[trial[~is_left]]
+        if before is not None:
+            place, is_new = _places_in(space.keys(before.codes), keys)
+            mean[~is_new], deviation[~is_new] = before.mean[place[~is_new]], before.deviation[place[~is_new]]
+            is_left &= is_new
+        found, doubt = model.predict(coordinates(space, codes[is_left]), n_near=_NEAR)
+        mean[is_left], deviation[is_left] = found, np.sqrt(doubt * doubt + model.nugget)
         return cls(codes, members, mean, deviation)
 
     def quantiles(self, quantile: float = QUANTILE, *, hope: float = 0.0) -> np.ndarray:
@@ -67,3 +77,22 @@ class Hills:
         low_quantiles(members, self.mean, self.deviation, QUANTILE, level)
         doubts(members, self.mean, self.deviation, level, weights, out)
         return out
+
+
+def _neighbourhoods(space: Space, centres: np.ndarray, kept: dict[int, np.ndarray]) -> list[np.ndarray]:
+    """Return the points around each centre, (point, dimension), itself the first."""
+    keys = space.keys(centres).tolist()
+    fresh = [place for place, key in enumerate(keys) if key not in kept]
+    found = dict(kept)
+    if fresh:
+        near, holds = boxes(space, centres[fresh])
+        found |= {keys[place]: near[i][holds[i]] for i, place in enumerate(fresh)}
+    kept.clear()
+    kept.update((key, found[key]) for key in keys)
+    return [found[key] for key in keys]
+
+
+def _places_in(known: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where keys are among known ones, ascending, and which are not there."""
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return place, known[place] != keys

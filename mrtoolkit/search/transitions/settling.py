@@ -11,11 +11,11 @@ from mrtoolkit.search.transitions.model import Model
 from mrtoolkit.search.transitions.pool import Pool
 from mrtoolkit.search.transitions.protocol import History
 
-_SHARE = 0.15  # of the trials of a search
+_SHARE = 0.2  # of the trials of a search
 _MOST = 120  # trials: a hill wants as many of them whatever the search has
-_LEADERS = 48  # best trials whose neighbourhoods are looked at
+_LEADERS = 128  # best trials whose neighbourhoods are looked at
 _HOPED = 64  # points beside them that have no trial, and are expected to be good
-_HILLS = 6  # neighbourhoods that a round looks into
+_HILLS = 16  # neighbourhoods that a round looks into
 _HOPE = 0.7  # deviations by which a point without a trial may be better than is expected
 _CENTRE = 0.75  # what its own trial is worth to a neighbourhood that has none: only a trial is recommended
 
@@ -30,11 +30,12 @@ def settling_points(history: History, pool: Pool, model: Model, count: int) -> n
     """Return up to `count` new points that say most about the neighbourhoods that seem best."""
     space = history.space
     leaders = pool.codes[pool.order[:_LEADERS]]
-    hills = Hills.around(space, pool, model, leaders)
+    kept = history.memory.setdefault("neighbourhoods", {})
+    hills = Hills.around(space, pool, model, leaders, kept=kept)
     fresh = hills.deviation > 0.0
     by_mean = np.lexsort((np.arange(len(hills.mean)), -np.round(hills.mean, 9), ~fresh))
     hoped = hills.codes[by_mean[: min(_HOPED, int(fresh.sum()))]]
-    hills = Hills.around(space, pool, model, np.concatenate([leaders, hoped]))
+    hills = Hills.around(space, pool, model, np.concatenate([leaders, hoped]), kept=kept, before=hills)
     best = np.argsort(-hills.quantiles(hope=_HOPE), kind="stable")[:_HILLS]
     weights = 1.0 / np.arange(1, len(best) + 1)
     gain = hills.doubt(best, weights)
@@ -51,4 +52,3 @@ def settling_points(history: History, pool: Pool, model: Model, count: int) -> n
         model.scales, chosen,
     )  # fmt: skip
     return np.asarray(codes[chosen[:n_chosen]])
-
