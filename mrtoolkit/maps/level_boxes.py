@@ -84,7 +84,10 @@ class LevelBoxes:
         return found
 
     def window(self, level: int | None) -> _Edges:
-        """Return the left, right, bottom and top of what a level looks into, with some room; the space where None."""
+        """Return the left, right, bottom and top of what a level looks into closely, with some room.
+
+        All of the space where the level is None, or has no region.
+        """
         whole = (0.0, 1.0, 0.0, 1.0)
         hull = whole if level is None else self._hulls.get(level, whole)
         left, right = _with_room(self._x, hull[0], hull[1])
@@ -106,8 +109,11 @@ class LevelBoxes:
         if len(even) > _MOST:
             self._even[level] = even[::2]
             self._strides[level] = 2 * stride
-        recent.append((edges, self._is_strewn(region)))
+        is_strewn = self._is_strewn(region)
+        recent.append((edges, is_strewn))
         del recent[: -(self._at_once[level] if level < len(self._at_once) else 1)]
+        if is_strewn:  # it is everywhere: the level's other regions are where it looks closely
+            return
         x = self._x.units(np.array(edges[:2]))
         y = np.array([0.0, 1.0]) if self._y is None else self._y.units(np.array(edges[2:]))
         mine = (float(x[0]), float(x[1]), float(y[0]), float(y[1]))

@@ -18,8 +18,6 @@ from bokeh.models import (
 )
 from bokeh.palettes import Viridis256
 
-from mrtoolkit.maps.level_boxes import Box
-from mrtoolkit.maps.scale import Scale
 from mrtoolkit.views.heat_image import painted
 from mrtoolkit.views.theme import (
     PURPLE,
@@ -33,12 +31,20 @@ from mrtoolkit.views.theme import (
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
 from mrtoolkit.widgets.map_axes import show_ratios, show_scale, show_values
-from mrtoolkit.widgets.model import Mark, SearchModel
+from mrtoolkit.widgets.map_columns import (
+    apart,
+    box_columns,
+    category_names,
+    edge_columns,
+    hover_field,
+    legend_columns,
+    put_mark,
+)
+from mrtoolkit.widgets.model import SearchModel
 from mrtoolkit.widgets.value_range import value_range
 from mrtoolkit.words import number, params_text, plural
 
 _GLYPH = 26  # pixels of a legend's sign
-_LEGEND = 46  # characters of a legend that fit one line of a telephone, a sign counted as six
 _DOT, _SMALL_DOT, _CROWD = 7.0, 5.5, 300  # pixels; smaller where there are more trials than that
 _SLIP = 6  # screen pixels: a shorter drag is a click that slipped
 _NEAR = 0.03  # of the window: how far from a trial a click may be
@@ -106,7 +112,7 @@ class MapChart:
         points = model.points
         self._points.update(
             x=points.x, y=points.y, value=points.value, trial=points.trial + 1, level=points.level + 1,
-            x_text=_texts(model.map.x, points.x), y_text=_texts(model.map.y, points.y),
+            x_text=category_names(model.map.x, points.x), y_text=category_names(model.map.y, points.y),
         )  # fmt: skip
         size = _DOT if len(points.trial) <= _CROWD else _SMALL_DOT
         if self._circles.glyph.size != size:
@@ -172,8 +178,8 @@ class MapChart:
         if x is None or y is None or len(points.trial) == 0:
             return None
         away = np.hypot(
-            _apart(points.x, x, plot.x_range, is_log=self._model.map.x.is_log),
-            _apart(points.y, y, plot.y_range, is_log=self._model.map.y is not None and self._model.map.y.is_log),
+            apart(points.x, x, plot.x_range, is_log=self._model.map.x.is_log),
+            apart(points.y, y, plot.y_range, is_log=self._model.map.y is not None and self._model.map.y.is_log),
         )
         nearest = np.flatnonzero(away == away.min())[-1]  # the one on top
         return int(points.trial[nearest]) if away[nearest] <= _NEAR else None
@@ -192,7 +198,7 @@ class MapChart:
             )  # fmt: skip
         plot.quad(
             left="left", right="right", bottom="bottom", top="top", source=self._looked.source, fill_alpha=0.0,
-            line_color=VERMILLION, line_width=2, line_dash="dotted", legend_label="your look",
+            line_color=VERMILLION, line_width=2, line_dash="dotted", legend_label="your look", level="overlay",
         )  # fmt: skip
         self._add_levels()
         bar = ColorBar(
@@ -208,9 +214,7 @@ class MapChart:
         brush = BoxSelectTool(renderers=[], persistent=False, description="Draw a box: look here")
         plot.add_tools(brush)
         plot.toolbar.active_drag = next(tool for tool in plot.tools if isinstance(tool, PanTool))
-        objective = self._model.objective
-        rows = [("Trial", "@trial{0,0}"), (objective, "@value{0.0000}"), ("Level", "@level")]
-        add_hover(plot, [circles], rows)
+        add_hover(plot, [circles], [])
         self._hover = plot.tools[-1]
         restyle(plot, self._theme)
 
@@ -230,7 +234,7 @@ class MapChart:
             )  # fmt: skip
             self._boxes.append(boxes)
         style_legend(plot, glyph=_GLYPH)
-        plot.legend.ncols = _legend_columns(["plateau", "best", *names])  # without what is seldom there
+        plot.legend.ncols = legend_columns(["plateau", "best", *names])  # without what is seldom there
         restyle(plot, self._theme)
 
     def _set_axes(self) -> None:
@@ -240,13 +244,13 @@ class MapChart:
         self._shown = {"axes": (model.x, model.y)}
         show_scale(plot, "x", model.map.x)
         if model.map.y is None:
-            show_values(plot, "y", f"{model.objective} ({model.unit})" if model.unit else model.objective)
+            show_values(plot, "y", _with_unit(model))
         else:
             show_scale(plot, "y", model.map.y)
         axes = [("x", model.map.x), *([] if model.map.y is None else [("y", model.map.y)])]
-        places = [(scale.name, _field(column, scale)) for column, scale in axes]
+        places = [(scale.name, hover_field(column, scale)) for column, scale in axes]
         self._hover.tooltips = [
-            *places, (model.objective, "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level")
+            *places, (_with_unit(model), "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level")
         ]  # fmt: skip
         self.choose(None if self.chosen is None or not set(self.chosen) <= {model.x, model.y} else self.chosen)
 
@@ -300,16 +304,16 @@ class MapChart:
         for level, source in enumerate(self._boxes):
             mine = sorted((box for box in model.boxes if box.level == level), key=lambda box: not box.is_last)
             is_strong = shown is None or level == shown
-            source.update(**_columns(mine, self.figure.y_range, is_strong=is_strong, is_filled=level == shown))
+            source.update(**box_columns(mine, self.figure.y_range, is_strong=is_strong, is_filled=level == shown))
 
     def _set_marks(self) -> None:
         model = self._model
         edges = np.array([looked.box for looked in model.looked], dtype=float).reshape(-1, 4)
-        self._looked.update(**_edges(edges, self.figure.y_range))
+        self._looked.update(**edge_columns(edges, self.figure.y_range))
         best, plateau = model.best, model.plateau
         is_one = best is not None and plateau is not None and best.trial == plateau.trial
-        _place(self._marks["best"], best)
-        _place(self._marks["plateau"], None if is_one else plateau)
+        put_mark(self._marks["best"], best)
+        put_mark(self._marks["plateau"], None if is_one else plateau)
 
     def _show_legend(self) -> None:
         """List what is drawn; a sign for nothing would be a riddle."""
@@ -323,10 +327,9 @@ class MapChart:
         drawn, made = len(model.points.trial), model.convergence.n_trials
         over = model.x if model.y is None else f"{model.x} and {model.y}"
         level = model.looked_at
-        where = "" if level is None or level >= len(model.level_names) else f", level {model.level_names[level]}"
+        where = "" if level is None or level >= len(model.level_names) else f": {model.level_names[level]}"
         thinned = f" ({drawn:,} drawn)" if drawn < made and model.shown_level is None else ""
-        unit = f" ({model.unit})" if model.unit else ""
-        title = f"{model.objective}{unit} over {over}{where}{thinned}"
+        title = f"{model.objective} over {over}{where}{thinned}"
         if title != self.figure.title.text:
             self.figure.title.text = title
         best = model.best
@@ -334,52 +337,5 @@ class MapChart:
         self.description = f"Map of {title}, {plural(made, 'trial')}{found}."
 
 
-def _legend_columns(texts: list[str]) -> int:
-    """Return over how many columns a legend fits a telephone."""
-    lines = math.ceil(sum(len(text) + 6 for text in texts) / _LEGEND)
-    return math.ceil(len(texts) / lines)
-
-
-def _field(column: str, scale: Scale) -> str:
-    """Return what the hover shows of a place: the number, or for a category its name."""
-    return f"@{column}_text" if scale.categories else f"@{column}{{0,0.[0000]}}"
-
-
-def _texts(scale: Scale | None, places: np.ndarray) -> np.ndarray:
-    """Return the names of places on an axis of categories; nothing on one of numbers, which are their own names."""
-    named = () if scale is None else scale.categories
-    return np.array([named[int(place)] for place in places] if named else [""] * len(places), dtype=object)
-
-
-def _columns(boxes: list[Box], span: Range1d, *, is_strong: bool, is_filled: bool) -> dict[str, Any]:
-    """Return the rectangles of one level: strong where it is looked at and in its last round, else thin and faint."""
-    strong = np.array([box.is_last for box in boxes], dtype=bool)
-    lines = np.where(strong, 1.0 if is_strong else 0.6, 0.18 if is_strong else 0.12)
-    edges = np.array([(box.left, box.right, box.bottom, box.top) for box in boxes], dtype=float).reshape(-1, 4)
-    return {
-        **_edges(edges, span),
-        "alpha": lines,
-        "width": np.where(strong, 2.2 if is_strong else 1.5, 1.0),
-        "fill": np.where(strong & is_filled, 0.06, 0.0),
-    }  # fmt: skip
-
-
-def _edges(edges: np.ndarray, span: Range1d) -> dict[str, np.ndarray]:
-    """Return the columns of rectangles; over one parameter they are as high as the picture."""
-    bottom, top = edges[:, 2], edges[:, 3]
-    return {
-        "left": edges[:, 0], "right": edges[:, 1],
-        "bottom": np.where(np.isnan(bottom), span.start, bottom), "top": np.where(np.isnan(top), span.end, top),
-    }  # fmt: skip
-
-
-def _place(source: ChangingSource, mark: Mark | None) -> None:
-    places = [] if mark is None or not math.isfinite(mark.x) or not math.isfinite(mark.y) else [mark]
-    source.update(x=np.array([m.x for m in places]), y=np.array([m.y for m in places]))
-
-
-def _apart(places: np.ndarray, place: float, span: Range1d, *, is_log: bool) -> np.ndarray:
-    """Return how far places are from one, in fractions of what the axis shows."""
-    if is_log:
-        return np.asarray(np.log(places / place) / math.log(span.end / span.start))
-    return np.asarray((places - place) / (span.end - span.start))
+def _with_unit(model: SearchModel) -> str:
+    return f"{model.objective} ({model.unit})" if model.unit else model.objective

@@ -124,7 +124,7 @@ def test_the_map_zooms_to_a_level_and_leaves_the_users_view_alone_between():
     chart.update()
     assert 8 < chart.figure.x_range.start < 9.5
     assert 20.5 < chart.figure.x_range.end < 22
-    assert "level medium" in chart.figure.title.text
+    assert chart.figure.title.text == "sharpe over fast and slow: medium"
     chart.show_level(0)
     assert chart.figure.x_range.start < 5
     assert columns(chart._boxes[1])["left"] == []

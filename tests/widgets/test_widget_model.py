@@ -235,6 +235,16 @@ def test_of_many_rounds_the_last_is_marked(plane):
     assert [box.index for box in boxes][-2:] == [898, 899]
 
 
+def test_a_box_round_strewn_points_is_no_place_to_zoom_to(plane):
+    study = empty_study(plane, regions=3)
+    near = {"fast": (10, 20), "slow": (50, 80)}
+    study.regions += [region(plane, 1, 0, near), region(plane, 1, 1, {"fast": (5, 50), "slow": (20, 200)})]
+    add(study, [[0, 0]], [1.0], level=1)
+    model = SearchModel(running(study, level=1))
+    assert [box.is_last for box in model.boxes] == [True, False]
+    assert model.window[1] < 22
+
+
 @pytest.mark.parametrize("name", ["one", "two", "log", "kinds", "twelve"])
 def test_every_kind_of_space_is_shown(name):
     space = SPACES[name]
