@@ -208,8 +208,11 @@ class LevelWalk:
         self._start_level(index)
 
     def _look_at(self, wish: Wish, region: Region, turn: int) -> Filling:
+        study, best, bounds = self._study, self._study.scoring.best(), wish.bounds or {}
+        labels = [] if best is None else study.log.codes[best].tolist()
+        fixed = {j: code for j, (name, code) in enumerate(zip(self._space, labels, strict=False)) if name not in bounds}
         seed = [self._settings.seed, region.level, turn, 1]
-        return points_of(self._space, region, wish.trials, self._study.log, seed)
+        return points_of(self._space, region, wish.trials, study.log, seed, fixed=fixed)
 
     def _start_level(self, index: int) -> None:
         level, log = self._levels[index], self._study.log

@@ -154,8 +154,8 @@ class RunningSearch:
         Parameters
         ----------
         bounds : mapping of parameter to (low, high)
-            Put on the lattice, clipped to the space, at least two cells wide. Other parameters are looked at over the
-            whole of their range.
+            Put on the lattice, clipped to the space, at least two cells wide. Of the points half have the best trial's
+            labels of all other parameters, half are spread over the whole of their ranges.
         trials : int, optional
             How many points, 25. They count among the trials that the search may make, which are raised where fewer are
             left.
