@@ -55,8 +55,8 @@ def candidates_part(study: Study) -> str:
     if held is None:
         header, rows = header[:3], [row[:3] for row in rows]
     words = (
-        "The plateau is the trial whose neighbours are good as well, not only itself; it is what this report "
-        "recommends. All numbers are after costs, over the same history that the search saw."
+        "The plateau is the trial whose neighbours are good as well, not only itself; it is what is "
+        "recommended. All numbers are after costs, over the same history that the search saw."
     )
     return paragraph(words) + table("Parameters and metrics", header, rows)
 

@@ -10,6 +10,7 @@ from bokeh.model import Model
 
 from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.running import RunningSearch
+from mrtoolkit.search.still import still
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.front import front, front_data, front_sentence, has_front
@@ -103,6 +104,7 @@ class Explorer:
         self.study: Study = study.study if isinstance(study, RunningSearch) else study
         check_study(self.study)
         self.board: Board | None = None
+        self._still: Study | None = None  # what is drawn: the study may grow meanwhile
         names = figures_for(self.study)
         self.choice = ipywidgets.Dropdown(
             description="Figure", options=[(words, name) for name, words in names.items()], value=next(iter(names)),
@@ -124,11 +126,14 @@ class Explorer:
         figures: dict[str, Any] = {}
         labels: dict[str, str] = {}
         texts: dict[str, str] = {}
+        if self._still is None or len(self._still) != len(self.study):
+            self._still = still(self.study)
+        study = self._still
         try:
-            figures["figure"], labels["figure"] = explored(self.study, chosen)
+            figures["figure"], labels["figure"] = explored(study, chosen)
             texts["status"] = paragraph(labels["figure"])
             if chosen == "plateau":
-                texts["numbers"] = candidates_part(self.study)
+                texts["numbers"] = candidates_part(study)
         except MrtoolkitError as error:
             texts["status"] = paragraph(error)
         rows = [[name] for name in ("status", "figure", "numbers") if name in {*figures, *texts}]
