@@ -14,6 +14,8 @@ from mrtoolkit.search.region import Region
 
 _Edges = tuple[float, float, float, float]
 _MOST = 48  # boxes of a level's earlier rounds that are drawn
+_FEW, _OUTER = 8, 0.15  # of more boxes this part lies outside a window on each side
+_STOPS = 16  # places at which a window of many boxes may end: it shall not tremble with every round
 _ROOM = 0.06  # of a window, round the boxes it shows
 _STREWN = 0.15  # of the map: a larger box round no trial in particular holds points strewn over it
 _SMALLEST = 0.04  # of an axis: a window is at least so wide
@@ -61,8 +63,7 @@ class LevelBoxes:
         self._edges: dict[int, list[tuple[_Edges, bool]]] = {}
         self._counts: dict[int, int] = {}
         self._strides: dict[int, int] = {}
-        self._even: dict[int, list[tuple[int, _Edges]]] = {}
-        self._hulls: dict[int, _Edges] = {}
+        self._even: dict[int, list[tuple[int, _Edges, bool]]] = {}
 
     def read(self, regions: Sequence[Region]) -> bool:
         """Read what is new of all regions; say whether there was anything."""
@@ -77,23 +78,52 @@ class LevelBoxes:
         found = []
         for level in sorted(self._counts):
             recent, first = self._edges[level], self._counts[level] - len(self._edges[level])
-            parts = [(i, edges, False) for i, edges in self._even[level] if i < first]
+            parts = [(i, edges, False) for i, edges, _ in self._even[level] if i < first]
             is_any = not all(is_strewn for _, is_strewn in recent)
             parts += [(first + j, edges, not (is_any and is_strewn)) for j, (edges, is_strewn) in enumerate(recent)]
             found += [_box(level, i, edges, is_last=is_last) for i, edges, is_last in parts]
         return found
 
-    def window(self, level: int | None) -> _Edges:
+    def window(self, level: int | None, best: tuple[float, float] | None = None) -> _Edges:
         """Return the left, right, bottom and top of what a level looks into closely, with some room.
 
-        All of the space where the level is None, or has no region.
+        Of many boxes those that lie apart are left out. All of the space where the level is None, or has no region.
+
+        Parameters
+        ----------
+        best : (x, y), optional
+            A place that shall be seen.
         """
-        whole = (0.0, 1.0, 0.0, 1.0)
-        hull = whole if level is None else self._hulls.get(level, whole)
+        hull = self._hull(level) if level is not None else (0.0, 1.0, 0.0, 1.0)
+        if level is not None and best is not None and math.isfinite(best[0]):
+            x = float(self._x.units(np.array(best[0])))
+            y = 0.5 if self._y is None or not math.isfinite(best[1]) else float(self._y.units(np.array(best[1])))
+            hull = min(hull[0], x), max(hull[1], x), min(hull[2], y), max(hull[3], y)
         left, right = _with_room(self._x, hull[0], hull[1])
         if self._y is None:
             return left, right, math.nan, math.nan
         return left, right, *_with_room(self._y, hull[2], hull[3])
+
+    def _hull(self, level: int) -> _Edges:
+        """Return what a level looks into closely, in fractions of the axes."""
+        first = self._counts.get(level, 0) - len(self._edges.get(level, ()))
+        close = [edges for i, edges, is_strewn in self._even.get(level, ()) if i < first and not is_strewn]
+        close += [edges for edges, is_strewn in self._edges.get(level, ()) if not is_strewn]
+        if not close:
+            return 0.0, 1.0, 0.0, 1.0
+        edges, is_many = np.array(close), len(close) > _FEW
+        outer = _OUTER if is_many else 0.0
+        found = []
+        for scale, at in ((self._x, 0), (self._y, 2)):
+            if scale is None:
+                found += [0.0, 1.0]
+            else:
+                start = float(np.quantile(scale.units(edges[:, at]), outer))
+                end = float(np.quantile(scale.units(edges[:, at + 1]), 1.0 - outer))
+                if is_many:
+                    start, end = math.floor(start * _STOPS) / _STOPS, math.ceil(end * _STOPS) / _STOPS
+                found += [start, end]
+        return found[0], found[1], found[2], found[3]
 
     def _add(self, region: Region) -> None:
         level = region.level
@@ -104,22 +134,14 @@ class LevelBoxes:
         self._counts[level] = number + 1
         stride = self._strides.setdefault(level, 1)
         even, recent = self._even.setdefault(level, []), self._edges.setdefault(level, [])
+        is_strewn = self._is_strewn(region)
         if number % stride == 0:
-            even.append((number, edges))
+            even.append((number, edges, is_strewn))
         if len(even) > _MOST:
             self._even[level] = even[::2]
             self._strides[level] = 2 * stride
-        is_strewn = self._is_strewn(region)
         recent.append((edges, is_strewn))
         del recent[: -(self._at_once[level] if level < len(self._at_once) else 1)]
-        if is_strewn:  # it is everywhere: the level's other regions are where it looks closely
-            return
-        x = self._x.units(np.array(edges[:2]))
-        y = np.array([0.0, 1.0]) if self._y is None else self._y.units(np.array(edges[2:]))
-        mine = (float(x[0]), float(x[1]), float(y[0]), float(y[1]))
-        old = self._hulls.get(level, mine)
-        self._hulls[level] = min(old[0], mine[0]), max(old[1], mine[1]), min(old[2], mine[2]), max(old[3], mine[3])
-
 
     def _is_strewn(self, region: Region) -> bool:
         """Say whether a round's region is only the box round points that lie in none of its other regions."""

@@ -67,9 +67,9 @@ class MapPart:
         """Return the boxes to draw, up to a level, or all."""
         return [box for box in self._boxes.boxes() if level is None or box.level <= level]
 
-    def window(self, level: int | None) -> Window:
-        """Return what a level looks into; the whole space where None."""
-        return self._boxes.window(level)
+    def window(self, level: int | None, best: int | None = None) -> Window:
+        """Return what a level looks into and the best trial with it; the whole space where the level is None."""
+        return self._boxes.window(level, None if best is None else self.place(best))
 
     def points(self, trials: np.ndarray, level: int | None) -> Points:
         """Return some trials as points, up to a level, or all; without those at which an axis does not matter."""

@@ -256,7 +256,7 @@ class SearchModel:
     def _draw_map(self) -> None:
         self.boxes = self.map.boxes(self._shown_level)
         self.points = self.map.points(self._reading.chosen, self._shown_level)
-        self.window = self.map.window(self.looked_at)
+        self.window = self.map.window(self.looked_at, self._reading.best if self._shown_level is None else None)
 
     def _is_heat_due(self, n: int, state: SearchState) -> bool:
         """Say whether the image is to be drawn: not at every batch, as long as more of them follow."""
