@@ -21,6 +21,7 @@ from mrtoolkit.search.events import LevelRow
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.trial_log import TrialRows
 
 _FINE = 1_000_000  # labels of a continuous parameter: trials lie where they like, and none may become another
 _COMPLETE, _PRUNED, _FAILED = "COMPLETE", "PRUNED", "FAIL"
@@ -96,15 +97,16 @@ def _filled(search: Any, trials: Sequence[Any], space: Space, names: Mapping[str
     codes = np.array([_codes(space, names, trial.params) for trial in trials], dtype=np.int64)
     values = np.array([_values(trial, len(metrics)) for trial in trials], dtype=np.float64)
     counts = np.array([trial.state.name == _COMPLETE and _is_feasible(trial) for trial in trials], dtype=bool)
-    study.log.append(
-        codes,
-        level=0,
+    rows = TrialRows(
+        codes=codes,
+        level=np.zeros(len(codes), dtype=np.int64),
         region=np.full(len(codes), -1),
         value=values[:, 0],
         feasible=counts & np.isfinite(values).all(axis=1),
         metrics={name: values[:, j] for j, name in enumerate(metrics)},
         blocks={},
     )
+    study.log.append(rows)
     study.failures = {i: _why(trial) for i, trial in enumerate(trials) if trial.state.name == _FAILED}
     best = study.scoring.best()
     row = LevelRow(

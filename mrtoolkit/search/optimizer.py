@@ -37,7 +37,7 @@ from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space, as_frame
 from mrtoolkit.search.steering import Steering, Wish
 from mrtoolkit.search.study import Study
-from mrtoolkit.search.trial_log import rows_of
+from mrtoolkit.search.trial_log import TrialRows, rows_of
 from mrtoolkit.search.words import check_words, with_words_of
 from mrtoolkit.search.work_clock import WorkClock
 
@@ -354,13 +354,15 @@ class MultiResOptimizer:
     ) -> None:
         log, walk = self.study.log, self.walk
         log.append(
-            codes,
-            level=walk.level_index,
-            region=walk.region_of(codes),
-            value=outcome[0],
-            feasible=outcome[1],
-            metrics=metrics,
-            blocks=blocks,
+            TrialRows(
+                codes=codes,
+                level=np.full(len(codes), walk.level_index),
+                region=walk.region_of(codes),
+                value=outcome[0],
+                feasible=outcome[1],
+                metrics=metrics,
+                blocks=blocks,
+            )
         )
         if not self.listeners:
             return

@@ -26,7 +26,7 @@ from mrtoolkit.search.scoring import Scoring
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.storage import StudyFile, write_study
 from mrtoolkit.search.study_text import study_html, study_text
-from mrtoolkit.search.trial_log import TrialLog
+from mrtoolkit.search.trial_log import TrialLog, TrialRows
 from mrtoolkit.search.verification import Verification, verify_trials
 from mrtoolkit.search.why_no_best import why_no_best
 
@@ -352,7 +352,7 @@ class Study:
             metrics=tuple(said["metrics"]),
         )
         codes = saved_codes(study.space, file.params)
-        study.log.append(codes, metrics=file.metrics, blocks=file.blocks, **file.columns)
+        study.log.append(TrialRows(codes=codes, metrics=file.metrics, blocks=file.blocks, **file.columns))
         study._tell(said)
         study.failures = {int(trial): str(text) for trial, text in said.get("failures", {}).items()}
         for batch in file.batches:

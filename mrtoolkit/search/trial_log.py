@@ -172,45 +172,27 @@ class TrialLog:
         if len(new) == 0:
             return new
         found = rows if len(new) == len(rows) else rows.take(new)
-        self.append(
-            found.codes,
-            level=found.level,
-            region=found.region,
-            value=found.value,
-            feasible=found.feasible,
-            metrics=found.metrics,
-            blocks=found.blocks,
-        )
+        self.append(found)
         return new
 
-    def append(
-        self,
-        codes: np.ndarray,
-        *,
-        level: int | np.ndarray,
-        region: np.ndarray,
-        value: np.ndarray,
-        feasible: np.ndarray,
-        metrics: Mapping[str, np.ndarray],
-        blocks: Mapping[str, np.ndarray],
-    ) -> None:
-        """Add trials, a row each."""
-        count, size = len(codes), self._size
-        rows: dict[str, Any] = {
-            "codes": codes,
-            "keys": self._space.keys(codes),
-            "level": level,
-            "region": region,
-            "value": value,
-            "feasible": feasible,
-            "score": scores(value, feasible, self._direction),
+    def append(self, rows: TrialRows) -> None:
+        """Add trials that the log has not; of metrics that they lack NaN."""
+        count, size = len(rows), self._size
+        columns: dict[str, Any] = {
+            "codes": rows.codes,
+            "keys": self._space.keys(rows.codes),
+            "level": rows.level,
+            "region": rows.region,
+            "value": rows.value,
+            "feasible": rows.feasible,
+            "score": scores(rows.value, rows.feasible, self._direction),
         }
-        rows |= {_metric(name): metrics.get(name, np.nan) for name in self.metric_names}
-        rows |= dict.fromkeys((name for name in self._columns if name.startswith(_BLOCK)), np.nan)
-        rows |= {_BLOCK + name: values for name, values in blocks.items()}
-        for name, values in rows.items():
+        columns |= {_metric(name): rows.metrics.get(name, np.nan) for name in self.metric_names}
+        columns |= dict.fromkeys((name for name in self._columns if name.startswith(_BLOCK)), np.nan)
+        columns |= {_BLOCK + name: values for name, values in rows.blocks.items()}
+        for name, values in columns.items():
             self._room(name, values, size + count)[size : size + count] = values
-        self._places.put(rows["keys"], np.arange(size, size + count))
+        self._places.put(columns["keys"], np.arange(size, size + count))
         self._size = size + count  # from here on the batch counts
 
     def find(self, keys: np.ndarray) -> np.ndarray:

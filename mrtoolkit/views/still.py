@@ -25,10 +25,7 @@ def held_still(study: Study) -> Study:
         space=study.space, goal=study.goal, objective=study.objective, direction=study.direction,
         evaluator=study.evaluator, seed=study.seed, keys=study.keys, metrics=study.log.metric_names,
     )  # fmt: skip
-    still.log.append(
-        rows.codes, level=rows.level, region=rows.region, value=rows.value, feasible=rows.feasible,
-        metrics=rows.metrics, blocks=rows.blocks,
-    )  # fmt: skip
+    still.log.append(rows)
     still.rows.extend(study.rows)
     still.regions.extend(list(study.regions))
     still.failures.update({trial: why for trial, why in list(study.failures.items()) if trial < count})

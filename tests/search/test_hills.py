@@ -11,7 +11,7 @@ from mrtoolkit.search.transitions.hills import Hills
 from mrtoolkit.search.transitions.model import learnt_model
 from mrtoolkit.search.transitions.pool import Pool
 from mrtoolkit.search.transitions.protocol import History
-from mrtoolkit.search.trial_log import TrialLog
+from mrtoolkit.search.trial_log import TrialLog, TrialRows
 
 SQUARE = Space(x=Integer(0, 100), y=Integer(0, 100))
 
@@ -29,8 +29,10 @@ def hills_of(space, codes, scores, centres):
 
 def log_of(space, codes, values):
     log, n = TrialLog(space, "maximize", ()), len(codes)
-    regions, feasible = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
-    log.append(codes, level=0, region=regions, value=values, feasible=feasible, metrics={}, blocks={})
+    none, feasible = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
+    log.append(
+        TrialRows(codes=codes, level=none, region=none, value=values, feasible=feasible, metrics={}, blocks={})
+    )
     return log
 
 

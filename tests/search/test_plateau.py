@@ -6,13 +6,15 @@ import pytest
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.plateau import neighbourhood_order, neighbourhood_scores, plateau_trial
 from mrtoolkit.search.space import Space
-from mrtoolkit.search.trial_log import TrialLog
+from mrtoolkit.search.trial_log import TrialLog, TrialRows
 
 
 def log_of(space, codes, values):
     log, n = TrialLog(space, "maximize", ()), len(codes)
-    whole = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
-    log.append(codes, level=0, region=whole[0], value=values, feasible=whole[1], metrics={}, blocks={})
+    none, feasible = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
+    log.append(
+        TrialRows(codes=codes, level=none, region=none, value=values, feasible=feasible, metrics={}, blocks={})
+    )
     return log
 
 

@@ -17,7 +17,7 @@ from mrtoolkit.search.objective import scores
 from mrtoolkit.search.places import Places
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.rounding import round_by_text
-from mrtoolkit.search.trial_log import TrialLog
+from mrtoolkit.search.trial_log import TrialLog, TrialRows
 from mrtoolkit.strategy.points import Points
 
 MIXED = Space(
@@ -162,10 +162,11 @@ def test_points_of_a_batch_that_was_cut_off_are_not_the_trials_that_took_its_row
 
     def append(codes):
         values = np.array(codes, dtype=float)
+        none, feasible = np.zeros(len(codes), dtype=np.int64), np.ones(len(codes), dtype=bool)
+        codes = np.array(codes)[:, None]
         log.append(
-            np.array(codes)[:, None], level=0, region=np.zeros(len(codes)), value=values,
-            feasible=np.ones(len(codes), dtype=bool), metrics={}, blocks={},
-        )  # fmt: skip
+            TrialRows(codes=codes, level=none, region=none, value=values, feasible=feasible, metrics={}, blocks={})
+        )
 
     log._places.put(space.keys(np.array([[5], [6]])), np.arange(2))  # all that such a batch leaves
     append([50, 60, 6])

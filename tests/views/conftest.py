@@ -11,6 +11,7 @@ from mrtoolkit.search.events import LevelRow
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.trial_log import TrialRows
 
 
 def make_bars(count=600, *, timezone="America/New_York", seed=3, freq="B", **attrs):
@@ -94,8 +95,8 @@ def make_study(
         keys={"levels": [{"name": name} for name in names], "constraints": []},
         metrics=("sharpe",),
     )
-    study.log.append(
-        codes,
+    rows = TrialRows(
+        codes=codes,
         level=levels,
         region=np.zeros(values.size, dtype=int),
         value=values,
@@ -103,6 +104,7 @@ def make_study(
         metrics={"sharpe": values},
         blocks={},
     )
+    study.log.append(rows)
     for name, n in zip(names, np.bincount(levels, minlength=len(names)).tolist(), strict=True):
         counts = {"points": n, "run": n, "reused": 0, "features_used": n, "features_computed": n, "features_reused": 0}
         study.rows.append(LevelRow(level=name, best=float("nan"), seconds=0.01, **counts))

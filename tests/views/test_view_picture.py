@@ -9,6 +9,7 @@ from PIL import Image
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.region import Region
+from mrtoolkit.search.trial_log import TrialRows
 from mrtoolkit.views.best_table import best_text
 from mrtoolkit.views.canvas import plain, shortened, text_width
 from mrtoolkit.views.picture import picture_png
@@ -16,6 +17,13 @@ from mrtoolkit.views.snapshot import snapshot
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.story import search_story, value_range
 from mrtoolkit.views.ticks import tick_labels, ticks
+
+
+def rows_of(codes, values):
+    none, feasible = np.zeros(len(codes), dtype=int), np.ones(len(codes), dtype=bool)
+    return TrialRows(
+        codes=codes, level=none, region=none, value=values, feasible=feasible, metrics={"sharpe": values}, blocks={}
+    )
 
 VERMILLION, PURPLE = (0xD5, 0x5E, 0x00), (0xCC, 0x79, 0xA7)
 
@@ -150,10 +158,7 @@ def test_a_search_that_runs_meanwhile_is_drawn_as_it_is(study_of):
 
     def grow():
         while not ended.is_set():
-            study.log.append(
-                rng.integers(0, 2, (7, 2)), level=0, region=np.zeros(7, dtype=int), value=rng.random(7),
-                feasible=np.ones(7, dtype=bool), metrics={"sharpe": rng.random(7)}, blocks={},
-            )  # fmt: skip
+            study.log.append(rows_of(rng.integers(0, 2, (7, 2)), rng.random(7)))
 
     thread = threading.Thread(target=grow)
     thread.start()
@@ -174,10 +179,7 @@ def test_a_study_held_still_grows_no_more_and_is_equal(study_of):
     assert still.to_pandas().equals(study.to_pandas())
     assert still.regions == study.regions
     assert still.rows == study.rows
-    study.log.append(
-        np.array([[0, 1]]), level=0, region=np.zeros(1, dtype=int), value=np.ones(1), feasible=np.ones(1, dtype=bool),
-        metrics={"sharpe": np.ones(1)}, blocks={},
-    )  # fmt: skip
+    study.log.append(rows_of(np.array([[0, 1]]), np.ones(1)))
     assert (len(still), len(study)) == (2, 3)
 
 

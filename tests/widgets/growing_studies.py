@@ -10,6 +10,7 @@ from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.trial_log import TrialRows
 
 LEVELS = ("coarse", "medium", "fine")
 
@@ -24,11 +25,11 @@ def empty_study(space, *, direction="maximize", levels=LEVELS, regions=2, object
 
 def add(study, codes, values, *, level=0, feasible=None):
     codes, values = np.asarray(codes, dtype=np.int64), np.asarray(values, dtype=float)
-    study.log.append(
-        codes, level=level, region=np.zeros(len(codes), dtype=int), value=values,
+    study.log.append(TrialRows(
+        codes=codes, level=np.broadcast_to(level, len(codes)), region=np.zeros(len(codes), dtype=int), value=values,
         feasible=np.ones(len(codes), dtype=bool) if feasible is None else np.asarray(feasible, dtype=bool),
         metrics={"sharpe": values}, blocks={},
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def end_level(study, name, n, *, used=10, reused=4, best=1.0):

@@ -14,7 +14,7 @@ from search_truth import TableEvaluator, Truth, codes_of, truth_of
 
 import mrtoolkit as mrt
 from mrtoolkit.search.plateau import QUANTILE, RADIUS, neighbourhood_scores
-from mrtoolkit.search.trial_log import TrialLog
+from mrtoolkit.search.trial_log import TrialLog, TrialRows
 
 NEAR = 0.98  # of the way from the median to the best: found, for practical purposes
 TOP = 0.001
@@ -146,10 +146,10 @@ class Plateaus:
         codes = codes[space.satisfies(codes)]
         values = truth.at(codes)
         log = TrialLog(space, "maximize", ("value",))
-        log.append(
-            codes, level=0, region=np.zeros(len(codes), dtype=np.int64), value=values,
-            feasible=np.ones(len(codes), dtype=bool), metrics={"value": values}, blocks={},
-        )  # fmt: skip
+        none, feasible = np.zeros(len(codes), dtype=np.int64), np.ones(len(codes), dtype=bool)
+        log.append(TrialRows(
+            codes=codes, level=none, region=none, value=values, feasible=feasible, metrics={"value": values}, blocks={}
+        ))  # fmt: skip
         quantiles, _ = neighbourhood_scores(space, log, np.arange(len(codes)))
         return cls(truth, quantiles, {int(key): i for i, key in enumerate(space.keys(codes))})
 
