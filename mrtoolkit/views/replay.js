@@ -434,10 +434,10 @@
       const stage = Math.min(currentStage(), data.stages.length - 1), level = state.at >= data.count ? -1 : data.stages[stage].level;
       const begun = data.boxes.filter((b) => b[5] <= at + 1 || (b[0] === level && b[5] <= data.stages[stage].first));
       const newest = {};
-      for (const b of begun) newest[b[0]] = Math.max(newest[b[0]] || 0, b[6]);
+      for (const b of begun) if (!b[7]) newest[b[0]] = Math.max(newest[b[0]] || 0, b[6]);
       for (const strong of [false, true]) {
         for (const [l, left, right, bottom, top, , place, steered] of begun) {
-          const here = level < 0 || l === level, isLast = steered || place > newest[l] - data.levels[l].atOnce;
+          const here = level < 0 || l === level, isLast = steered === 1 || place > newest[l] - data.levels[l].atOnce;
           if ((here && isLast) !== strong || (!here && !isLast)) continue; // of a level that is over its last round is enough
           const x = sx(axes[0].share(left)), y = sy(axes[1].share(top)), wide = sx(axes[0].share(right)) - x, high = sy(axes[1].share(bottom)) - y;
           if (strong) { pen.globalAlpha = 0.8; pen.strokeStyle = ink.paper; pen.lineWidth = 5; pen.strokeRect(x, y, wide, high); }

@@ -133,7 +133,8 @@ def _levels(story: Story) -> list[dict[str, Any]]:
 
 def _boxes(story: Story) -> list[list[Any]]:
     """Return [level, left, right, bottom, top, first, place in its level, is steered] of each box."""
-    boxes = story.boxes.assign(place=story.boxes.groupby("level").cumcount())
+    own = ~story.boxes["is_steered"].astype(bool)
+    boxes = story.boxes.assign(place=own.groupby(story.boxes["level"]).cumsum() - 1)
     if len(boxes) > _BOXES:
         boxes = boxes[boxes.groupby("level").cumcount(ascending=False) < _BOXES // max(len(story.names), 1)]
     columns = ["level", "left", "right", "bottom", "top", "first", "place", "is_steered"]

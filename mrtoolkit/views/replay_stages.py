@@ -79,11 +79,16 @@ def _view(story: Story, level: int, first: int, last: int, boxes: pd.DataFrame) 
     """Return what of the map a stage is about: its boxes where they are of one round, else where most trials are."""
     if not story.is_map or level == 0:
         return WHOLE
-    if len(boxes) and bool(boxes["is_last"].all()) and not bool(boxes["is_steered"].any()):
-        across, up = boxes[["left", "right"]].to_numpy(dtype=float), boxes[["bottom", "top"]].to_numpy(dtype=float)
-        ends = [story.x.share(across), story.y.share(up)]
-    else:
-        ends = [_middle(story, story.x, "x", first, last), _middle(story, story.y, "y", first, last)]
+    steered = boxes["is_steered"].astype(bool)
+    is_one_round = bool(boxes["is_last"].all()) and not steered.any()
+    shown = boxes if is_one_round else boxes[steered]  # what was asked for by hand is seen as well
+    ends = [
+        story.x.share(shown[["left", "right"]].to_numpy(dtype=float)).ravel(),
+        story.y.share(shown[["bottom", "top"]].to_numpy(dtype=float)).ravel(),
+    ]
+    if not is_one_round or boxes.empty:
+        middles = _middle(story, story.x, "x", first, last), _middle(story, story.y, "y", first, last)
+        ends = [np.append(end, middle) for end, middle in zip(ends, middles, strict=True)]
     (left, right), (bottom, top) = (_widened(float(e.min()), float(e.max())) for e in ends)
     if right - left > _WHOLE and top - bottom > _WHOLE:
         return WHOLE

@@ -248,8 +248,8 @@ def _dated(study: Study, boxes: pd.DataFrame) -> pd.DataFrame:
     first = pairs.groupby(["level", "region"], sort=False)["first"].min().rename("first").reset_index()
     begun = pairs.groupby("level")["first"].min()
     found = boxes.merge(first, on=["level", "region"], how="left")
-    found["first"] = found["first"].fillna(found["level"].map(begun)).astype(int)
-    found["first"] = found.groupby("level")["first"].cummax()  # a box of points that were known already is no earlier
+    latest = found["first"].fillna(found["level"].map(begun)).groupby(found["level"]).cummax()
+    found["first"] = found["first"].fillna(latest).astype(int)  # one whose points were known came after those before it
     asked = steered_regions(study)
     found["is_steered"] = [pair in asked for pair in zip(found["level"], found["region"], strict=True)]
     has_last = found.groupby("level")["is_last"].transform("any")

@@ -107,6 +107,17 @@ def test_keys_step_by_trial_and_by_level_and_stop(study, chromium, tmp_path):
         assert page.evaluate(f"{PLAYER}.state.view[1] - {PLAYER}.state.view[0]") < 0.2  # the map has zoomed in
 
 
+def test_what_was_asked_for_by_hand_is_said_when_it_was_asked(study, chromium, tmp_path):
+    asked = {"after": 20, "trials": 9, "bounds": {"fast": [6.0, 8.0], "slow": [50, 58]}, "stopped": False}
+    led = mrt.optimize(textbook_backtest("AAPL"), textbook_space(), trials=60, seed=0, steering=[asked])
+    with opened(chromium, mrt.views.replay(led, tmp_path / "r.html"), reduced_motion="reduce") as page:
+        for at, is_said in ((23, True), (10, False)):
+            page.evaluate(f"{PLAYER}.seek({at})")
+            wait_for(page, f"document.querySelector('.now b').textContent === '{at}'")
+            words = page.locator(".caption p").inner_text()
+            assert ("Asked for by hand: a look into fast 6 to 8, slow 50 to 58." in words) == is_said
+
+
 @pytest.mark.parametrize("width", [390, 800, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_runs_over_the_page_at_any_width(study, chromium, tmp_path, width, scheme):
