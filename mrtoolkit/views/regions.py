@@ -268,7 +268,7 @@ def _draw_boxes(plot: figure, boxes: pd.DataFrame, count: int) -> None:
             }
         )
         plot.quad(
-            left="left", right="right", bottom="bottom", top="top", source=source, level="overlay",
+            left="left", right="right", bottom="bottom", top="top", source=source,
             fill_alpha=0.0, line_color=colours[level], line_alpha="alpha", line_width="width",
             legend_label=str(part["name"].iloc[0]),
         )  # fmt: skip

@@ -194,12 +194,13 @@ class MapChart:
         for name, marker, colour, size in (("plateau", "diamond", PURPLE, 18), ("best", "star", VERMILLION, 22)):
             plot.scatter(
                 "x", "y", source=self._marks[name].source, marker=marker, size=size, fill_color=colour,
-                line_color="#ffffff", line_width=1.4, legend_label=name, level="annotation",
+                line_color="#ffffff", line_width=1.4, legend_label=name,
             )  # fmt: skip
         plot.quad(
             left="left", right="right", bottom="bottom", top="top", source=self._looked.source, fill_alpha=0.0,
-            line_color=VERMILLION, line_width=2, line_dash="dotted", legend_label="your look", level="overlay",
+            line_color=VERMILLION, line_width=2, line_dash="dotted", legend_label="your look",
         )  # fmt: skip
+        self._top = plot.renderers[2:]  # marks and looks stay above the boxes of levels to come
         self._add_levels()
         bar = ColorBar(
             color_mapper=self._colours, width=12, padding=6, background_fill_alpha=0.0, border_line_color=None
@@ -233,6 +234,8 @@ class MapChart:
                 fill_alpha="fill", legend_label=names[level],
             )  # fmt: skip
             self._boxes.append(boxes)
+        # only glyphs are cut at the frame: what lies over others is later in the list, and in no level of its own
+        plot.renderers = [each for each in plot.renderers if each not in self._top] + self._top
         style_legend(plot, glyph=_GLYPH)
         plot.legend.ncols = legend_columns(["plateau", "best", *names])  # without what is seldom there
         restyle(plot, self._theme)
