@@ -21,15 +21,7 @@ def still(study: Study) -> Study:
         keys=study.keys,
         metrics=study.log.metric_names,
     )
-    found.log.append(
-        rows.codes,
-        level=rows.level,
-        region=rows.region,
-        value=rows.value,
-        feasible=rows.feasible,
-        metrics=rows.metrics,
-        blocks=rows.blocks,
-    )
+    found.log.append(rows)
     found.rows.extend(study.rows)
     found.regions.extend(study.regions)
     found.failures.update({trial: text for trial, text in list(study.failures.items()) if trial < len(rows)})

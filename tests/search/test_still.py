@@ -6,6 +6,7 @@ import numpy as np
 
 import mrtoolkit as mrt
 from mrtoolkit.search.still import still
+from mrtoolkit.search.trial_log import TrialRows
 
 
 def test_it_says_what_the_study_says():
@@ -37,10 +38,11 @@ def test_every_column_is_of_the_same_trials_while_another_thread_adds_some():
             codes = np.array([[a] for a in range(start, start + 7) if a not in tried])
             if len(codes):
                 value = codes[:, 0].astype(float)
-                study.log.append(
-                    codes, level=0, region=np.zeros(len(codes), dtype=int), value=value,
-                    feasible=np.ones(len(codes), dtype=bool), metrics={"value": value}, blocks={},
-                )  # fmt: skip
+                none, feasible = np.zeros(len(codes), dtype=int), np.ones(len(codes), dtype=bool)
+                study.log.append(TrialRows(
+                    codes=codes, level=none, region=none, value=value, feasible=feasible, metrics={"value": value},
+                    blocks={},
+                ))  # fmt: skip
         is_over.set()
 
     thread = threading.Thread(target=add)
