@@ -33,6 +33,17 @@ def number(value: float) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
+def counted(n: int, noun: str) -> str:
+    """Return how many there are of something.
+
+    Examples
+    --------
+    >>> counted(1, "trial"), counted(12345, "trial")
+    ('1 trial', '12,345 trials')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def fixed(value: float) -> str:
     """Return a number with four decimals, so that a column of them lines up; thousands with one, a dash for NaN."""
     amount = float(value)

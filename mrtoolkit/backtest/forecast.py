@@ -137,7 +137,7 @@ class BatchPlan:
             ("cut into", f"{self.spans:,} {_s('span', self.spans)}", cut),
             ("peak memory", format_size(self.peak_bytes), parts),
             ("held under", format_size(self.memory_limit), "features and what is worked in, as the store's memory="),
-            ("block statistics", format_size(self.block_bytes), "more, where blocks(points) returns them"),
+            ("block statistics", format_size(self.block_bytes), "more, if you ask backtest.blocks(points) for them"),
             ("disk", format_size(self.disk_bytes), "new features, where a search or persist() writes them"),
             ("time", _time(self.seconds), times),
             ("engine", self.engine, "; ".join(_HOW[kind] for kind in self.kinds)),

@@ -24,6 +24,7 @@ from mrtoolkit.backtest._kernels.targets import FILL_BAR, FILL_RAW, FILL_SHARES
 from mrtoolkit.backtest.dense import Recording
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.expressions.scalars import Scalar
+from mrtoolkit.tables import as_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def make_trial(
     return Trial(
         params=dict(params),
         metrics=dict(metrics),
-        trades=_trades(recordings, bars),
+        trades=as_table(_trades(recordings, bars)),
         equity=label(equity, "equity", "equity, in currency"),
         returns=label(returns, "returns", "return of the bar, net of costs"),
         position=label(position, "position", "signed value of the position, fraction of equity"),

@@ -96,6 +96,15 @@ class Objective:
         )
 
 
+def _what_there_is(metrics: Sequence[str]) -> str:
+    if len(metrics) > 1:
+        return f"there are {', '.join(metrics)}"
+    return (
+        f"there is {metrics[0] if metrics else 'none'} alone; a function names what it gives in an attribute, as in "
+        "f.metrics = ('sharpe', 'trades'), and gives a dict of them"
+    )
+
+
 def check_metrics(what: str, node: Node, metrics: Sequence[str]) -> None:
     """Refuse an expression that is not made of measured metrics alone.
 
@@ -109,7 +118,7 @@ def check_metrics(what: str, node: Node, metrics: Sequence[str]) -> None:
         if name not in metrics:
             raise StudyError(
                 f"{what} {node.key} asks for the metric {name!r}, which is not measured{nearest(name, metrics)}; "
-                f"there are {', '.join(metrics)}."
+                f"{_what_there_is(metrics)}."
             )
     if node.params or node.is_series or not names:
         raise StudyError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mrtoolkit.features.sizes import format_size
 from mrtoolkit.search.settings import Settings
 from mrtoolkit.search.study import Study
+from mrtoolkit.words import counted
 
 LOOK = 256  # trials: where a target ends a search is looked at after so many alone, whatever the size of the batches
 
@@ -19,12 +20,13 @@ def up_to_look(n: int | None, n_trials: int, settings: Settings) -> int | None:
 
 def trials_spent(trials: int) -> str:
     """Say that the budget of trials is spent."""
-    return f"the budget of {trials:,} trials is spent."
+    return f"the budget of {counted(trials, 'trial')} is spent."
 
 
 def seconds_spent(seconds: float, n_trials: int) -> str:
     """Say that the budget of time is spent."""
-    return f"the {seconds:g} seconds are over after {n_trials:,} trials."
+    are = "second is" if seconds == 1 else "seconds are"
+    return f"the {seconds:g} {are} over after {counted(n_trials, 'trial')}."
 
 
 def why_target(study: Study, settings: Settings) -> str:
@@ -35,7 +37,7 @@ def why_target(study: Study, settings: Settings) -> str:
     reached = value >= settings.target if study.direction == "maximize" else value <= settings.target
     if not reached:
         return ""
-    return f"the best, {value:.6g}, has reached the target of {settings.target:g} after {len(study):,} trials."
+    return f"the best, {value:.6g}, has reached the target of {settings.target:g} after {counted(len(study), 'trial')}."
 
 
 def why_spent(study: Study, settings: Settings, elapsed: float) -> str:
@@ -48,6 +50,6 @@ def why_spent(study: Study, settings: Settings, elapsed: float) -> str:
         if study.log.nbytes + features >= settings.memory:
             return (
                 f"the trials ({format_size(study.log.nbytes)}) and the features computed ({format_size(features)}) "
-                f"have come to the limit of {format_size(settings.memory)} after {len(study):,} trials."
+                f"have come to the limit of {format_size(settings.memory)} after {counted(len(study), 'trial')}."
             )
     return ""

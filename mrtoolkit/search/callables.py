@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,11 @@ from mrtoolkit.search.digest import callable_digest
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.robust import Neighbourhood
 from mrtoolkit.search.workers import Workers
+from mrtoolkit.words import counted
 
+_SEVERAL = (
+    "; for several metrics name them in an attribute, as in f.metrics = ('sharpe', 'trades'), and give a dict of them"
+)
 _NEEDED = tuple(name for name in vars(Evaluator) if not name.startswith("_"))
 
 
@@ -235,6 +240,16 @@ def as_evaluation(result: Any, n_points: int, goal: Goal) -> Evaluation:
     return Evaluation(metrics={goal.metric: as_values(np.atleast_1d(result), n_points)})
 
 
+def _what(found: Any, values: np.ndarray, n_points: int) -> str:
+    """Return what was given in the place of a number a point, briefly."""
+    if isinstance(found, list) and len(found) == n_points:  # a function's, point by point
+        for each in found:
+            if not np.isscalar(each) or isinstance(each, str):
+                return f"{reprlib.repr(each)} ({type(each).__name__}) for a point"
+    points = counted(n_points, "point")
+    return f"shape {values.shape} for {points}" if values.ndim else f"{reprlib.repr(found)} for {points}"
+
+
 def as_values(found: Any, n_points: int) -> np.ndarray:
     """Return results as one float64 a point, or say what else they are."""
     try:
@@ -242,7 +257,6 @@ def as_values(found: Any, n_points: int) -> np.ndarray:
     except (TypeError, ValueError):
         values = np.empty(())
     if values.shape != (n_points,):
-        got = f"shape {values.shape}" if values.ndim else f"{type(found).__name__} {found!r}"[:60]
-        msg = f"the evaluator gave {got} for {n_points:,} points; give one number a point (NaN where there is none)."
-        raise StudyError(msg)
+        msg = f"the evaluator gave {_what(found, values, n_points)}; give one number a point (NaN where there is none)"
+        raise StudyError(f"{msg}{_SEVERAL}.")
     return values

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import StudyError, warn_caller
+from mrtoolkit.search.corners import ComparisonWarning
 from mrtoolkit.search.study import Study
-from mrtoolkit.search.study_text import number_text, params_text
+from mrtoolkit.search.study_text import number_text, params_text, shown_params
+from mrtoolkit.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +49,8 @@ class _Side:
     direction: str
     values: np.ndarray
     """Of the trials in order; NaN for one that does not count."""
+    names: tuple[str, ...]
+    """Of the parameters."""
     params: Mapping[str, Any]
     rows: Mapping[str, Any]
 
@@ -75,6 +79,11 @@ def compare(first: Any, second: Any, *, names: tuple[str, str] = ("first", "seco
     StudyError
         If one of them is no study, has several objectives, or one maximises what the other minimises.
 
+    Warns
+    -----
+    ComparisonWarning
+        If they are after different objectives, or have other parameters.
+
     Examples
     --------
     >>> import mrtoolkit as mrt
@@ -91,6 +100,12 @@ def compare(first: Any, second: Any, *, names: tuple[str, str] = ("first", "seco
             f"one search is to {sides[0].direction} {sides[0].objective}, the other to {sides[1].direction} "
             f"{sides[1].objective}; compare searches of one direction."
         )
+    if not _is_one_problem(*sides):
+        warn_caller(
+            f"the two searches are of different problems ({_problem(sides[0])}, and {_problem(sides[1])}), so that one "
+            "is no measure of the other; compare searches of one objective over the same parameters.",
+            ComparisonWarning,
+        )
     paths = [side.best_so_far for side in sides]
     columns = {}
     for name, side, path, other in zip(names, sides, paths, paths[::-1], strict=True):
@@ -99,18 +114,29 @@ def compare(first: Any, second: Any, *, names: tuple[str, str] = ("first", "seco
     return SideBySide(table=pd.DataFrame(columns, dtype=object), convergence=convergence.rename_axis("trial"))
 
 
+def _is_one_problem(first: _Side, second: _Side) -> bool:
+    """Whether two searches were after the same; what Optuna's do not say is taken for it."""
+    is_one_goal = first.objective == second.objective or "" in (first.objective, second.objective)
+    names = [set(side.names) for side in (first, second)]
+    return is_one_goal and (names[0] == names[1] or not all(names))
+
+
+def _problem(side: _Side) -> str:
+    return f"{side.objective or 'an objective'} over {', '.join(side.names) or 'no parameters'}"
+
+
 def _column(side: _Side, path: np.ndarray, other: np.ndarray) -> dict[str, Any]:
     known = side.values[np.isfinite(side.values)]
     best = float(path[-1]) if len(path) else math.nan
     goal = float(other[-1]) if len(other) else math.nan
     as_good = np.flatnonzero(side.sign * path >= side.sign * goal)
     return {
-        "objective": f"{side.objective} ({side.direction})",
+        "objective": f"{side.objective or 'value'} ({side.direction})",
         "trials": len(side.values),
         "best": number_text(best),
         "at": params_text(side.params),
         "median": number_text(float(np.median(known))) if len(known) else "",
-        "as good as the other after": f"{as_good[0] + 1:,} trials" if len(as_good) else "never",
+        "as good as the other after": counted(int(as_good[0]) + 1, "trial") if len(as_good) else "never",
         **side.rows,
     }
 
@@ -142,7 +168,8 @@ def _ours(study: Study) -> _Side:
         objective=study.objective,
         direction=study.direction,
         values=np.where(np.isfinite(study.log.score), study.log.value, np.nan),
-        params=study.best.params if study.has_best else {},
+        names=study.space.params,
+        params=shown_params(study, study.best.params) if study.has_best else {},
         rows=rows,
     )
 
@@ -159,9 +186,10 @@ def _optunas(study: Any) -> _Side:
     best = trials[int(np.argmax(np.where(known, sign * values, -np.inf)))].params if known.any() else {}
     times = [t.duration.total_seconds() for t in trials if t.duration is not None]
     return _Side(
-        objective=str(study.user_attrs.get("objective", "value")),
+        objective=str(study.user_attrs.get("objective", "")),
         direction=directions[0],
         values=values,
+        names=tuple(dict.fromkeys(name for trial in trials for name in trial.params)),
         params=best,
         rows={"seconds": f"{sum(times):.3g}"},
     )

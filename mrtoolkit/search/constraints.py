@@ -60,7 +60,8 @@ def _check_form(dimensions: Mapping[str, Dimension], node: Node) -> None:
         if name not in dimensions:
             msg = (
                 f"where={node.key} names the parameter {name!r}, which the space lacks{nearest(name, dimensions)}; "
-                f"its parameters are {', '.join(dimensions)}."
+                f"its parameters are {', '.join(dimensions)}: give it {name}=mrt.Integer(...), mrt.Real(...) or "
+                f"mrt.Categorical([...]), or write the constraint without {name}."
             )
             raise SpaceError(msg)
     if not node.params:

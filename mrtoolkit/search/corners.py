@@ -18,7 +18,7 @@ _MAX_CATEGORIES = 32  # of a longer list so many are tried, evenly spread
 
 
 class ComparisonWarning(UserWarning):
-    """The points of a space are not measured alike, so that their results are hard to compare."""
+    """Points of a space are not measured alike, or two searches are of different problems: hard to compare."""
 
 
 def try_corners(evaluator: Evaluator, space: Space, levels: Sequence[Level]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,24 @@ def constants(study: Study) -> dict[str, Any]:
     return found
 
 
+def trial_table(study: Study, columns: Sequence[str]) -> pd.DataFrame:
+    """Return what `Study.to_pandas` does: the parameters, some columns of the log, and the metrics."""
+    log = study.log.rows  # as they are now: the log may grow meanwhile
+    table = study.space.decode(log.codes)
+    active = study.space.active(log.codes) if study.space.has_conditions else None
+    for j, name in enumerate(study.space):
+        if active is not None and not active[:, j].all():  # a label there would bias whoever groups by it
+            is_whole = pd.api.types.is_integer_dtype(table[name])
+            table[name] = (table[name].astype("Int64") if is_whole else table[name]).where(active[:, j])
+    for name in columns:
+        table[name] = getattr(log, name).copy()
+    for name, values in log.metrics.items():
+        if name != "value":
+            table[name] = values.copy()
+    table.attrs.update(constants(study))
+    return table.rename_axis("trial")
+
+
 def write_csv(study: Study, path: str | Path) -> Path:
     """Write `Study.to_pandas` as CSV: a row a trial, numbers in full, nothing for None and NaN."""
     table = study.to_pandas()
@@ -63,11 +81,12 @@ def write_parquet(study: Study, path: str | Path) -> Path:
 def _plain_column(study: Study, name: str, column: pd.Series) -> Any:
     """Return a column of one type: numbers, texts, truth values, each with null for None."""
     if name not in study.space or not isinstance(study.space[name], Categorical):
-        return column.to_numpy()
+        return column if column.dtype == "Int64" else column.to_numpy()
+    column = column.where(column.notna(), None)
     kinds = {type(value) for value in study.space[name].labels if value is not None}
     if kinds <= {int, float} or len(kinds) == 1:
         return column.to_list()
-    return [None if value is None else str(value) for value in column]
+    return [None if pd.isna(value) else str(value) for value in column]
 
 
 def _whole(path: Any, kind: str, write: Callable[[Path], Any]) -> Path:
@@ -76,8 +95,12 @@ def _whole(path: Any, kind: str, write: Callable[[Path], Any]) -> Path:
         raise StudyError(f"the path is {path!r}; give a text or a Path, as in 'trials.{kind}'.")
     target = Path(path)
     beside = target.with_name(f".{target.name}.partial")
+    if not target.parent.is_dir():
+        raise StudyError(
+            f"the trials were to be written to {str(target)!r}, but there is no folder {str(target.parent)!r}; make it "
+            "first or choose another."
+        )
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         write(beside)
         beside.replace(target)
     except OSError as error:

@@ -28,10 +28,12 @@ def evaluate_all(evaluator: Evaluator, space: Space, codes: np.ndarray) -> Evalu
     return _joined([evaluate_all(evaluator, space, half) for half in np.array_split(codes, 2)])
 
 
-def refuse_broken(study: Study, evaluation: Evaluation, n_points: int) -> None:
+def refuse_broken(study: Study, evaluation: Evaluation, codes: np.ndarray) -> None:
     """Raise what the evaluator raised where it has never evaluated any point: then it is broken, and not the points."""
-    if len(evaluation.failures) == n_points and study.has_failed_alone:
-        raise evaluation.failures[0]
+    if len(evaluation.failures) == len(codes) and study.has_failed_alone:
+        error, point = evaluation.failures[0], study.space.point(codes[0])
+        error.add_note(f"The evaluator raised this at {point}, and has evaluated no point yet; call it with that one.")
+        raise error
 
 
 def failure_text(error: Exception) -> str:

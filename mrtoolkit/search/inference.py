@@ -12,10 +12,11 @@ from mrtoolkit.search.trial_log import TrialLog
 from mrtoolkit.statistics.overfitting import overfitting
 from mrtoolkit.statistics.sharpe import deflated_sharpe, effective_trials
 
+_SURE, _LIKELY = 0.9, 0.5  # probabilities from which on the two contradict each other
 _MOST_SPLIT = 1_000  # trials that are compared over all 12,870 splits: 0.2 s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Inference:
     """What the number of trials does to the best of them.
 
@@ -44,6 +45,28 @@ class Inference:
     probability_of_overfitting: float
     seen: float
     is_exact: bool
+
+    @property
+    def contradiction(self) -> str:
+        """What to make of the two probabilities where they say different things; nothing where they do not."""
+        if not (self.deflated_sharpe >= _SURE and self.probability_of_overfitting >= _LIKELY):
+            return ""
+        return (
+            "So there is something to find, but what is best in one half of the time is seldom so in the other: trust "
+            "the rule before these parameters."
+        )
+
+    def __repr__(self) -> str:
+        about = "" if self.is_exact else "about "
+        rows = [
+            ("trials", f"{self.trials:,}"),
+            ("as many as independent ones", f"{self.effective_trials:.3g}"),
+            ("deflated Sharpe ratio", f"{self.deflated_sharpe:.3f}"),
+            ("probability of over-fitting", f"{self.probability_of_overfitting:.3f}"),
+            ("of the lattice seen", f"{about}{100 * self.seen:.3g} %"),
+        ]
+        lines = [f"{name:<29}{value if value != 'nan' else '-'}" for name, value in rows]
+        return "\n".join([*lines, *([self.contradiction] if self.contradiction else [])])
 
 
 def infer(space: Space, log: TrialLog, best: int | None, *, seed: int = 0) -> Inference:

@@ -30,6 +30,7 @@ from mrtoolkit.search.transitions.mixture import AutomaticTransition, choice
 from mrtoolkit.search.transitions.moving import MovingTransition
 from mrtoolkit.search.transitions.protocol import History, Look, Looked, Looking
 from mrtoolkit.search.work_clock import WorkClock
+from mrtoolkit.words import counted
 
 
 class LevelWalk:
@@ -132,7 +133,7 @@ class LevelWalk:
         self.close()
         if run.index == 0 and self._settings.is_timed and self._wish is None:
             self._levels = (self._levels[0], *self._levels_in_time())
-        n_levels, after = len(self._levels), f"after {len(self._study):,} trials."
+        n_levels, after = len(self._levels), f"after {counted(len(self._study), 'trial')}."
         if run.index > 0 and self._settings.is_timed and run.level.is_explicit(self._space):
             return f"all {len(self._study):,} points of the lattice are evaluated, as the seconds allowed."
         if run.index + 1 == n_levels:

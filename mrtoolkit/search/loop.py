@@ -12,6 +12,7 @@ from mrtoolkit.search.ahead import Ahead
 from mrtoolkit.search.failures import evaluate_all, refuse_broken
 from mrtoolkit.search.gate import Gate
 from mrtoolkit.search.prefetch import KNOWN, Prefetch
+from mrtoolkit.words import counted
 
 if TYPE_CHECKING:
     from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -69,10 +70,10 @@ def run_search(optimizer: MultiResOptimizer, gate: Gate | None = None) -> None:
             seconds = time.perf_counter() - started
             size = max(next_size(size, len(batch), seconds, aim), optimizer.settings.workers)
     except KeyboardInterrupt:
-        optimizer.stop(f"interrupted by the user after {len(optimizer.study):,} trials.", is_interrupted=True)
+        optimizer.stop(f"interrupted by the user after {counted(len(optimizer.study), 'trial')}.", is_interrupted=True)
     except Exception as error:
         if len(optimizer.study):
-            optimizer.stop(f"ended by {type(error).__name__} after {len(optimizer.study):,} trials: {error}")
+            optimizer.stop(f"ended by {type(error).__name__} after {counted(len(optimizer.study), 'trial')}: {error}")
         else:
             optimizer.let_go()
         raise
@@ -84,7 +85,7 @@ def _evaluated(optimizer: MultiResOptimizer, codes: np.ndarray) -> Evaluation:
     started = time.perf_counter()
     evaluation = evaluate_all(optimizer.evaluator, optimizer.space, codes)
     study = optimizer.study
-    refuse_broken(study, evaluation, len(codes))
+    refuse_broken(study, evaluation, codes)
     # the least: the first batch may have been compiled for
     study.trial_seconds = min(study.trial_seconds, (time.perf_counter() - started) / len(codes))
     return evaluation

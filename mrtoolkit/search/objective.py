@@ -17,6 +17,7 @@ from mrtoolkit.expressions.walk import metrics_of
 from mrtoolkit.search.digest import callable_digest
 from mrtoolkit.search.robust import Neighbourhood
 from mrtoolkit.search.rounding import round_by_text
+from mrtoolkit.words import counted
 
 if TYPE_CHECKING:
     from mrtoolkit.search.trial_log import TrialLog
@@ -183,7 +184,8 @@ def _as_directions(direction: Any, n_objectives: int) -> list[str]:
             hint = nearest(each, ("maximize", "minimize"))
             raise StudyError(f"direction={each!r} was asked for; allowed are 'maximize' and 'minimize'{hint}.")
     if len(given) != n_objectives:
-        raise StudyError(f"{n_objectives} objectives have {len(given)} directions; give one for all, or one for each.")
+        have = f"{counted(n_objectives, 'objective')} have {counted(len(given), 'direction')}"
+        raise StudyError(f"{have}; give one for all, or one for each.")
     return given
 
 

@@ -16,7 +16,7 @@ from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.events import LevelRow
-from mrtoolkit.search.exports import constants, write_csv, write_parquet
+from mrtoolkit.search.exports import trial_table, write_csv, write_parquet
 from mrtoolkit.search.inference import Inference, infer
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.plateau import plateau_trial
@@ -29,6 +29,7 @@ from mrtoolkit.search.study_text import study_html, study_text
 from mrtoolkit.search.trial_log import TrialLog, TrialRows
 from mrtoolkit.search.verification import Verification, verify_trials
 from mrtoolkit.search.why_no_best import why_no_best
+from mrtoolkit.tables import as_table
 
 LEVEL_COLUMNS = {field.name: field.name.replace("_", " ") for field in fields(LevelRow)}
 """The columns of the table of levels, by the name of their field."""
@@ -134,7 +135,7 @@ class Study:
     @property
     def front(self) -> pd.DataFrame:
         """The Pareto front: the trials that no other beats in every objective, as `to_pandas` has them."""
-        return self.to_pandas().iloc[self.scoring.front()]
+        return as_table(self.to_pandas().iloc[self.scoring.front()])
 
     @property
     def plateau(self) -> Candidate:
@@ -223,19 +224,14 @@ class Study:
     def levels(self) -> pd.DataFrame:
         """A row a level: points, reused, run, features used, reused and computed, the best of its points, seconds."""
         table = pd.DataFrame([row.to_dict() for row in self.rows], columns=list(LEVEL_COLUMNS))
-        return table.rename(columns=LEVEL_COLUMNS)
+        return as_table(table.rename(columns=LEVEL_COLUMNS))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return all trials as a table: parameters, level, region, value, feasible, metrics; constants in its attrs."""
-        log = self.log.rows  # as they are now: the log may grow meanwhile
-        table = self.space.decode(log.codes)
-        for name in _COLUMNS:
-            table[name] = getattr(log, name).copy()
-        for name, values in log.metrics.items():
-            if name != "value":
-                table[name] = values.copy()
-        table.attrs.update(constants(self))
-        return table.rename_axis("trial")
+        """Return all trials as a table: parameters, level, region, value, feasible, metrics; constants in its attrs.
+
+        A parameter that does not matter at a trial is missing there, as `pd.isna` says; in `trials` it has a label.
+        """
+        return trial_table(self, _COLUMNS)
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `to_pandas` as a CSV file and return its path; None and NaN are empty.

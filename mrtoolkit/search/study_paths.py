@@ -73,8 +73,10 @@ def read_record(path: Path, *, older: bool = False) -> dict[str, Any]:
         attributes = record["attributes"]
         if attributes["format"] != FORMAT or not isinstance(attributes["version"], int):
             raise StudyError(problem)
+    except StudyError:
+        raise
     except (OSError, KeyError, TypeError, ValueError, RecursionError, RuntimeError, zipfile.BadZipFile):
-        raise StudyError(problem) from None
+        raise StudyError(_damaged(path) if _has_arrays(path) else problem) from None
     version = attributes["version"]
     if not OLDEST_READ <= version <= VERSION and not (older and version < VERSION):
         cure = "update mrtoolkit" if version > VERSION else "search again, into another path"
@@ -84,6 +86,19 @@ def read_record(path: Path, *, older: bool = False) -> dict[str, Any]:
         )
         raise StudyError(msg)
     return record
+
+
+def _has_arrays(path: Path) -> bool:
+    """Whether a folder holds what only a study does, whatever became of its record."""
+    return all((path / name / RECORD).is_file() for name in ("value", "feasible", "level", "region"))
+
+
+def _damaged(path: Path) -> str:
+    what = "cannot be read" if (path / RECORD).exists() else "is missing"
+    return (
+        f"the study at {path} is damaged: its {RECORD} {what}, beside the arrays of its trials; restore it from a "
+        "copy, or search again, into another path."
+    )
 
 
 @contextmanager

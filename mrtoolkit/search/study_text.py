@@ -6,6 +6,8 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from mrtoolkit.words import counted
+
 if TYPE_CHECKING:
     from mrtoolkit.search.study import Study
 
@@ -13,7 +15,7 @@ _NEXT = 'mrt.report(study, "study.html") shows it in pictures, study.verify() co
 
 
 def study_text(study: Study) -> str:
-    """Return the study in at most eight lines."""
+    """Return the study in at most nine lines."""
     rows = summary(study)
     width = max((len(name) for name, *_ in rows), default=0)
     lines = [_headline(study)]
@@ -42,7 +44,7 @@ def summary(study: Study) -> list[tuple[str, str, str]]:
     rows = []
     if study.has_best:
         for name, candidate in (("best", study.best), ("plateau", study.plateau)):
-            rows.append((name, number_text(candidate.value), params_text(_shown(study, candidate.params))))
+            rows.append((name, number_text(candidate.value), params_text(shown_params(study, candidate.params))))
     value = study.benchmark_value
     if not math.isnan(value):
         rows.append(("buy and hold", number_text(value), ""))
@@ -51,7 +53,9 @@ def summary(study: Study) -> list[tuple[str, str, str]]:
 
 def _notes(study: Study) -> list[str]:
     """Return what is to be said below the table, a sentence each."""
-    return [text for text in (_problem(study), failure_note(study), luck_text(study), study.stopped) if text]
+    contradiction = study.inference.contradiction if study.has_best else ""
+    said = (_problem(study), failure_note(study), luck_text(study), contradiction, study.stopped)
+    return [text for text in said if text]
 
 
 def failure_note(study: Study) -> str:
@@ -59,7 +63,7 @@ def failure_note(study: Study) -> str:
     if not study.failures:
         return ""
     n, last = len(study.failures), list(study.failures.values())[-1]
-    return f"{n:,} of {len(study):,} trials failed, the last with {last} (study.failures)"
+    return f"{n:,} of {counted(len(study), 'trial')} failed, the last with {last} (study.failures)"
 
 
 def luck_text(study: Study) -> str:
@@ -69,7 +73,7 @@ def luck_text(study: Study) -> str:
     found = study.inference
     about = "" if found.is_exact else "about "
     seen = "the whole lattice" if found.seen >= 1 else f"{about}{100 * found.seen:.2g} % of the lattice"
-    text = f"{seen} seen in {found.trials:,} trials"
+    text = f"{seen} seen in {counted(found.trials, 'trial')}"
     if math.isnan(found.effective_trials):
         return f"{text}."
     text += f", as many as {count_text(found.effective_trials)} independent ones"
@@ -96,7 +100,7 @@ def number_text(value: float) -> str:
     return f"{value + 0.0:,.5g}"  # 0, not -0
 
 
-def _shown(study: Study, params: Any) -> Any:
+def shown_params(study: Study, params: Any) -> Any:
     """Return parameters with "-" for those that do not matter at that point."""
     space = study.space
     return space.shown(space.encode(params)).astype(object).iloc[0].to_dict() if space.has_conditions else params
@@ -111,9 +115,9 @@ def _label(value: Any) -> str:
 def _headline(study: Study) -> str:
     points, is_exact = study.space.count()
     n_levels = len(set(study.log.level.tolist()))
-    levels = f"{n_levels} level" + ("" if n_levels == 1 else "s")
-    lattice = f"{'' if is_exact else 'about '}{points:,} points"
-    return f"Study: {len(study):,} trials in {levels}, of a lattice of {lattice}, to {_aim(study)}"
+    lattice = f"{'' if is_exact else 'about '}{counted(points, 'point')}"
+    made = f"{counted(len(study), 'trial')} in {counted(n_levels, 'level')}"
+    return f"Study: {made}, of a lattice of {lattice}, to {_aim(study)}"
 
 
 def _aim(study: Study) -> str:

@@ -25,7 +25,7 @@ never.params = ("fast", "slow")
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"objective": "sharpe"}, StudyError, "'sharpe', which is not measured.*there are value"),
+        ({"objective": "sharpe"}, StudyError, "'sharpe', which is not measured.*there is value alone"),
         ({"objective": "valeu"}, StudyError, "did you mean 'value'"),
         ({"constraints": [M.trades >= 30]}, StudyError, "'trades', which is not measured"),
         ({"direction": "up"}, StudyError, "allowed are 'maximize' and 'minimize'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,29 @@ def optimize(
     StudyError
         For words that do not fit each other; before anything is evaluated.
     """
+    _check(sampler, trials, batch, words)
+    optimizer = MultiResOptimizer(evaluator, space, transition=_Driven(type(sampler).__name__), **words)
+    goal = optimizer.goal
+    directions: list[Any] = [goal.direction, *(direction for _, direction in goal.others)]
+    with quiet():
+        theirs = optuna.create_study(sampler=sampler, directions=directions)
+    searched = SearchedSpace(distributions(space), space)
+    started, n_asked = time.perf_counter(), 0
+    while True:
+        n_done = len(optimizer.study)
+        if n_done < space.count().n and n_asked >= _PATIENCE * trials > n_done:
+            reason = f"{sampler} suggested {n_asked:,} points, of which {n_done:,} were new."
+        else:
+            reason = _why_over(n_done, space, trials, seconds, time.perf_counter() - started)
+        if reason:
+            break
+        n_asked += _batch(optimizer, theirs, searched, batch, trials - n_done)
+    _add_row(optimizer, type(sampler).__name__, n_asked, time.perf_counter() - started)
+    optimizer.stop(reason)
+    return optimizer.study
+
+
+def _check(sampler: Any, trials: int, batch: int, words: Mapping[str, Any]) -> None:
     check_count("trials", trials, StudyError)
     check_count("batch", batch, StudyError)
     if not isinstance(sampler, BaseSampler):
@@ -88,28 +111,15 @@ def optimize(
     for name in words:
         if name not in _WORDS:
             raise StudyError(f"optimize was given {name}=, which is for our own levels; it takes {', '.join(_WORDS)}.")
-    optimizer = MultiResOptimizer(evaluator, space, transition=_Driven(type(sampler).__name__), **words)
-    goal = optimizer.goal
-    directions: list[Any] = [goal.direction, *(direction for _, direction in goal.others)]
-    with quiet():
-        theirs = optuna.create_study(sampler=sampler, directions=directions)
-    searched = SearchedSpace(distributions(space), space)
-    started, reason, n_asked = time.perf_counter(), "", 0
-    while not reason:
-        n_done = len(optimizer.study)
-        if n_done >= trials:
-            reason = trials_spent(trials)
-        elif n_done >= space.count().n:
-            reason = f"all {n_done:,} points of the lattice are evaluated."
-        elif seconds is not None and time.perf_counter() - started >= seconds:
-            reason = seconds_spent(seconds, n_done)
-        elif n_asked >= _PATIENCE * trials:
-            reason = f"{sampler} suggested {n_asked:,} points, of which {n_done:,} were new."
-        else:
-            n_asked += _batch(optimizer, theirs, searched, batch, trials - n_done)
-    _add_row(optimizer, type(sampler).__name__, n_asked, time.perf_counter() - started)
-    optimizer.stop(reason)
-    return optimizer.study
+
+
+def _why_over(n_done: int, space: Space, trials: int, seconds: float | None, elapsed: float) -> str:
+    """Say which budget is spent; nothing where none is."""
+    if n_done >= trials:
+        return trials_spent(trials)
+    if n_done >= space.count().n:
+        return f"all {n_done:,} points of the lattice are evaluated."
+    return seconds_spent(seconds, n_done) if seconds is not None and elapsed >= seconds else ""
 
 
 def _batch(
@@ -132,7 +142,7 @@ def _batch(
         new = new[log.find(keys[new]) < 0]
     if len(new):
         evaluation = evaluate_all(optimizer.evaluator, space, codes[new])
-        refuse_broken(optimizer.study, evaluation, len(new))
+        refuse_broken(optimizer.study, evaluation, codes[new])
         optimizer.record(codes[new], evaluation)
     for trial, each in asked:
         _tell(optimizer, theirs, trial, each)
