@@ -56,6 +56,7 @@ class Controls:
         if search is not None:
             self._make_run()
             self._fields = ipywidgets.HBox(layout=_ROW)
+            self._fields.add_class("mrt-fields")
             rows = [self._run_row, self._look_row, self._fields]
         self.box = ipywidgets.VBox(rows, layout={"width": "100%"})
         self.box.add_class("mrt-controls")

@@ -37,9 +37,10 @@ from mrtoolkit.widgets.ticker import Ticker
 
 _HEIGHT = 420  # pixels of a figure
 _PATIENCE = 3.0  # seconds until a front end has answered
-_PICTURE_EVERY = 15.0  # seconds between two pictures for the saved notebook while the search runs
+_PICTURE_EVERY = 60.0  # seconds between two pictures for the saved notebook while the search runs
 _LOOK_EVERY = 1.0  # seconds: the clock goes on, and a study that somebody else fills tells nothing
-_SLOW = ("inspect", "open")
+_ANSWERED = ("pause", "resume", "step", "stop")  # wishes after which the search tells its new state
+_SLOW = ("inspect", "open", "picture")
 _NOT_ANSWERED = (
     "The live view did not appear within 3 seconds: this editor did not answer, or its widgets do not fit "
     "ipywidgets 8. Here are a picture and the best trials instead."
@@ -65,6 +66,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._wishes: deque[tuple[str, Any]] = deque()
         self._slow_wishes: deque[tuple[str, Any]] = deque()
         self._trouble = ""
+        self._drawn: tuple[int, str, str] = (-1, "", "")  # the model's version, the trouble, the state
         self._is_closed = False
         self._shown_at: float | None = None
         self._pictured: tuple[Any, ...] = ()
@@ -120,6 +122,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         take_over(self)
         self.board.stand_ins = COUNT
         display(self._repr_mimebundle_(), raw=True)
+        self._pictured, self._pictured_at = self._stage(""), time.monotonic()
         self._stand_in.show()
         self._shown_at = time.monotonic()
         self._ticker.wake()
@@ -151,32 +154,41 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
     # What the view's own thread does
 
     def _work(self) -> None:
+        is_awaited = False
         while self._wishes:
-            self._do(*self._wishes.popleft())
+            wish, value = self._wishes.popleft()
+            self._do(wish, value)
+            is_awaited = wish in _ANSWERED and not self._trouble
+        if is_awaited:
+            return  # the search's answer comes in a moment, and is not to wait for a picture
         if self.model.refresh() or self._is_behind():
-            self._draw()
             self._controls.update()
+            self._draw()
         self._keep_picture()
         is_waiting = self._shown_at is not None and not self.board.is_seen
         self._ticker.every = _LOOK_EVERY if self.model.state.is_live or is_waiting else None
 
     def _work_slowly(self) -> None:
-        """Draw what lies in the tabs: a second or so, in which the buttons are to answer."""
+        """Draw what takes its time, a tab or the picture of a long search: the buttons are to answer meanwhile."""
         while self._slow_wishes:
             wish, value = self._slow_wishes.popleft()
             if wish == "inspect":
                 self._tabs.show_trial(value)
+            elif wish == "picture":
+                self._stand_in.update(value)
             else:
                 self._tabs.open(value)
 
     def _is_behind(self) -> bool:
-        return self._drawn != (self.model.version, self._trouble)
-
-    _drawn: tuple[int, str] = (-1, "")
+        return self._drawn[:2] != (self.model.version, self._trouble)
 
     def _draw(self, theme: str | None = None) -> None:
-        self._drawn = (self.model.version, self._trouble)
-        board = self.board
+        board, state = self.board, self.model.state.state
+        before, self._drawn = self._drawn, (self.model.version, self._trouble, state)
+        if before[1:] != self._drawn[1:]:  # what the user waits for does not wait for the figures
+            with board.change(at_once=True):
+                board.set_text("status", html.escape(self.model.status))
+                board.set_text("message", self._message())
         with board.change():
             self._convergence.update(theme)
             self._map.update(theme)
@@ -230,16 +242,19 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         """Bring up to date what the saved notebook shows, when a level or the search has ended or pauses."""
         if self._shown_at is None:
             return
-        state, now = self.model.state, time.monotonic()
-        is_late = not self.board.is_seen and now > self._shown_at + _PATIENCE
-        reason = ""
-        if is_late:
+        now, reason = time.monotonic(), ""
+        if not self.board.is_seen and now > self._shown_at + _PATIENCE:
             reason = f"The live view cannot be drawn: {self.board.trouble}." if self.board.trouble else _NOT_ANSWERED
-        stage = (state.state, len(self.study.rows), reason, len(self.study) if not state.is_live else 0)
-        is_due = not state.is_live or reason != self._stand_in.reason or now > self._pictured_at + _PICTURE_EVERY
-        if stage != self._pictured and is_due:
+        stage = self._stage(reason)
+        is_due = not self.model.state.is_live or (reason,) != self._pictured[:1]
+        if stage != self._pictured and (is_due or now > self._pictured_at + _PICTURE_EVERY):
             self._pictured, self._pictured_at = stage, now
-            self._stand_in.update(reason)
+            self._tell("picture", reason)
+
+    def _stage(self, reason: str) -> tuple[Any, ...]:
+        """Return what tells one picture from the next: while the search runs, how many levels have ended."""
+        state = self.model.state
+        return reason, state.state, len(self.study.rows), 0 if state.is_live else len(self.study)
 
     def _failed(self, error: Exception) -> None:
         """Say on the board what went wrong in drawing it; once, for the next attempt may say the same."""

@@ -119,6 +119,31 @@ def test_two_threads_that_write_at_once_lose_nothing():
     assert 2 <= messages <= 8 * seconds + 2
 
 
+def test_what_is_urgent_leaves_at_once_and_never_more_than_eight_in_a_second():
+    board, _, source = make()
+    page = Page(board)
+    times = []
+    send = board.send
+    board.send = lambda *a: (times.append(time.monotonic()), send(*a))
+    with board.change():
+        source.stream({"x": [1.0], "y": [1.0]})
+    with board.change():
+        source.stream({"x": [1.0], "y": [1.0]})
+    assert len(times) == 1
+    with board.change(at_once=True):
+        board.set_text("status", "paused")
+    assert len(times) == 2
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        with board.change(at_once=True):
+            source.stream({"x": [1.0], "y": [1.0]})
+        time.sleep(0.005)
+    settle(board)
+    page.take()
+    assert page.same()
+    assert min(b - a for a, b in zip(times, times[8:], strict=False)) > 0.99
+
+
 def test_one_change_of_figures_texts_and_labels_is_one_message_and_binary_columns_stay_binary():
     board, plot, source = make()
     page = Page(board)

@@ -182,7 +182,7 @@ function make_stage(Bokeh, report) {
 // Marks the output that holds this view, so that the style sheet hides the pictures which follow it for who has no kernel.
 function hide_stand_ins(el, count) {
   const output = el.closest(".jp-OutputArea-child");
-  if (output) output.dataset.mrtStandIns = count;
+  if (output && count > 0) output.dataset.mrtStandIns = count; // another board in the same output has none
 }
 
 async function render({ model, el }, before) {
@@ -244,8 +244,8 @@ async function render({ model, el }, before) {
     } else if (message.kind === "patch" && message.number > number) {
       if (message.number !== number + 1) return ask();
       try {
+        write(message.texts, message.labels); // first: words cost nothing, figures are painted
         if (message.patch) stage.patch(message.patch, message.buffers, buffers);
-        write(message.texts, message.labels);
         number = message.number;
         board.dataset.number = number;
       } catch (error) {
