@@ -23,6 +23,10 @@ def features(problems: Sequence[Problem], seed: int = 0) -> Iterator[Figure]:
     ratios = [_feature_ratio(problem, seed) for problem in problems]
     what = "distinct features computed, to as many trials drawn at random"
     yield Figure(what, ratios, "x", target=1 / 3)
+    rules = dict.fromkeys(problem.rule_name for problem in problems)
+    for rule in rules if len(rules) > 1 else ():  # of a MACD each triple of lookbacks is a feature: no two trials share
+        own = [ratio for ratio, problem in zip(ratios, problems, strict=True) if problem.rule_name == rule]
+        yield Figure(f"of them, {rule}", own, "x")
 
 
 def _feature_ratio(problem: Problem, seed: int) -> float:
