@@ -14,3 +14,13 @@ def level_entries(study: Study) -> list[Mapping[str, Any]]:
     if study.keys.get("levels_follow"):
         entries = entries[:1] + list(study.notes.get("levels") or [])
     return entries
+
+
+def names_of_levels(study: Study, count: int) -> list[str]:
+    """Return the names of a search's first `count` levels: of its rows, or as listed, or as one a user has added."""
+    names = [row.level for row in study.rows[:count]]  # also of somebody else's study, which lists none
+    listed = [str(entry["name"]) for entry in level_entries(study)]
+    added = study.notes.get("added_levels", {})
+    for i in range(len(names), count):
+        names.append(str(added.get(str(i)) or (listed[i] if i < len(listed) else f"level {i + 1}")))
+    return names

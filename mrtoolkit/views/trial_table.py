@@ -11,6 +11,7 @@ import xarray as xr
 from bokeh.models import FixedTicker
 
 from mrtoolkit.errors import StudyError, nearest
+from mrtoolkit.maps.levels import names_of_levels
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.views.arguments import check_study
@@ -109,13 +110,7 @@ def candidate(study: Study, name: Literal["best", "plateau"]) -> Candidate | Non
 
 def level_names(study: Study) -> list[str]:
     """Return the names of the levels that were begun, in order."""
-    begun = max(len(study.rows), int(study.log.level.max(initial=-1)) + 1)
-    names = [row.level for row in study.rows]  # also of levels that follow from the seconds, or that a user has added
-    listed = [str(level["name"]) for level in (*study.keys["levels"], *study.notes.get("levels", ()))]
-    added = study.notes.get("added_levels", {})
-    for level in range(len(names), begun):
-        names.append(added.get(str(level)) or (listed[level] if level < len(listed) else f"level {level + 1}"))
-    return names
+    return names_of_levels(study, max(study.n_rows, int(study.log.level.max(initial=-1)) + 1))
 
 
 def parameter_axis(study: Study, name: str) -> ParameterAxis:

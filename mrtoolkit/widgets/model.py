@@ -13,7 +13,7 @@ from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.errors import StudyError
 from mrtoolkit.maps.heat import Heat
 from mrtoolkit.maps.level_boxes import Box
-from mrtoolkit.maps.levels import level_entries
+from mrtoolkit.maps.levels import level_entries, names_of_levels
 from mrtoolkit.maps.map_part import MapPart, Points, Window
 from mrtoolkit.maps.scale import map_params
 from mrtoolkit.search.study import Study
@@ -235,8 +235,8 @@ class SearchModel:
         self._is_stale = True
 
     def _read_levels(self) -> None:
-        planned = [str(entry["name"]) for entry in level_entries(self.study)]
-        planned += [f"level {i + 1}" for i in range(len(planned), max(self.state.level + 1, self.state.n_levels))]
+        n_levels = max(self.state.level + 1, self.state.n_levels, len(level_entries(self.study)))
+        planned = names_of_levels(self.study, n_levels)
         self.level_names = planned
         if self.study.n_rows != len(self._ended):
             rows = list(self.study.rows)

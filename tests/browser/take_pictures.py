@@ -25,6 +25,7 @@ from labdriver import Lab, browser, lab_server
 from PIL import Image
 
 FIGURES = "[data-root-id] > *"  # the outer one has no box of its own
+VIEWS = ".jp-OutputArea-output .jupyter-widgets:has(.mrt-board)"  # figures and controls: the first is the outermost
 MARK = "# NBVAL_IGNORE_OUTPUT"
 
 
@@ -52,7 +53,8 @@ def main(path: Path) -> None:
 
 
 def _pictures(cell: Any) -> list[bytes]:
-    figures = cell.locator(f".jp-OutputArea-output {FIGURES}")
+    views = cell.locator(VIEWS)
+    figures = views.first if views.count() else cell.locator(f".jp-OutputArea-output {FIGURES}")
     shots = []
     for figure in figures.all():
         figure.scroll_into_view_if_needed()
@@ -70,7 +72,8 @@ def _texts(outputs: list[Any]) -> list[Any]:
 def _output(image: bytes) -> Any:
     """A picture of 256 colours: half the size, and no different to the eye."""
     small = io.BytesIO()
-    picture = Image.open(io.BytesIO(image)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    whole = Image.open(io.BytesIO(image)).convert("RGB")
+    picture = whole.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     picture.save(small, "PNG", optimize=True)
     data = {"image/png": base64.b64encode(small.getvalue()).decode(), "text/plain": "<a figure>"}
     return nbformat.v4.new_output("display_data", data=data)
