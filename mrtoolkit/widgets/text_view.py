@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mrtoolkit.search.progress_bars import ProgressBars
 from mrtoolkit.search.study import Study
 from mrtoolkit.widgets.model import SearchModel
 
@@ -21,8 +22,10 @@ class TextView:
     """
 
     def __init__(self, source: Any, *, x: str | None = None, y: str | None = None) -> None:
-        self.search = source if hasattr(source, "subscribe") else None
+        self.search: Any = source if hasattr(source, "subscribe") else None
         self.model = SearchModel(source, x, y)
+        self._bars = ProgressBars()
+        self._unsubscribe = self.search.subscribe(self._bars) if self.search is not None else lambda: None
 
     def __repr__(self) -> str:
         self.model.refresh()
@@ -45,3 +48,5 @@ class TextView:
 
     def close(self) -> None:
         """End the view; the search goes on."""
+        self._unsubscribe()
+        self._bars.close()

@@ -6,9 +6,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.search.foreign_study import as_study
 from mrtoolkit.search.running import RunningSearch
-from mrtoolkit.search.study import Study
 from mrtoolkit.widgets.text_view import TextView
 
 if TYPE_CHECKING:
@@ -22,12 +21,13 @@ def view(
 
     Parameters
     ----------
-    source : RunningSearch or Study
-        A search that runs, `optimizer.start()`; or a study that is finished, loaded, or filled by somebody else.
+    source : RunningSearch, Study or optuna.study.Study
+        A search that runs, `optimizer.start()`; or a study that is finished, loaded, or filled by somebody else. Of an
+        Optuna study the trials so far are shown.
     x, y : str, optional
         Parameters of the map; those that vary first where not given. They can be chosen in the view too.
     live : bool, optional
-        False for words and bars without a widget, True for widgets; by default widgets in a notebook.
+        False for words, and bars on a terminal, without a widget; True for widgets; by default widgets in a notebook.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def view(
     Raises
     ------
     StudyError
-        If `source` is neither, or a parameter is unknown or named twice.
+        If `source` is none of these, or a parameter is unknown or named twice.
 
     Examples
     --------
@@ -46,9 +46,7 @@ def view(
     >>> mrt.view(study, live=False)
     Done. 10 trials in 1 level; best value 0 at x 7
     """
-    if not isinstance(source, RunningSearch | Study):
-        name = type(source).__name__
-        raise StudyError(f"a {name} was to be viewed; give a Study, or a search that optimizer.start() returned.")
+    source = source if isinstance(source, RunningSearch) else as_study(source)
     if in_notebook() if live is None else live:
         # bokeh and ipywidgets are loaded here: a script's search pays for none of them
         made: SearchView = import_module("mrtoolkit.widgets.search_view").SearchView(source, x=x, y=y)

@@ -110,8 +110,9 @@ class Page:
 
     def same(self) -> bool:
         """Is what stands on the page what Python has?"""
-        ours = Document.from_json(self.board.document.to_json(deferred=False))  # leaves out what is bokeh's default
-        return _written(ours) == _written(self.document)
+        # read and written once more, each leaves out what was set to bokeh's own default
+        ours, theirs = (Document.from_json(d.to_json(deferred=False)) for d in (self.board.document, self.document))
+        return _written(ours) == _written(theirs)
 
     def columns(self) -> dict[str, list[Any]]:
         (source,) = self.document.select({"type": ColumnDataSource})
