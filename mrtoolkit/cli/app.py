@@ -35,7 +35,7 @@ app = typer.Typer(
     epilog=f"""\b
 Begin with:
   mrtoolkit demo                     the main job on real prices, in seconds
-  mrtoolkit lab                      the same as a story, in JupyterLab
+  mrtoolkit lab                      the search live, in JupyterLab, and more notebooks
   mrtoolkit run --example > my.toml  a file to change, then: mrtoolkit run my.toml
 
 {EXIT_CODES}""",
@@ -218,17 +218,20 @@ def store_import(
 def lab(
     context: typer.Context,
     *,
+    notebook: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which one to open: its number, or how its name begins.")
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the notebooks are, or are to be copied to.")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether JupyterLab opens a browser.")] = True,
 ) -> None:
-    """Open JupyterLab on the notebooks.
+    """Open JupyterLab on the live search; the other notebooks lie beside it.
 
     In a clone these are its own; elsewhere they are copied to ./mrtoolkit-notebooks first, and a copy that is
     already there is left as it is. What follows a -- goes to JupyterLab, as in: mrtoolkit lab -- --port 9999
     """
-    _run(context, "lab", folder=folder, browser=browser, extra=tuple(context.args))
+    _run(context, "lab", notebook=notebook, folder=folder, browser=browser, extra=tuple(context.args))
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

@@ -16,17 +16,19 @@ from mrtoolkit.cli.say import say
 from mrtoolkit.errors import ConfigError
 
 FIRST = "01-the-main-job.ipynb"
+LIVE = "05-the-live-search.ipynb"
 COPY = "mrtoolkit-notebooks"
 
 
-def command(*, folder: Path | None, browser: bool, extra: tuple[str, ...]) -> None:
-    """Open JupyterLab on the first notebook and wait until it ends."""
+def command(*, notebook: str | None, folder: Path | None, browser: bool, extra: tuple[str, ...]) -> None:
+    """Open JupyterLab on one of the notebooks and wait until it ends."""
     if find_spec("jupyterlab") is None:
         msg = "JupyterLab is not installed in this environment; install it with: pip install jupyterlab"
         raise ConfigError(msg)
     home = notebook_folder(folder)
     say(f"notebooks: {home.resolve()}")
-    line = [sys.executable, "-m", "jupyterlab", str(home / FIRST), *([] if browser else ["--no-browser"]), *extra]
+    shown = chosen(home, notebook)
+    line = [sys.executable, "-m", "jupyterlab", str(shown), *([] if browser else ["--no-browser"]), *extra]
     process = subprocess.Popen(line)  # not exec: Windows has none that keeps the terminal
     while True:
         try:
@@ -75,6 +77,25 @@ def notebook_folder(folder: Path | None) -> Path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
     return target
+
+
+def chosen(home: Path, name: str | None) -> Path:
+    """Return the notebook of a folder whose name begins with `name`; without a name the live search, if it is there.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    if name is None:
+        return home / (LIVE if (home / LIVE).is_file() else FIRST)
+    there = sorted(home.glob("*.ipynb"))
+    found = [path for path in there if path.name.startswith(name)]
+    if not found or not name:
+        names = ", ".join(path.name for path in there)
+        msg = f"no notebook in {str(home)!r} begins with {name!r}; there are {names}: give one with --notebook."
+        raise ConfigError(msg)
+    return found[0]
 
 
 def installed_notebooks() -> Path | None:

@@ -42,9 +42,11 @@ def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures_offline(server, nam
     lab.run_all()
     written = nbformat.read(ROOT / "notebooks" / name, as_version=4)
     shown = sum(line.startswith("show(") for cell in written.cells for line in cell.source.splitlines())
-    assert shown >= 2
+    live = sum("mrt.view(" in cell.source for cell in written.cells if cell.cell_type == "code")
+    assert shown >= 2 or live >= 2
     lab.page.wait_for_function(
         f"() => document.querySelectorAll('.jp-OutputArea-output [data-root-id]').length >= {shown}"
+        f" && document.querySelectorAll('.mrt-board[data-number]').length >= {live}"
     )
     lab.save()
     ran = nbformat.read(root / name, as_version=4)

@@ -53,19 +53,35 @@ def test_an_installation_without_notebooks_says_so(elsewhere, monkeypatch):
         lab.notebook_folder(None)
 
 
-def test_jupyterlab_is_started_on_the_first_notebook_with_what_was_passed_on(elsewhere, monkeypatch):
-    lines = []
+@pytest.fixture
+def lines(monkeypatch):
+    """The commands that are run, the first of which is interrupted once."""
+    found = []
 
     class Process:
         def __init__(self, line):
-            lines.append(line)
+            found.append(line)
 
         def wait(self):
-            if len(lines) == 1:
-                lines.append("interrupted once")
+            if len(found) == 1:
+                found.append("interrupted once")
                 raise KeyboardInterrupt
             return 0
 
     monkeypatch.setattr(lab.subprocess, "Popen", Process)
-    lab.command(folder=None, browser=False, extra=("--port", "9999"))
+    return found
+
+
+def test_jupyterlab_is_started_with_what_was_passed_on(elsewhere, lines):
+    lab.command(notebook=None, folder=None, browser=False, extra=("--port", "9999"))
     assert lines[0][1:] == ["-m", "jupyterlab", f"{lab.COPY}/{lab.FIRST}", "--no-browser", "--port", "9999"]
+
+
+def test_jupyterlab_opens_the_live_search_where_it_is_there_or_the_notebook_that_is_named(elsewhere, lines):
+    folder = lab.notebook_folder(None)
+    (folder / lab.LIVE).write_text("{}")
+    lab.command(notebook=None, folder=None, browser=True, extra=())
+    lab.command(notebook="01", folder=None, browser=True, extra=())
+    assert [line[3] for line in (lines[0], lines[2])] == [f"{lab.COPY}/{lab.LIVE}", f"{lab.COPY}/{lab.FIRST}"]
+    with pytest.raises(ConfigError, match=r"begins with '07'; there are 01-the-main-job\.ipynb, 05-"):
+        lab.command(notebook="07", folder=None, browser=True, extra=())

@@ -34,6 +34,18 @@ def test_a_notebook_was_run_once_from_top_to_bottom(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_a_stripped_notebook_is_refused(path, tmp_path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in code_cells(notebook):  # as nbstripout leaves it: nbval would pass it, and compare nothing
+        cell["outputs"], cell["execution_count"] = [], None
+    copy = tmp_path / path.name
+    copy.write_text(json.dumps(notebook), encoding="utf-8")
+    for check in (test_a_notebook_was_run_once_from_top_to_bottom, test_most_cells_that_show_something_are_compared):
+        with pytest.raises(AssertionError):
+            check(copy)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
 def test_most_cells_that_show_something_are_compared(path):
     cells = [cell for cell in code_cells(json.loads(path.read_text(encoding="utf-8"))) if cell["outputs"]]
     compared = [cell for cell in cells if "NBVAL_IGNORE_OUTPUT" not in "".join(cell["source"])]
