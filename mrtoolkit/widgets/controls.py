@@ -89,7 +89,8 @@ class Controls:
         self._stop = self._button("Stop", "End the search with what it has found", lambda: self._tell("stop", None))
         self._stop.add_class("mrt-stop")
         self._trials = ipywidgets.BoundedIntText(
-            200, min=1, max=10_000_000, step=100, layout={"width": "90px"}, tooltip="How many trials more"
+            200, min=1, max=10_000_000, step=100, description="More", tooltip="How many trials more",
+            layout={"width": "130px"}, style={"description_width": "40px"},
         )
         self._more = self._button("+ trials", "Add so many trials", lambda: self._tell("more", self._trials.value))
         self._pace = ipywidgets.Dropdown(
@@ -176,7 +177,7 @@ class Controls:
             self._look = self._button("Search this region", "Send the next batch there", self._told_region)
             self._look.add_class("mrt-look")
             pairs = [  # a pair stays together where the row is broken
-                ipywidgets.HBox([ipywidgets.Label(f"{name} from"), low, ipywidgets.Label("to"), high])
+                ipywidgets.HBox([low, high], layout={"margin": "0 8px 0 0"})
                 for name, (low, high) in self._limits.items()
             ]
             title = ipywidgets.Label("Look here (or draw a box on the map):")
@@ -187,15 +188,16 @@ class Controls:
 
     def _field(self, scale: Scale, at: int) -> Any:
         """Return a field for one end of a region, at the end of the axis."""
-        end = f"{scale.name}, {'to' if at else 'from'}"
-        layout = {"width": "96px"}
+        # its own description, not a label beside it: that is what a screen reader reads out with the field
+        end = f"{scale.name} to" if at else f"{scale.name} from"
+        look = {"layout": {"width": "auto"}, "style": {"description_width": "auto"}, "description": end}
         if isinstance(scale.dimension, Categorical):
             labels = list(scale.dimension.labels)
             options = [(text, value) for text, value in zip(scale.categories, labels, strict=True)]
-            return ipywidgets.Dropdown(options=options, value=labels[at], layout=layout, tooltip=end)
+            return ipywidgets.Dropdown(options=options, value=labels[at], **look)
         label = scale.dimension.decode(np.array([scale.dimension.size - 1 if at else 0])).tolist()[0]
         kind = ipywidgets.IntText if isinstance(scale.dimension, Integer) else ipywidgets.FloatText
-        return kind(label, layout=layout, tooltip=end)
+        return kind(label, **look)
 
     def _told_region(self) -> None:
         self._tell("look", {name: (low.value, high.value) for name, (low, high) in self._limits.items()})

@@ -21,6 +21,7 @@ from IPython.display import display
 from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.events import BatchDone, Event
 from mrtoolkit.search.study import Study
+from mrtoolkit.search.study_text import failure_note
 from mrtoolkit.views.replay import replay
 from mrtoolkit.widgets.board import Board
 from mrtoolkit.widgets.closing import close_all
@@ -204,6 +205,8 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         if error is not None:
             text = html.escape("".join(traceback.format_exception(error)))
             parts.append(f"<details><summary>What the evaluator raised</summary><pre>{text}</pre></details>")
+        elif self.study.failures:
+            parts.append(f"<div>{html.escape(failure_note(self.study))}</div>")
         return "".join(parts)
 
     def _do(self, wish: str, value: Any) -> None:

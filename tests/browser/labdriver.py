@@ -36,10 +36,15 @@ FOLDERS = {
     "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     "IPYTHONDIR": "ipython",
 }
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, also those out of sight
 }
+
+
+# how the page hands the kernel what a widget says: "disabled", "perComm", or "perCommTarget" as JupyterLab has it
+if os.environ.get("MRTOOLKIT_LAB_COMMS"):
+    SETTINGS["apputils-extension/kernels-settings"] = {"commsOverSubshells": os.environ["MRTOOLKIT_LAB_COMMS"]}
 
 
 def chromium_path() -> str | None:
@@ -64,7 +69,7 @@ def lab_server(root: Path, state: Path, timeout: float = 60) -> Iterator[tuple[s
         env[name] = str(state / folder)
     for name, values in SETTINGS.items():
         path = state / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
     command = "from mrtoolkit.cli.app import main; main()"
     lab = [sys.executable, "-c", command, "lab", "--no-browser", "--folder", str(root), "--"]

@@ -185,6 +185,14 @@ function hide_stand_ins(el, count) {
   if (output && count > 0) output.dataset.mrtStandIns = count; // another board in the same output has none
 }
 
+// ipywidgets ties a slider's name to no part of it: its handle says what its label says.
+function name_sliders(el) {
+  for (const handle of el.closest(".jp-OutputArea-output")?.querySelectorAll(".noUi-handle:not([aria-label])") ?? []) {
+    const label = handle.closest(".widget-slider")?.querySelector(".widget-label");
+    if (label) handle.setAttribute("aria-label", label.textContent);
+  }
+}
+
 async function render({ model, el }, before) {
   let is_gone = false;
   const send = (message) => {
@@ -258,7 +266,10 @@ async function render({ model, el }, before) {
   show(JSON.parse(model.get("picture"))); // in the state: it is there while the kernel is busy
   for (const [message, buffers] of before()) hear(message, buffers);
   model.on("msg:custom", hear);
-  const mark = () => hide_stand_ins(el, model.get("stand_ins"));
+  const mark = () => {
+    hide_stand_ins(el, model.get("stand_ins"));
+    name_sliders(el);
+  };
   model.on("change:stand_ins", mark);
   const marking = new ResizeObserver(mark); // also tells when the view was put into the page
   marking.observe(el);

@@ -1,0 +1,42 @@
+"""A kernel that no front end listens to: after three seconds the outputs hold picture, table and the reason."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+CELLS = [
+    """
+import time
+import mrtoolkit as mrt
+def bowl(p): return -(p["x"] - 30) ** 2 - (p["y"] - 70) ** 2
+search = mrt.MultiResOptimizer(bowl, mrt.Space(x=mrt.Integer(0, 100), y=mrt.Integer(0, 100))).start(pace=200)
+view = mrt.view(search)
+view
+""",
+    "search.wait(); time.sleep(4.5)",
+]
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text.strip()) for text in CELLS])
+    client = NotebookClient(notebook, timeout=60, kernel_name="python3", store_widget_state=False)
+    return client.execute().cells[0].outputs
+
+
+def test_picture_and_table_are_there_of_the_whole_search(outputs):
+    pictures = [out for out in outputs if "image/png" in out.get("data", {})]
+    assert len(pictures) == 1
+    assert 2_000 < len(pictures[0].data["image/png"]) < 120_000
+    table = outputs[-1].data["text/plain"]
+    assert "The best 5 of 400 trials" in table
+    assert "30" in table
+    assert "70" in table
+
+
+def test_the_reason_is_said_and_the_widget_comes_first(outputs):
+    assert "application/vnd.jupyter.widget-view+json" in outputs[0].data
+    assert "The live view did not appear within 3 seconds" in outputs[-1].data["text/plain"]
+    assert not any(out.output_type in ("error", "stream") for out in outputs)
