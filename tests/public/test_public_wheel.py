@@ -20,7 +20,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = out.glob("*.whl")
     assert path.name.endswith("py3-none-any.whl")
-    assert path.stat().st_size < 2_000_000
+    assert path.stat().st_size < 2_500_000  # three fifths are prices and the notebooks' pictures
     return zipfile.ZipFile(path)
 
 

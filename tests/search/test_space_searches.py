@@ -106,14 +106,15 @@ def test_what_a_category_chooses_runs_alike_on_both_engines_and_computes_no_feat
         backtest = mrt.Backtest(bars, mrt.Strategy(entry=rule), engine=engine, store=mrt.FeatureStore())
         study = optimize(backtest, space, trials=10_000)
         assert len(study) == space.count().n
-        used = backtest.features(study.to_pandas()[list(space)])
+        points = space.decode(study.log.codes)  # whole points: a table leaves out what does not matter
+        used = backtest.features(points)
         assert study.levels["features computed"].sum() == len(used)
         tables.append(study.to_pandas())
     assert "6 of 6 equal" in repr(study.verify(5)) or "5 of 5 equal" in repr(study.verify(5))
     for column in ("sharpe", "trades", "total_return"):
         np.testing.assert_allclose(tables[0][column], tables[1][column], rtol=1e-9, atol=1e-12)
-    for _, row in tables[0].sample(6, random_state=0).iterrows():
-        chosen = bind(rule, row[list(space)].to_dict())  # the rule that a person would write for this point
+    for i, row in tables[0].reset_index(drop=True).sample(6, random_state=0).iterrows():
+        chosen = bind(rule, points.iloc[i].to_dict())  # the rule that a person would write for this point
         by_hand = mrt.Backtest(bars, mrt.Strategy(entry=chosen), store=mrt.FeatureStore()).run({})
         assert float(by_hand["sharpe"]) == pytest.approx(row["sharpe"], rel=1e-9, nan_ok=True)
 
