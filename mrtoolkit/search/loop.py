@@ -45,7 +45,8 @@ def run_search(optimizer: MultiResOptimizer, gate: Gate | None = None) -> None:
         while True:
             wanted = size if gate is None else gate.wait(size)
             if gate is not None and wanted == 0:
-                optimizer.stop(gate.stop_reason.format(n=len(optimizer.study)), is_interrupted=True)
+                made = counted(len(optimizer.study), "trial")
+                optimizer.stop(gate.stop_reason.format(n=made), is_interrupted=True)
                 return
             codes = optimizer.next_codes(wanted)
             if len(codes) == 0:

@@ -18,6 +18,7 @@ from mrtoolkit.search.live_searches import enter, leave
 from mrtoolkit.search.looking import TRIALS, as_bounds, refuse_seen
 from mrtoolkit.search.pace import as_pace
 from mrtoolkit.search.study import Study
+from mrtoolkit.words import counted
 
 if TYPE_CHECKING:
     from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -76,7 +77,7 @@ class RunningSearch:
 
     def __repr__(self) -> str:
         now = self.progress()
-        return f"RunningSearch({now.state}, {now.trials:,} trials, level {now.level_name!r})"
+        return f"RunningSearch({now.state}, {counted(now.trials, 'trial')}, level {now.level_name!r})"
 
     @property
     def study(self) -> Study:
@@ -112,10 +113,10 @@ class RunningSearch:
 
     def stop(self) -> None:
         """End the search before its next batch, with the study so far."""
-        self._gate.stop("stopped by the user after {n:,} trials.")
+        self._gate.stop("stopped by the user after {n}.")
 
     def stop_for(self, reason: str) -> None:
-        """End the search as `stop` does, for a reason of one sentence, in which {n} is how many trials were made."""
+        """End the search as `stop` does, for a reason of one sentence, in which {n} becomes "12 trials"."""
         self._gate.stop(reason)
 
     def step(self, what: str = "batch") -> None:
@@ -190,9 +191,9 @@ class RunningSearch:
         """
         self._wait(timeout)
         if not self.has_ended:
-            trials = len(self.study)
+            trials = counted(len(self.study), "trial")
             raise TimeoutError(
-                f"the search has not ended within {timeout:g} s: it is {self.state} with {trials:,} trials; "
+                f"the search has not ended within {timeout:g} s: it is {self.state} with {trials}; "
                 "wait longer, or stop it."
             )
         if self.error is not None:
@@ -202,7 +203,7 @@ class RunningSearch:
     def give_way(self) -> None:
         """Stop for another search that is to write the same study, and wait until this one has let go of it."""
         if threading.current_thread() is not self._thread:
-            self.stop_for("stopped after {n:,} trials, as another search of the same study was started.")
+            self.stop_for("stopped after {n}, as another search of the same study was started.")
             self._wait(_PATIENCE)
 
     def join(self, timeout: float) -> bool:
@@ -295,11 +296,11 @@ class RunningSearch:
         self._thread.start()
 
     def _work(self, again: bool) -> None:  # noqa: FBT001 - a thread's function
-        if again:
-            self.notice = enter(self, alongside=self._alongside, warns=False)
-        self._announce(self.state)
         state = DONE
         try:
+            if again:
+                self.notice = enter(self, alongside=self._alongside, warns=False)
+            self._announce(self.state)
             while True:
                 self.optimizer.run_at(self._gate, give_way=self.give_way)
                 if self._gate.end(DONE):
@@ -310,7 +311,10 @@ class RunningSearch:
             self.error, state = error, FAILED
             self._gate.end(FAILED)
         leave(self)
-        self._announce(state, str(self.error) if self.error is not None else self.study.stopped)
+        try:
+            self._announce(state, str(self.error) if self.error is not None else self.study.stopped)
+        except Exception:  # nobody waits any more whom it could be raised to
+            _log.exception("a listener raised when it was told that the search is %s", state)
 
     def _announce(self, state: str, reason: str = "") -> None:
         self.optimizer.emit(StateChanged(state=state, reason=reason))

@@ -11,20 +11,20 @@ class WorkClock:
     """Seconds since some moment, less those waited: so a budget of seconds is the same for a search that was paused."""
 
     def __init__(self) -> None:
-        self._waited = 0.0
-        self._since: float | None = None  # when it began to wait
+        # one value, so that who reads it in another thread never sees half a change
+        self._state: tuple[float, float | None] = (0.0, None)  # seconds waited, and when it began to wait
 
     def now(self) -> float:
         """Return seconds that only differences of mean something."""
-        since = self._since
-        return (time.perf_counter() if since is None else since) - self._waited
+        waited, since = self._state
+        return (time.perf_counter() if since is None else since) - waited
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Leave out what passes meanwhile."""
-        self._since = since = time.perf_counter()
+        waited, since = self._state[0], time.perf_counter()
+        self._state = (waited, since)
         try:
             yield
         finally:
-            self._waited += time.perf_counter() - since
-            self._since = None
+            self._state = (waited + time.perf_counter() - since, None)

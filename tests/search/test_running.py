@@ -20,6 +20,7 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.live_searches import LiveSearchWarning
 from mrtoolkit.search.loading import load_study
 from mrtoolkit.search.space import Space
+from mrtoolkit.words import counted
 
 CROSS = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)
 SOON = 60.0  # seconds that nothing here takes unless it hangs
@@ -175,7 +176,7 @@ def test_a_stop_ends_with_the_study_so_far_and_says_by_whom():
     assert search.state in ("stopping", "done")
     study = search.wait(SOON)
     assert time.perf_counter() - started < 1.0
-    assert study.stopped == f"stopped by the user after {len(study)} trials."
+    assert study.stopped == f"stopped by the user after {counted(len(study), 'trial')}."
     assert study.is_interrupted
     assert [type(event) for event in events[-2:]] == [Stopped, StateChanged]
     assert events[-1] == StateChanged(state="done", reason=study.stopped)
@@ -241,6 +242,51 @@ def test_a_listener_that_raises_is_called_no_more_and_the_search_goes_on(caplog)
     assert "cannot draw" in caplog.text
 
 
+@pytest.mark.parametrize("state", ["running", "done"])
+def test_a_listener_of_the_optimizer_that_raises_leaves_nobody_waiting(state, caplog):
+    def broken(event):
+        if isinstance(event, StateChanged) and event.state == state:
+            raise RuntimeError("cannot draw")
+
+    search = MultiResOptimizer(value, CROSS, trials=20, on_event=broken).start()
+    if state == "running":
+        with pytest.raises(RuntimeError, match="cannot draw"):
+            search.wait(SOON)
+        assert search.state == "failed"
+    else:
+        assert len(search.wait(SOON)) == 20
+        until(lambda: "cannot draw" in caplog.text)
+
+
+@pytest.mark.parametrize("alongside", [False, True])
+def test_a_search_that_runs_is_not_started_again(alongside):
+    optimizer = MultiResOptimizer(value, CROSS, trials=400)
+    first = optimizer.start(pace=20)
+    with pytest.raises(StudyError, match="runs already"):
+        optimizer.start(alongside=alongside)
+    assert first.state == "running"
+    first.stop()
+    first.wait(SOON)
+    assert optimizer.start().wait(SOON).stopped == first.study.stopped
+
+
+def test_a_search_that_is_gone_on_with_is_still_counted_among_those_that_run():
+    search = MultiResOptimizer(value, CROSS, trials=20).start()
+    search.wait(SOON)
+    search.more(trials=200)
+    search.pace = 20
+    live_searches.leave(search)  # as the thread of its first run may do late
+    assert search in live_searches._live
+
+
+def test_one_trial_is_counted_as_one():
+    search = MultiResOptimizer(value, CROSS, trials=40).start(pace=1)
+    until(lambda: len(search.study) == 1)
+    search.stop()
+    assert search.wait(SOON).stopped == "stopped by the user after 1 trial."
+    assert "1 trial," in repr(search)
+
+
 def test_another_search_stops_the_former_and_says_so():
     first = MultiResOptimizer(value, CROSS, trials=400).start(pace=20)
     until(lambda: len(first.study) > 0)
@@ -281,7 +327,7 @@ while len(search.study) < 5:
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
     left = load_study(tmp_path / "s.zarr")
     assert 5 <= len(left) < 120
-    assert left.stopped == f"stopped after {len(left)} trials, as the program ended."
+    assert left.stopped == f"stopped after {counted(len(left), 'trial')}, as the program ended."
     assert [entry.name for entry in tmp_path.iterdir()] == ["s.zarr"]
 
 
