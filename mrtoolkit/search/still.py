@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from mrtoolkit.search.study import Study
 
 
@@ -25,7 +27,7 @@ def still(study: Study) -> Study:
     found.rows.extend(study.rows)
     found.regions.extend(study.regions)
     found.failures.update({trial: text for trial, text in list(study.failures.items()) if trial < len(rows)})
-    found.notes.update(study.notes)
+    found.notes.update({name: copy(noted) for name, noted in list(study.notes.items())})  # a list of them grows
     found.spent.update(study.spent)
     found.stopped, found.is_interrupted = study.stopped, study.is_interrupted
     found.trial_seconds = study.trial_seconds

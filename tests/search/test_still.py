@@ -57,3 +57,11 @@ def test_every_column_is_of_the_same_trials_while_another_thread_adds_some():
     thread.join()
     assert sizes == sorted(sizes)
     assert len(still(study)) == len(study)
+
+
+def test_a_wish_that_is_added_later_is_none_of_its():
+    study = mrt.optimize(lambda p: p["a"], mrt.Space(a=mrt.Integer(0, 50)), trials=20, seed=0)
+    study.notes["steering"] = [{"after": 20, "trials": 5, "bounds": None, "stopped": False}]
+    copy = still(study)
+    study.notes["steering"].append({"after": 25, "trials": 5, "bounds": None, "stopped": False})
+    assert len(copy.steering) == 1
