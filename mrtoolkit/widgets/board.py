@@ -20,6 +20,7 @@ from importlib import resources
 from typing import Any, Literal
 
 import anywidget
+import bokeh.io.doc
 import ipywidgets
 import traitlets
 from bokeh.document import Document
@@ -309,3 +310,13 @@ class Board(anywidget.AnyWidget):  # type: ignore[misc]  # it has no types
             self.document.apply_json_patch({"events": [event]}, setter=self)
         except Exception:
             _log.exception("an event from the page of %r could not be taken", self)
+            self._give_up_curdoc()
+
+    def _give_up_curdoc(self) -> None:
+        """Let this document be the current one no more.
+
+        Bokeh makes it so while it calls a listener, and leaves it so where the listener raises: once the board is
+        closed and gone, `curdoc()` would raise in whatever else draws, a report too.
+        """
+        stack = bokeh.io.doc._PATCHED_CURDOCS  # noqa: SLF001 - it has no public name
+        stack[:] = [document for document in stack if document() is not self.document]

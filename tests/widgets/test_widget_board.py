@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from bokeh.events import SelectionGeometry
+from bokeh.io import curdoc
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 from fake_page import Page, comms  # noqa: F401
@@ -223,6 +224,7 @@ def test_a_listener_that_fails_is_written_down_and_the_next_event_is_taken(caplo
     Page(board).say(kind="events", events=[change | {"new": [0]}, change | {"new": []}])
     assert list(source.selected.indices) == []
     assert "could not be taken" in caplog.text
+    assert curdoc() is not board.document  # or a report would fail once the board is gone
 
 
 def test_the_theme_is_the_page_s_and_a_later_board_begins_with_it():
