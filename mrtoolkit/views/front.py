@@ -7,6 +7,7 @@ import pandas as pd
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
+from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.parallel import best_last
@@ -23,7 +24,6 @@ from mrtoolkit.views.trial_table import check_trials, shown_params
 from mrtoolkit.views.words import metric_text, plural
 
 _POINTS = 3_000
-_FRACTIONS = ("total_return", "annual_return", "volatility", "max_drawdown", "win_rate", "exposure")
 
 
 def has_front(study: Study) -> bool:
@@ -72,7 +72,7 @@ def front(study: Study, *, height: int = 400) -> figure:
     title = f"Front of {x_name} and {y_name}: {plural(len(on_front), 'trial')}"
     plot = themed_figure(title=title, x_label=str(x_name), y_label=str(y_name), height=height)
     for axis, name in ((plot.xaxis[0], x_name), (plot.yaxis[0], y_name)):
-        if name in _FRACTIONS:
+        if UNITS.get(str(name), "").startswith("fraction"):
             percent_axis(axis)
     others = data[~data["is_front"]]
     shown = others[others.index.isin(best_last(study, _POINTS))] if len(others) > _POINTS else others

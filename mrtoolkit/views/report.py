@@ -42,7 +42,7 @@ def report(study: Study, path: str | Path, *, cost: CostComparison | None = None
     Returns
     -------
     Path
-        The absolute path of the file, about 1.5 MB.
+        The absolute path of the file, about 2 MB.
 
     Raises
     ------

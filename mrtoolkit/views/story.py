@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mrtoolkit.maps.levels import level_entries
 from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.views.convergence import convergence_data, level_bands
 from mrtoolkit.views.regions import regions_data
@@ -226,7 +227,7 @@ def _seen(axis: ParameterAxis, edges: np.ndarray) -> MapAxis:
 
 def at_once(study: Study, level: int) -> int:
     """Return into how many regions a level looks in one round."""
-    levels = study.keys.get("levels", [])
+    levels = level_entries(study)
     return max(int(levels[level].get("regions") or 1), 1) if level < len(levels) else 1
 
 

@@ -98,9 +98,9 @@ class TrialInspector:
 
     def close(self) -> None:
         """Stop everything and take the box out of the notebook."""
+        if self._ticker is not None:
+            self._ticker.close()  # without the lock, which what it is drawing may hold
         with self._lock:
-            if self._ticker is not None:
-                self._ticker.close()
             if self.board is not None:
                 self.board.close()
             self.box.close()
@@ -151,7 +151,7 @@ class TrialInspector:
         with self._lock:
             if self._before:
                 point = self._before.pop()
-                self._draw(point)
+                self._attempt(lambda: self._draw(point))
 
     def _again(self, *, evaluate: bool = False) -> None:
         with self._lock:

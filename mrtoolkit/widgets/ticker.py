@@ -68,10 +68,10 @@ class Ticker:
     def _run(self) -> None:
         while True:
             self._is_wanted.wait(self.every)
-            if self._is_closed:
-                return
             self._is_wanted.clear()
             self._is_urgent.clear()
+            if self._is_closed:  # looked at after the clearing, which might take `close`'s word away
+                return
             begin = time.monotonic()
             try:
                 self._work()
