@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from mrtoolkit.search.dimensions import Categorical, nearest_codes
+from mrtoolkit.search.dimensions import Categorical, is_ordered, nearest_codes
 from mrtoolkit.search.level import Level, refuse_absurd, stride
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.slots import first_places
@@ -106,9 +106,11 @@ def _fixed_axis(space: Space, level: Level, name: str, lower: int, upper: int) -
     dimension = space[name]
     if level.grid is not None and name in level.grid:
         return space.axis(name, tuple(level.grid[name]))
-    if isinstance(dimension, Categorical):
+    if not is_ordered(dimension):
         return np.arange(lower, upper + 1)
     step = level.step.get(name) if isinstance(level.step, Mapping) else level.step
+    if step is not None and isinstance(dimension, Categorical):  # one step for all numbers: categories have none
+        return np.arange(lower, upper + 1)
     if step is not None:
         every = stride(dimension, step)
         axis = np.arange(-(-lower // every) * every, upper + 1, every)
@@ -203,7 +205,7 @@ def _place(space: Space, level: Level, name: str, unit: np.ndarray, ends: tuple[
 
 def _spread(space: Space, j: int, lower: np.ndarray, upper: np.ndarray, count: int) -> np.ndarray:
     dimension = space[space.params[j]]
-    if isinstance(dimension, Categorical):
+    if not is_ordered(dimension):
         return np.arange(lower[j], upper[j] + 1)
     count = min(count, int(upper[j] - lower[j] + 1))
     return np.unique(nearest_codes(dimension, _fractions(count), int(lower[j]), int(upper[j])))

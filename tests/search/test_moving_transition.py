@@ -214,3 +214,17 @@ def test_a_grid_or_a_step_says_at_which_labels_regions_move():
     on_grid = ((later["slow"] - 20) % 5 == 0) | later["slow"].isin(first["slow"])
     assert len(later) == 40
     assert on_grid.all()
+
+
+def test_a_step_for_all_numbers_says_nothing_of_ordered_categories():
+    space = Space(x=Integer(0, 100), frame=Categorical(["1h", "4h", "1D"], ordered=True))
+    study = optimize(
+        lambda p: -abs(p["x"] - 40) - (p["frame"] == "1h"),
+        space,
+        levels=[Level("coarse", labels=3), Level("fine", step=10, budget=20, regions=2)],
+        transition="moving",
+    )
+    later = study.to_pandas().query("level == 1")
+    assert set(later["x"] % 10) <= {0}
+    assert study.best.params["x"] == 40
+    assert study.best.params["frame"] != "1h"

@@ -92,6 +92,23 @@ def test_categories_are_no_neighbours():
     assert found == [((40, 60), ("a", "a")), ((40, 60), ("c", "c"))]
 
 
+def test_ordered_categories_are_neighbours_as_numbers_are():
+    space = Space(x=Integer(0, 100), frame=Categorical(["1h", "2h", "4h", "8h", "1D", "1W"], ordered=True))
+    axes = (TENS, np.array([0, 2, 5]))
+    assert bounds([[50, 2]], [1], Level("m"), space=space, axes=axes) == [((40, 60), ("1h", "1W"))]
+    axes = (TENS, np.arange(6))
+    assert bounds([[50, 2]], [1], Level("m"), space=space, axes=axes) == [((40, 60), ("2h", "8h"))]
+    assert bounds([[50, 5]], [1], Level("m", pad=2), space=space, axes=axes) == [((30, 70), ("8h", "1W"))]
+
+
+@pytest.mark.parametrize(("is_ordered", "n_regions"), [(True, 2), (False, 3)])
+def test_a_budget_counts_the_values_of_ordered_categories_that_a_region_holds(is_ordered, n_regions):
+    space = Space(x=Integer(0, 100), frame=Categorical(["1h", "4h", "1D"], ordered=is_ordered))
+    points = [[10, 0], [50, 0], [90, 0]]
+    level = Level("m", budget=30, regions=3)
+    assert len(bounds(points, [3, 2, 1], level, space=space, axes=(TENS, np.arange(3)))) == n_regions
+
+
 def test_trials_that_do_not_count_are_no_centre():
     assert bounds([[50, 50], [10, 10]], [-np.inf, 1], Level("m", regions=2)) == [((0, 20), (0, 20))]
     assert bounds([[50, 50]], [-np.inf], Level("m")) == [((0, 100), (0, 100))]

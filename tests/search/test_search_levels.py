@@ -47,6 +47,17 @@ def test_one_step_counts_for_every_dimension_with_numbers():
     assert len(filled(space, Level("all", step=1)).codes) == 11 * 2 * 2
 
 
+@pytest.mark.parametrize(("is_ordered", "kinds"), [(True, {0, 4, 7}), (False, set(range(8)))])
+def test_labels_are_spread_over_ordered_categories_too(is_ordered, kinds):
+    space = Space(x=Integer(0, 10), kind=Categorical(list("abcdefgh"), ordered=is_ordered))
+    assert set(filled(space, Level("coarse", labels=3)).codes[:, 1].tolist()) == kinds
+    budgeted = filled(space, Level("coarse", budget=9 if is_ordered else 24)).codes
+    assert set(budgeted[:, 1].tolist()) == kinds
+    region = Region(level=1, index=0, bounds={"x": (0, 10), "kind": ("c", "e")}, centre={"x": 5, "kind": "d"})
+    assert set(filled(space, Level("m", labels=5), [region]).codes[:, 1].tolist()) == {2, 3, 4}
+    assert len(filled(space, Level("all", step=5)).codes) == 3 * 8
+
+
 def test_labels_are_spread_over_a_region_ends_included():
     region = Region(level=1, index=0, bounds={"fast": (10, 20), "slow": (40, 60)}, centre={"fast": 15, "slow": 50})
     points = points_of(SPACE, filled(SPACE, Level("fine", labels={"fast": 3, "slow": 5}), [region]))

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from mrtoolkit.search.dimensions import is_ordered
+from mrtoolkit.search.dimensions import Categorical, is_ordered
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.space import Space
 
@@ -24,7 +24,7 @@ def axes_of(space: Space, level: Level) -> list[np.ndarray | None]:
         step = level.step.get(name) if isinstance(level.step, Mapping) else level.step
         if level.grid is not None and name in level.grid:
             axes.append(space.axis(name, tuple(level.grid[name])))
-        elif not is_ordered(dimension) or step is None:
+        elif isinstance(dimension, Categorical) or step is None:
             axes.append(None)
         else:
             first, second = dimension.decode(np.array([0, min(1, dimension.size - 1)])).astype(float)

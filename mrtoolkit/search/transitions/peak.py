@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mrtoolkit.search.dimensions import Categorical
+from mrtoolkit.search.dimensions import Categorical, Dimension, is_ordered
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.objective import ranking
 from mrtoolkit.search.region import Region, whole_space
@@ -23,7 +24,8 @@ class PeakTransition:
     """The textbook's zoom: boxes around the best trials that lie apart.
 
     A box reaches `pad` labels of the level before it to each side of its centre, also past the edge of the region in
-    which the centre was found, but not past the space. It keeps its centre's categories. Boxes that overlap become one.
+    which the centre was found, but not past the space. Of categories without an order it keeps its centre's. Boxes that
+    overlap become one.
     """
 
     def regions(self, history: History, level: Level, *, index: int, round: int) -> Sequence[Region]:
@@ -57,8 +59,14 @@ def _affordable(space: Space, level: Level) -> int:
     """Return how many regions a level's budget can look into at five labels a dimension: fewer would see little new."""
     if level.budget is None:
         return level.regions
-    n_numeric = sum(not isinstance(space[name], Categorical) and space[name].size > 1 for name in space)
-    return max(1, min(level.regions, level.budget // int(_LABELS_TO_SEE_NEW**n_numeric)))
+    n_points = math.prod(_n_looked_at(space[name]) for name in space)
+    return max(1, min(level.regions, level.budget // n_points))
+
+
+def _n_looked_at(dimension: Dimension) -> int:
+    if isinstance(dimension, Categorical):
+        return min(_LABELS_TO_SEE_NEW, dimension.size) if dimension.ordered else 1
+    return _LABELS_TO_SEE_NEW if dimension.size > 1 else 1
 
 
 def _box(history: History, centre: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +75,7 @@ def _box(history: History, centre: np.ndarray, pad: int) -> tuple[np.ndarray, np
     lower, upper = centre.copy(), centre.copy()
     for j, (name, axis) in enumerate(zip(history.space, axes, strict=True)):
         dimension = history.space[name]
-        if isinstance(dimension, Categorical):
+        if not is_ordered(dimension):
             continue
         below, above = _gaps(axis, int(centre[j]))
         lower[j] = max(0, centre[j] - pad * below)
