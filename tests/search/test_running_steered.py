@@ -14,6 +14,7 @@ from mrtoolkit.search.level import Level
 from mrtoolkit.search.loading import load_study
 from mrtoolkit.search.optimizer import MultiResOptimizer, optimize
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.steering import Steering, Wish
 
 CROSS = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)
 SOON = 60.0  # seconds that nothing here takes unless it hangs
@@ -334,3 +335,16 @@ def test_half_of_a_look_has_the_best_s_labels_of_the_other_parameters():
     at_best = (new["c"] == best["c"]) & (new["d"] == best["d"])
     assert 8 <= at_best.sum() <= 15
     assert new["c"].max() - new["c"].min() > 60
+
+
+def test_more_trials_after_the_clock_ended_a_search_are_taken_there_again_by_one_without_a_clock():
+    notes = {}
+    steering = Steering(CROSS, notes, None)
+    steering.add(Wish(after=5, trials=10))
+    assert steering.at_end(8, by_itself=False) == Wish(after=5, trials=10)
+    again = Steering(CROSS, {}, notes["steering"])
+    assert not again.is_stopped(7)
+    assert again.is_stopped(8)
+    steering.add(Wish(after=18, trials=10))
+    steering.at_end(18, by_itself=True)
+    assert not notes["steering"][1]["stopped"]
