@@ -345,3 +345,13 @@ def test_a_real_search_is_shown_as_its_study_has_it():
     assert [row.name for row in model.table] == study.levels["level"].tolist()
     assert [row.trials for row in model.table] == study.levels["run"].tolist()
     assert model.status.startswith(f"Done. {len(study)} trials in 3 levels")
+
+
+def test_a_wish_of_a_search_that_stands_still_is_shown_at_once():
+    study = optimize(lambda p: -abs(p["x"] - 7), Space(x=Integer(0, 50)), trials=10)
+    model = SearchModel(study)
+    model.refresh()
+    assert not model.refresh()
+    study.notes["steering"] = [{"after": 10, "trials": 5, "bounds": {"x": [5, 9]}, "stopped": False}]
+    assert model.refresh()
+    assert [looked.after for looked in model.looked] == [10]
