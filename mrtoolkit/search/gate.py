@@ -99,13 +99,12 @@ class Gate:
         while True:
             with self.changed, self._clock.waiting():
                 n = self._wait(size)
-                state, orders = self.state, list(self._orders)
-                self._orders.clear()
+                state, has_orders = self.state, bool(self._orders)
             if n is not None:
                 return n
-            for do in orders:
-                do()
-            if not orders:
+            if has_orders:
+                self._do_orders()
+            else:
                 self._announce(state, "")
 
     def lets(self, level: int) -> bool:
@@ -129,23 +128,36 @@ class Gate:
             if self._step == "batch" and self._step_left <= 0:
                 self._step = ""
 
-    def end(self, state: str) -> bool:
+    def end(self) -> bool:
         """Say that the search has ended; False where there is something to do still, and the search goes on."""
         with self.changed:
-            if self._orders and state != FAILED:
+            if self._orders:
                 return False
-            self._orders.clear()
-            self.state = state
+            self.state = DONE
             self.changed.notify_all()
             return True
 
-    def do_orders(self) -> None:
-        """Do what was asked for."""
+    def fail(self) -> int:
+        """Say that the search has failed, and return how much of what was asked for is left undone."""
         with self.changed:
-            orders = list(self._orders)
+            n_left = len(self._orders)
             self._orders.clear()
+            self.state = FAILED
+            self.changed.notify_all()
+            return n_left
+
+    def go_on(self) -> None:
+        """Begin again after an end with what was asked for meanwhile."""
+        with self.changed:
             self._start_again()
-        for do in orders:
+        self._do_orders()
+
+    def _do_orders(self) -> None:
+        while True:
+            with self.changed:  # one by one: those after one that raises are still to be spoken of
+                if not self._orders:
+                    return
+                do = self._orders.popleft()
             do()
 
     def _start_again(self) -> None:

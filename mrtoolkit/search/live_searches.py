@@ -48,6 +48,8 @@ def enter(search: _Search, *, alongside: bool, warns: bool = True) -> str:
     ------
     StudyError
         If another search of the same optimizer has not ended: two would write one study.
+    LiveSearchWarning
+        Where warnings are errors; the others are stopped, and the search is not counted.
     """
     with _guard:
         if any(other.optimizer is search.optimizer for other in _live if other is not search and not other.has_ended):
@@ -70,7 +72,12 @@ def enter(search: _Search, *, alongside: bool, warns: bool = True) -> str:
         "start(alongside=True) lets both run."
     )
     if warns:
-        warn_caller(notice, LiveSearchWarning)
+        try:
+            warn_caller(notice, LiveSearchWarning)
+        except Warning:  # where warnings are errors it does not begin
+            with _guard:
+                _live.discard(search)
+            raise
     return notice
 
 

@@ -62,7 +62,8 @@ class RunningSearch:
         self.notice = ""
         self._gate = Gate(optimizer.clock, self._announce)
         self._alongside = False
-        self._thread: threading.Thread | None = None
+        # the one that works, and before it the one of an earlier end, which may still tell of that
+        self._threads: tuple[threading.Thread, ...] = ()
         self._known_best: tuple[int, float, dict[str, Any] | None] = (0, float("nan"), None)
 
     @classmethod
@@ -189,20 +190,22 @@ class RunningSearch:
         Exception
             What the evaluator raised, where that ended the search.
         """
-        self._wait(timeout)
-        if not self.has_ended:
+        with self._gate.changed:  # another thread may have it go on from here
+            self._wait(timeout)
+            has_ended, error = self.has_ended, self.error
+        if not has_ended:
             trials = counted(len(self.study), "trial")
             raise TimeoutError(
                 f"the search has not ended within {timeout:g} s: it is {self.state} with {trials}; "
                 "wait longer, or stop it."
             )
-        if self.error is not None:
-            raise self.error
+        if error is not None:
+            raise error
         return self.study
 
     def give_way(self) -> None:
         """Stop for another search that is to write the same study, and wait until this one has let go of it."""
-        if threading.current_thread() is not self._thread:
+        if threading.current_thread() not in self._threads:
             self.stop_for("stopped after {n}, as another search of the same study was started.")
             self._wait(_PATIENCE)
 
@@ -278,7 +281,7 @@ class RunningSearch:
         return self.optimizer.walk.n_left() / rate if rate > 0 else float("nan")
 
     def _wait(self, timeout: float | None) -> None:
-        if threading.current_thread() is self._thread:
+        if threading.current_thread() in self._threads:
             raise StudyError("a listener waits for the search whose thread it is called in; wait in another thread.")
         end = None if timeout is None else time.monotonic() + timeout
         with self._gate.changed:
@@ -286,35 +289,48 @@ class RunningSearch:
                 self._gate.changed.wait(_LOOK if end is None else max(0.0, min(_LOOK, end - time.monotonic())))
 
     def _order(self, do: Callable[[], None]) -> None:
-        if self._gate.order(do):
-            self.error, self.notice = None, ""
-            self._begin(again=True)
+        with self._gate.changed:
+            if self.has_ended:  # before it is said to run, for who reads both
+                self.error, self.notice = None, ""
+            if self._gate.order(do):
+                self._begin(again=True)
 
     def _begin(self, *, again: bool = False) -> None:
         # a daemon: a program that ends does not wait for it, but stops it (see live_searches)
-        self._thread = threading.Thread(target=self._work, args=(again,), name="mrtoolkit-search", daemon=True)
-        self._thread.start()
+        before = self._threads[-1] if again else None
+        thread = threading.Thread(target=self._work, args=(before,), name="mrtoolkit-search", daemon=True)
+        self._threads = (*self._threads[-1:], thread)
+        thread.start()
 
-    def _work(self, again: bool) -> None:  # noqa: FBT001 - a thread's function
+    def _work(self, before: threading.Thread | None) -> None:
         state = DONE
         try:
-            if again:
+            if before is not None:
+                before.join()  # it may still have to tell that the search had ended
                 self.notice = enter(self, alongside=self._alongside, warns=False)
             self._announce(self.state)
             while True:
                 self.optimizer.run_at(self._gate, give_way=self.give_way)
-                if self._gate.end(DONE):
+                if self._gate.end():
                     break
-                self._gate.do_orders()
+                self._gate.go_on()
                 self._announce(self.state)
         except BaseException as error:  # wait raises it, progress shows it
-            self.error, state = error, FAILED
-            self._gate.end(FAILED)
+            self._fail(error)
+            state = FAILED
         leave(self)
         try:
             self._announce(state, str(self.error) if self.error is not None else self.study.stopped)
         except Exception:  # nobody waits any more whom it could be raised to
             _log.exception("a listener raised when it was told that the search is %s", state)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._gate.changed:
+            self.error = error
+            n_left = self._gate.fail()
+            if n_left:
+                what = "what was asked for" if n_left == 1 else f"{n_left} things that were asked for"
+                self.notice = f"{what} last was not done, as the search failed before; ask for it again."
 
     def _announce(self, state: str, reason: str = "") -> None:
         self.optimizer.emit(StateChanged(state=state, reason=reason))

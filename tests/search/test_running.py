@@ -73,8 +73,8 @@ def test_the_trials_are_the_same_at_any_pace_with_pauses_and_steps_at_random_mom
     search = MultiResOptimizer(value, CROSS, on_event=events.append, **words).start(pace=rng.choice([None, 400, 2000]))
 
     def press(seed):
-        rng = random.Random(seed)
-        while not search.has_ended:
+        rng, end = random.Random(seed), time.monotonic() + SOON
+        while not search.has_ended and time.monotonic() < end:
             what = rng.choice(["pause", "resume", "resume", "batch", "level", "pace", "rest"])
             if what == "pace":
                 search.pace = rng.choice([None, "300 trials/s", "40 batches/s", 5000])
@@ -275,6 +275,7 @@ def test_a_search_that_is_gone_on_with_is_still_counted_among_those_that_run():
     search.wait(SOON)
     search.more(trials=200)
     search.pace = 20
+    until(lambda: search in live_searches._live)
     live_searches.leave(search)  # as the thread of its first run may do late
     assert search in live_searches._live
 
@@ -379,8 +380,9 @@ def test_a_wait_in_a_listener_is_refused():
 
 def test_a_study_is_read_while_it_grows():
     search = MultiResOptimizer(value, CROSS, levels=[Level("all", step=2)]).start()
-    n_read = 0
+    n_read, end = 0, time.monotonic() + SOON
     while not search.has_ended:
+        assert time.monotonic() < end
         study = search.study
         table = study.to_pandas()
         assert len(table.dropna()) == len(table)
