@@ -13,7 +13,7 @@ import xarray as xr
 from mrtoolkit.backtest.metrics import METRICS
 from mrtoolkit.backtest.model import FILLS, Costs
 from mrtoolkit.backtest.points import frame_of
-from mrtoolkit.errors import SpaceError, StrategyError, nearest
+from mrtoolkit.errors import SpaceError, StrategyError, check_count, nearest
 from mrtoolkit.evaluation import RESERVED_NAMES
 from mrtoolkit.features.store import FeatureStore
 from mrtoolkit.strategy.plan import Plan
@@ -61,8 +61,7 @@ def check_settings(
     _check_number("cash", cash, low=0.0, what="the account's currency at the start")
     if periods_per_year is not None:
         _check_number("periods_per_year", periods_per_year, low=0.0, what="bars a year, such as 252")
-    if isinstance(blocks, bool) or not isinstance(blocks, (int, np.integer)) or blocks < 1:
-        raise StrategyError(f"blocks is {blocks!r}, but it is a number of stretches of time, 1 or more.")
+    check_count("blocks", blocks, StrategyError)
 
 
 def _check_strategy(strategy: Any, engine: str) -> None:

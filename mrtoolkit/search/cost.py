@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.search.study import Study
 
 
@@ -83,8 +83,7 @@ def compare_cost(study: Study, *, sample: int = 20, seed: int = 0) -> CostCompar
     evaluator = study.needed_evaluator()
     if len(study) == 0:
         raise StudyError("this study has 0 trials, so there is no cost to compare; run its search first.")
-    if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or sample < 1:
-        raise StudyError(f"compare_cost(sample={sample!r}) was asked for; time 1 trial or more.")
+    check_count("compare_cost(sample): sample", sample, StudyError)
     drawn = np.sort(np.random.default_rng(seed).choice(len(study), size=min(int(sample), len(study)), replace=False))
     points = study.space.decode(study.log.codes[drawn])
     singles = [points.iloc[[row]] for row in range(len(points))]

@@ -17,7 +17,7 @@ from mrtoolkit.errors import SpaceError, StudyError
 from mrtoolkit.evaluation import RESERVED_NAMES
 from mrtoolkit.search.callables import as_evaluator
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
-from mrtoolkit.search.events import LevelRow
+from mrtoolkit.search.level_table import add_level_row
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
@@ -108,19 +108,18 @@ def _filled(search: Any, trials: Sequence[Any], space: Space, names: Mapping[str
     )
     study.log.append(rows)
     study.failures = {i: _why(trial) for i, trial in enumerate(trials) if trial.state.name == _FAILED}
-    best = study.scoring.best()
-    row = LevelRow(
+    add_level_row(
+        study,
+        None,
+        study.log.codes,
+        index=0,
         level="all trials",
         points=len(np.unique(study.log.keys)),
         reused=0,
         run=len(trials),
-        features_used=0,
-        features_reused=0,
-        features_computed=0,
-        best=float("nan") if best is None else float(study.log.value[best]),
+        best=study.scoring.best(),
         seconds=_seconds(trials),
     )
-    study.add_row(lambda: row)
     study.stopped = f"{len(trials):,} trials of an Optuna study."
     return study
 

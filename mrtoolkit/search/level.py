@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.errors import SpaceError, nearest
+from mrtoolkit.errors import SpaceError, check_count, nearest
 from mrtoolkit.search.dimensions import Categorical, Dimension
 from mrtoolkit.search.space import Space
 
@@ -57,9 +57,8 @@ class Level:
             msg = f"a level is named {self.name!r}; give it a name as its first argument, as in Level('coarse')."
             raise SpaceError(msg)
         for word in ("regions", "pad", "budget"):
-            value = getattr(self, word)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
-                raise SpaceError(f"level {self.name!r} has {word}={value!r}; it must be a whole number of 1 or more.")
+            if getattr(self, word) is not None:
+                check_count(f"level {self.name!r}: {word}", getattr(self, word), SpaceError)
         if self.grid is not None:
             grid = {name: _as_labels(self.name, name, labels) for name, labels in _mapping(self, "grid").items()}
             object.__setattr__(self, "grid", grid)
@@ -105,8 +104,7 @@ def levels(trials: int = 400, count: int = 3) -> list[Level]:
     ['coarse', 'medium', 'fine']
     """
     for word, value in (("trials", trials), ("count", count)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise SpaceError(f"levels({word}={value!r}) was asked for; {word} must be a whole number of 1 or more.")
+        check_count(f"levels(trials, count): {word}", value, SpaceError)
     if trials < count:
         msg = f"{trials} trials were asked for in {count} levels; a level needs at least one, so ask for fewer levels."
         raise SpaceError(msg)

@@ -14,14 +14,14 @@ import numpy as np
 from mrtoolkit.errors import SpaceError
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.budgets import trials_spent
-from mrtoolkit.search.events import Event, LevelEnded, LevelRow, LevelStarted, Listener, RegionFound, tell_all
+from mrtoolkit.search.events import Event, LevelEnded, LevelStarted, Listener, RegionFound, tell_all
 from mrtoolkit.search.filling import Filling, fill, filling_of, region_of_grid
 from mrtoolkit.search.improvement import ImprovementStop
 from mrtoolkit.search.in_time import levels_in_time, measured_cost
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.level_run import LevelRun
+from mrtoolkit.search.level_table import add_level_row
 from mrtoolkit.search.looking import points_of, region_of
-from mrtoolkit.search.points import points_for
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.settings import Settings
 from mrtoolkit.search.steering import Wish
@@ -153,26 +153,18 @@ class LevelWalk:
         seconds += self._clock.now() - self._level_started
         study.spent[run.index] = (computed, seconds)
         trials = study.log.find(run.keys)
-        done = run.codes[trials >= 0]
-        best = study.log.best(trials[trials >= 0])
-        row = LevelRow(
+        add_level_row(
+            study,
+            self._evaluator,
+            run.codes[trials >= 0],
+            index=run.index,
             level=run.level.name,
             points=run.n_points,
             reused=run.n_reused,
             run=run.n_run,
-            features_used=0,
-            features_reused=0,
-            features_computed=computed,
-            best=float("nan") if best is None else float(study.log.value[best]),
+            best=study.log.best(trials[trials >= 0]),
             seconds=seconds,
         )
-        evaluator, space = self._evaluator, self._space
-
-        def counted() -> LevelRow:
-            used = len(evaluator.features(points_for(evaluator, space, done))) if len(done) else 0
-            return replace(row, features_used=used, features_reused=max(0, used - computed))
-
-        study.add_row(counted)  # features are counted when somebody looks
         self._on_level_end(run.index)
 
     @property

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-import numpy as np
-
-from mrtoolkit.errors import SpaceError, StudyError, nearest
+from mrtoolkit.errors import SpaceError, StudyError, check_count, nearest
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.features.sizes import parse_size
 from mrtoolkit.search.events import Listener
@@ -85,8 +83,9 @@ class Settings:
         cls, space: Space, *, levels: Any, trials: Any, seconds: Any, seed: Any, options: SearchOptions
     ) -> Settings:
         """Return the settings, or say which one has no meaning."""
-        _check_count("trials", trials)
-        _check_count("patience", options.get("patience"))
+        for word, count in (("trials", trials), ("patience", options.get("patience"))):
+            if count is not None:
+                check_count(word, count, StudyError)
         if seconds is not None:
             _check_number("seconds", seconds, above=True)
         target, memory = options.get("target"), options.get("memory")
@@ -94,8 +93,7 @@ class Settings:
             raise StudyError(f"target={target!r} was asked for; it must be a finite number, or None.")
         tolerance = options.get("tolerance", 0.0)
         _check_number("tolerance", tolerance, above=False)
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise StudyError(f"seed={seed!r} was asked for; it must be a whole number of 0 or more.")
+        check_count("seed", seed, StudyError, minimum=0)
         patience = options.get("patience", 2 if levels is None else None)
         is_timed = levels is None and trials is None and seconds is not None
         if levels is None and trials is None and not is_timed:
@@ -187,11 +185,6 @@ def _preset(space: Space, trials: int) -> list[Level]:
     if n_points <= trials:
         return [Level(WHOLE, budget=max(1, n_points))]
     return levels(trials=trials, count=min(3, trials))
-
-
-def _check_count(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
-        raise StudyError(f"{name}={value!r} was asked for; it must be a whole number of 1 or more, or None.")
 
 
 def _check_number(name: str, value: Any, *, above: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.trial_log import TrialLog
@@ -55,8 +55,7 @@ def verify_trials(space: Space, log: TrialLog, evaluator: Evaluator, n_trials: i
     """Evaluate the best trial and `n_trials` others, drawn at random, with the reference engine, and compare."""
     if len(log) == 0:
         raise StudyError("this study has 0 trials, so there is nothing to verify; run its search first.")
-    if isinstance(n_trials, bool) or not isinstance(n_trials, int | np.integer) or n_trials < 1:
-        raise StudyError(f"verify({n_trials!r}) was asked for; give a whole number of trials, 1 or more.")
+    check_count("verify(trials): trials", n_trials, StudyError)
     best = log.best()
     others = np.setdiff1d(np.arange(len(log)), [] if best is None else [best])
     rng = np.random.default_rng(seed)

@@ -72,7 +72,7 @@ def test_cost_without_meaning_is_refused(words, message):
         (dict(costs=0.001), "costs is a float, but must be a Costs; write costs=mrt.Costs(fee=0.001)"),
         (dict(store="features.zarr"), "store is a str, but must be a FeatureStore"),
         (dict(periods_per_year=0), "periods_per_year is 0, but it is bars a year"),
-        (dict(blocks=0), "blocks is 0, but it is a number of stretches of time"),
+        (dict(blocks=0), "blocks is 0, but must be a whole number of 1 or more"),
         (dict(start="yesterday-ish"), "start is 'yesterday-ish', but it is a time"),
         (dict(start=119), "is bar 119 of 120, which leaves fewer than two bars to measure"),
         (dict(start="2200-01-01"), "leaves fewer than two bars to measure"),

@@ -16,11 +16,10 @@ from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.integrations.optuna.quiet import quiet
 from mrtoolkit.integrations.optuna.spaces import SearchedSpace, distributions
 from mrtoolkit.search.budgets import seconds_spent, trials_spent
-from mrtoolkit.search.events import LevelRow
 from mrtoolkit.search.failures import evaluate_all, refuse_broken
 from mrtoolkit.search.level import Level
+from mrtoolkit.search.level_table import add_level_row
 from mrtoolkit.search.optimizer import MultiResOptimizer
-from mrtoolkit.search.points import points_for
 from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
@@ -164,12 +163,8 @@ def _tell(optimizer: MultiResOptimizer, theirs: optuna.Study, trial: Trial, code
 
 
 def _add_row(optimizer: MultiResOptimizer, name: str, n_asked: int, seconds: float) -> None:
-    study, evaluator = optimizer.study, optimizer.evaluator
-    computed, _ = study.spent.get(0, (0, 0.0))
-    used = len(evaluator.features(points_for(evaluator, study.space, study.log.codes))) if len(study) else 0
-    row = LevelRow(
-        level=name, points=len(study), reused=n_asked - len(study), run=len(study), features_used=used,
-        features_reused=max(0, used - computed), features_computed=computed,
-        best=study.best.value if study.has_best else float("nan"), seconds=seconds,
+    study, n = optimizer.study, len(optimizer.study)
+    add_level_row(
+        study, optimizer.evaluator, study.log.codes, index=0, level=name, points=n, reused=n_asked - n, run=n,
+        best=study.scoring.best(), seconds=seconds,
     )  # fmt: skip
-    study.add_row(lambda: row)
