@@ -34,11 +34,15 @@ from mrtoolkit.widgets.one_per_cell import take_over
 from mrtoolkit.widgets.runtime import runtime
 from mrtoolkit.widgets.stand_in import COUNT, Snapshot, StandIn
 from mrtoolkit.widgets.tabs import Tabs
-from mrtoolkit.widgets.ticker import Ticker
+from mrtoolkit.widgets.ticker import LONGEST_REST, REST, Ticker
 
 _HEIGHT = 420  # pixels of a figure
 _PATIENCE = 3.0  # seconds until a front end has answered
 _PICTURE_EVERY = 60.0  # seconds between two pictures for the saved notebook while the search runs
+# A search at full speed uses every processor, and a page on the same machine draws for five times as long as is
+# drawn here: so each two seconds, while what is pressed shows at once.
+_FULL_SPEED_REST = 100.0  # seconds for a second of work
+_LONGEST_FULL_SPEED_REST = 2.0  # seconds
 _LOOK_EVERY = 1.0  # seconds: the clock goes on, and a study that somebody else fills tells nothing
 _ANSWERED = ("pause", "resume", "step", "stop")  # wishes after which the search tells its new state
 _SLOW = ("inspect", "open", "picture")
@@ -168,6 +172,9 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._keep_picture()
         is_waiting = self._shown_at is not None and not self.board.is_seen
         self._ticker.every = _LOOK_EVERY if self.model.state.is_live or is_waiting else None
+        is_fast = self.model.state.state == "running" and self.search is not None and self.search.pace is None
+        self._ticker.rest = _FULL_SPEED_REST if is_fast else REST
+        self._ticker.longest_rest = _LONGEST_FULL_SPEED_REST if is_fast else LONGEST_REST
 
     def _work_slowly(self) -> None:
         """Draw what takes its time, a tab or the picture of a long search: the buttons are to answer meanwhile."""

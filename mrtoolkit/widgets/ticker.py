@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
-_REST = 25.0  # seconds of rest for a second of work: 4 percent
-_LONGEST_REST = 1.0  # seconds
+REST = 25.0  # seconds of rest for a second of work: 4 percent
+LONGEST_REST = 1.0  # seconds
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ class Ticker:
         Calls a second at most. May be changed meanwhile.
     every : float, optional
         Seconds after which the work is done even if nobody asked. May be changed meanwhile, by the work itself too.
+    rest, longest_rest : float
+        Seconds of rest for a second of work, and at most. May be changed meanwhile, by the work itself too.
     failed : callable, optional
         Takes the exception.
     """
@@ -44,6 +46,7 @@ class Ticker:
     ) -> None:
         self.hz = hz
         self.every = every
+        self.rest, self.longest_rest = REST, LONGEST_REST
         self._work = work
         self._failed = failed or _write_down
         self._is_wanted = threading.Event()
@@ -79,7 +82,7 @@ class Ticker:
                 self._failed(error)
             spent = time.monotonic() - begin
             # the rest counts from the end of the work, the pace from its beginning
-            self._is_urgent.wait(max(1.0 / self.hz - spent, min(_REST * spent, _LONGEST_REST), 0.0))
+            self._is_urgent.wait(max(1.0 / self.hz - spent, min(self.rest * spent, self.longest_rest), 0.0))
 
 
 def _write_down(error: Exception) -> None:

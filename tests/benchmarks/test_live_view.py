@@ -83,8 +83,8 @@ class Sizes:
     bars: int = 50_000
     rounds: int = 15  # of Pause, Next batch, Resume
     quiet: float = 15.0  # seconds in which messages are counted
-    trials: int = 30_000
-    pairs: int = 7
+    trials: int = 40_000
+    pairs: int = 5
 
 
 SHORT = Sizes(bars=5_000, rounds=2, quiet=3.0, trials=2_000, pairs=1)
