@@ -219,6 +219,8 @@ class LevelWalk:
         else:
             regions = self._regions(run)
         self._add_points(run, regions)
+        if index == 0:  # what was imported and compiled for the first points is no time of the search
+            self._level_started = self._clock.now()
         if index == 0 and run.n_points == 0:
             text = " & ".join(node.key for node in self._space.where)
             msg = (

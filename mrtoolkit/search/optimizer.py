@@ -63,7 +63,7 @@ class MultiResOptimizer:
     trials : int, optional
         At most so many trials; default 400 for the preset levels, no limit for levels that you list.
     seconds : float, optional
-        No batch begins later than this after the start of this run. Without `trials` and `levels` these follow from it
+        No batch begins later than this after the first points of this run were found, but for its first. Without `trials` and `levels` these follow from it
         and from what the first level's trials cost: the whole lattice where that fits the time.
     seed : int
         For whatever is random.
@@ -129,7 +129,7 @@ class MultiResOptimizer:
             emit=self.emit,
             on_level_end=partial(end_level, self.study, self.listeners),
         )
-        self._started: float | None = None
+        self._is_tried = self._has_recorded = False
         self._lock = threading.RLock()
         self._handed_out = HandedOut()
 
@@ -185,10 +185,9 @@ class MultiResOptimizer:
 
     def next_codes(self, n: int | None = None) -> np.ndarray:
         """Return what `ask` returns as lattice codes, (point, dimension) int64."""
-        if self._started is None:
-            started = self.clock.now()
+        if not self._is_tried:
             try_corners(self.evaluator, self.space, self.settings.levels)
-            self._started = started
+            self._is_tried = True
         while not self.is_done:
             n_trials, settings = len(self.study), self._limits
             if self._steering.is_stopped(n_trials):
@@ -205,13 +204,18 @@ class MultiResOptimizer:
                 reason = self.walk.advance()
                 if reason:
                     self._end(reason)
-            elif spent := why_spent(self.study, settings, self.elapsed()):
+            elif spent := why_spent(self.study, settings, self._worked()):
                 self._end(spent, by_itself=False)
             elif wish := self._steering.look_now(n_trials):
                 self.emit(Steered(region=self.walk.look(wish)))
             elif not self.recall(codes):
                 return codes
         return np.empty((0, len(self.space)), dtype=np.int64)
+
+    def _worked(self) -> float:
+        """Start the clock at the first points; return the seconds since, 0 until the first batch: one is always made."""
+        self.clock.start()
+        return self.elapsed() if self._has_recorded else 0.0
 
     @property
     def _limits(self) -> Settings:
@@ -280,6 +284,7 @@ class MultiResOptimizer:
             self._record_all(codes, result)
 
     def _record_all(self, codes: np.ndarray, result: Any) -> None:
+        self._has_recorded = True
         evaluation = as_evaluation(result, len(codes), self.goal)
         keys = self.space.keys(codes)
         first = first_places(keys)
@@ -325,8 +330,8 @@ class MultiResOptimizer:
         self._saved.save()
 
     def elapsed(self) -> float:
-        """Return the seconds since the first ask, less those that a running search has waited for its user."""
-        return 0.0 if self._started is None else self.clock.now() - self._started
+        """Return the seconds since the first points were found, less those that a running search has waited for its user."""
+        return self.clock.elapsed()
 
     def recall(self, codes: np.ndarray) -> bool:
         """Record those of some points that the study on disk has evaluated already; say whether there were any."""

@@ -13,6 +13,16 @@ class WorkClock:
     def __init__(self) -> None:
         # one value, so that who reads it in another thread never sees half a change
         self._state: tuple[float, float | None] = (0.0, None)  # seconds waited, and when it began to wait
+        self._started: float | None = None
+
+    def start(self) -> None:
+        """Begin to count, unless that has begun."""
+        if self._started is None:
+            self._started = self.now()
+
+    def elapsed(self) -> float:
+        """Return the seconds since the start, 0 before it."""
+        return 0.0 if self._started is None else self.now() - self._started
 
     def now(self) -> float:
         """Return seconds that only differences of mean something."""

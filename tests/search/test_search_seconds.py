@@ -1,9 +1,12 @@
 """Levels that follow from the seconds alone."""
 
+import time
+
 import numpy as np
 
 import mrtoolkit as mrt
 from mrtoolkit.expressions import P
+from mrtoolkit.search import level_walk
 from mrtoolkit.search.in_time import Cost, levels_in_time, measured_cost
 from mrtoolkit.search.level import WHOLE
 from mrtoolkit.search.optimizer import optimize
@@ -66,3 +69,44 @@ def test_a_search_that_was_cut_short_goes_on_to_the_levels_it_had_chosen(tmp_pat
     study = optimize(Hill(), space, seconds=2, study=tmp_path / "s.zarr", transition="moving")
     assert study.notes["levels"] == chosen
     assert np.array_equal(study.log.codes[:150], optimizer.study.log.codes[:150])
+
+
+def slow_to_find(monkeypatch, seconds):
+    """Have the first points found late, as where kernels are compiled for them."""
+    make = level_walk.LevelRun
+
+    def late(index, *parts):
+        if index == 0:
+            time.sleep(seconds)
+        return make(index, *parts)
+
+    monkeypatch.setattr(level_walk, "LevelRun", late)
+
+
+def test_what_is_compiled_for_the_first_points_is_no_time_of_the_search(monkeypatch):
+    soon = optimize(Quick(), SPACE, seconds=30)
+    slow_to_find(monkeypatch, 0.5)
+    study = optimize(Quick(), SPACE, seconds=30)
+    assert np.array_equal(study.log.codes, soon.log.codes)
+    optimizer = mrt.MultiResOptimizer(Quick(), SPACE, seconds=0.4, trials=40)
+    assert optimizer.elapsed() == 0.0
+    begin = time.perf_counter()
+    assert len(optimizer.next_codes(8)) == 8
+    assert time.perf_counter() - begin >= 0.5
+    assert optimizer.elapsed() < 0.4
+    optimizer.walk.close()
+    assert optimizer.study.seconds < 0.4
+
+
+def test_the_first_batch_of_a_run_is_made_however_short_the_time(tmp_path):
+    study = optimize(Quick(), SPACE, seconds=1e-9, trials=300, study=tmp_path / "s.zarr")
+    n = len(study)
+    assert 0 < n < 100
+    assert study.stopped == f"the 1e-09 seconds are over after {n} trials."
+    again = optimize(Quick(), SPACE, seconds=1e-9, trials=300, study=tmp_path / "s.zarr")
+    assert n < len(again) < 200
+    optimizer = mrt.MultiResOptimizer(lambda p: 0.0, SPACE, seconds=1e-9)
+    points = optimizer.ask(8)
+    assert optimizer.ask(8).equals(points)
+    optimizer.tell(points, [0.0] * 8)
+    assert len(optimizer.ask(8)) == 0
