@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.transitions.model import Model
 from mrtoolkit.search.transitions.pool import Pool
-from mrtoolkit.search.transitions.protocol import History, Look
+from mrtoolkit.search.transitions.protocol import History, Kept, Look
 
 _APART = 0.5  # of a correlation length between two centres
 _TRIES = 4  # points a dimension that a region may take without improving, before it reaches half as far
+
+
+_Tried: TypeAlias = dict[tuple[int, ...], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +42,11 @@ class Centre:
     upper: np.ndarray
 
 
+_CENTRES: Kept[list[Centre]] = Kept("centres")  # of the last round
+_TRIED: Kept[_Tried] = Kept("tried")  # points of a region that has not moved, by its centre
+_NUMBERS: Kept[dict[int, int]] = Kept("regions")  # regions so far, by level
+
+
 def separated(
     history: History, pool: Pool, count: int, model: Model, axes: Sequence[np.ndarray | None]
 ) -> list[Centre]:
@@ -50,16 +59,18 @@ def separated(
     chosen = np.empty(count, dtype=np.int64)
     n_chosen = choose_separated(pool.points[best], model.is_category, model.scales, _APART, chosen)
     found = chosen[:n_chosen]
-    past: list[Centre] = history.memory.get("centres", [])
-    first, tried = first_reach(history, axes), history.memory.setdefault("tried", {})
-    return [_centre(history.space, pool.codes[best[i]], past, first, axes, tried) for i in found]
+    past, tried = _CENTRES.get(history) or [], _TRIED.get_or_put(history, dict)
+    first = first_reach(history, axes)
+    return _CENTRES.put(
+        history, [_centre(history.space, pool.codes[best[i]], past, first, axes, tried) for i in found]
+    )
 
 
 def as_looks(history: History, level: int, centres: Sequence[Centre], codes: np.ndarray) -> list[Look]:
     """Return points in the regions that hold them, each with its centre; those in none as a region of their own."""
     space = history.space
     looks: list[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]] = []
-    numbers, tried = history.memory.setdefault("regions", {}), history.memory.setdefault("tried", {})
+    numbers, tried = _NUMBERS.get_or_put(history, dict), _TRIED.get_or_put(history, dict)
     left = np.ones(len(codes), dtype=bool)
     for centre in centres:
         inside = left & (centre.lower <= codes).all(axis=1) & (codes <= centre.upper).all(axis=1)
@@ -85,7 +96,7 @@ def _centre(
     past: Sequence[Centre],
     first: np.ndarray,
     axes: Sequence[np.ndarray | None],
-    tried: dict[tuple[int, ...], int],
+    tried: _Tried,
 ) -> Centre:
     reach, place = first, tuple(codes.tolist())
     for region in past:

@@ -19,7 +19,7 @@ from mrtoolkit.search.transitions.centres import as_looks, separated
 from mrtoolkit.search.transitions.design import first_look, sobol_points
 from mrtoolkit.search.transitions.model import Model, learnt_model
 from mrtoolkit.search.transitions.pool import Pool
-from mrtoolkit.search.transitions.protocol import History, Looking
+from mrtoolkit.search.transitions.protocol import History, Kept, Looking
 
 _ROUNDS = 25  # a level at most
 _FEWEST = 4  # points a round
@@ -29,6 +29,9 @@ _AROUND = 500  # candidates a region
 _MOST = 800  # trials that a process is fitted to: its time grows with their cube
 _AT_ONCE = 4_096  # candidates: their covariances with the trials stay under 30 MB
 _BUDGET = 50  # new points a region, where a level has no budget
+
+_LATTICE: Kept[np.ndarray] = Kept("lattice")
+_PROCESS: Kept[tuple[Any, int]] = Kept("process")  # its kernel, and how many trials that was learnt from
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class GaussianProcessTransition:
             return as_looks(history, index, [], sobol_points(history, count, rng))
         model = learnt_model(history, pool)
         axes: list[np.ndarray | None] = [None] * len(history.space)
-        centres = history.memory["centres"] = separated(history, pool, level.regions, model, axes)
+        centres = separated(history, pool, level.regions, model, axes)
         codes = _candidates(history, rng)
         if codes is None:
             near = [around(history.space, c.codes, c.reach, axes, _AROUND, rng) for c in centres]
@@ -78,10 +81,12 @@ def _candidates(history: History, rng: np.random.Generator) -> np.ndarray | None
     space = history.space
     if space.size > _WHOLE:
         return None
-    if "lattice" not in history.memory:
+
+    def lattice() -> np.ndarray:
         every = np.stack(np.unravel_index(np.arange(space.size), space.sizes), axis=1).astype(np.int64)
-        history.memory["lattice"] = space.distinct(every)
-    return np.asarray(history.memory["lattice"])
+        return space.distinct(every)
+
+    return _LATTICE.get_or_put(history, lattice)
 
 
 def _promising(history: History, pool: Pool, model: Model, codes: np.ndarray, count: int) -> np.ndarray:
@@ -118,7 +123,7 @@ def _fitted(history: History, points: np.ndarray, values: np.ndarray) -> Any:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import WhiteKernel
 
-    kernel, n_before = history.memory.get("process", (None, 0))
+    kernel, n_before = _PROCESS.get(history) or (None, 0)
     is_learning = kernel is None or len(points) >= 1.25 * n_before
     if kernel is None:
         kernel = _laplacian() + WhiteKernel(1e-2, (1e-6, 0.5))
@@ -127,7 +132,7 @@ def _fitted(history: History, points: np.ndarray, values: np.ndarray) -> Any:
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(points, values)
     if is_learning:
-        history.memory["process"] = (process.kernel_, len(points))
+        _PROCESS.put(history, (process.kernel_, len(points)))
     return process
 
 

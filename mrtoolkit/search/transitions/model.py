@@ -10,7 +10,7 @@ import numpy as np
 from mrtoolkit.search._kernels.estimate import estimate, expected_gain
 from mrtoolkit.search.coordinates import categories
 from mrtoolkit.search.transitions.pool import Pool, mixed_order
-from mrtoolkit.search.transitions.protocol import History
+from mrtoolkit.search.transitions.protocol import History, Kept
 
 _SCALES = tuple(0.15 * 2.0**k for k in range(9))  # correlation lengths from seven ranges to a fortieth of one
 _NUGGETS = (1e-4, 1e-2, 5e-2, 2e-1)  # share of the variance that no neighbour explains
@@ -63,17 +63,19 @@ class Model:
         return out
 
 
+_LEARNT_FROM: Kept[tuple[Model, int]] = Kept("model")  # and how many trials its scales were learnt from
+
+
 def learnt_model(history: History, pool: Pool) -> Model:
     """Return the model of the pool's trials, whose scales are learnt anew when there are half as many again."""
-    memory = history.memory
-    before: Model | None = memory.get("model")
+    before, n_learnt = _LEARNT_FROM.get(history) or (None, 0)
     values, is_category, n_trials = standardised(pool.scores), categories(history.space), len(history.codes)
-    if before is None or (n_trials >= _LEARN_AGAIN * memory["learnt"] and n_trials <= _LEARN_UP_TO):
+    if before is None or (n_trials >= _LEARN_AGAIN * n_learnt and n_trials <= _LEARN_UP_TO):
         model = learn(pool.points, values, is_category, before)
-        memory["learnt"] = n_trials
+        n_learnt = n_trials
     else:
         model = Model(pool.points, values, is_category, before.scales, before.nugget)
-    memory["model"] = model
+    _LEARNT_FROM.put(history, (model, n_learnt))
     return model
 
 

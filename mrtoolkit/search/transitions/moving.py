@@ -94,7 +94,7 @@ class MovingTransition:
     ) -> Sequence[Looking]:
         space, pool = history.space, Pool.of(history)
         model = learnt_model(history, pool)
-        centres = history.memory["centres"] = separated(history, pool, level.regions, model, axes)
+        centres = separated(history, pool, level.regions, model, axes)
         model = _nearby(model, pool, centres)
         axes = _without_idle(axes, pool, model)
         parts = [around(space, centre.codes, centre.reach, axes, _AROUND, rng) for centre in centres]

@@ -6,7 +6,7 @@ import numpy as np
 
 from mrtoolkit.search.coordinates import coordinates
 from mrtoolkit.search.objective import ranking
-from mrtoolkit.search.transitions.protocol import History
+from mrtoolkit.search.transitions.protocol import History, Kept
 
 _BEST = 2_000
 _OTHERS = 2_000
@@ -40,7 +40,7 @@ class Pool:
     @classmethod
     def of(cls, history: History) -> Pool:
         """Return the pool of a search, up to date."""
-        pool: Pool = history.memory.setdefault("pool", cls(history))
+        pool: Pool = _POOL.get_or_put(history, lambda: cls(history))
         if pool._n_seen < len(history.codes):
             pool._add(history)
         return pool
@@ -58,6 +58,9 @@ class Pool:
         by_label = np.argsort(keys, kind="stable")
         self.codes, self.scores, self.points = codes[by_label], scores[by_label], points[by_label]
         self.order = ranking(self.scores, keys[by_label])
+
+
+_POOL: Kept[Pool] = Kept("pool")
 
 
 def _kept(codes: np.ndarray, scores: np.ndarray, keys: np.ndarray) -> np.ndarray:

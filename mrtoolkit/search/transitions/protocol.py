@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.space import Space
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,30 @@ class History:
             return np.asarray(self.find(keys) >= 0)
         known = set(self.space.keys(self.codes).tolist())
         return np.array([key in known for key in keys.tolist()], dtype=bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A place in a history's memory, by its name, and the type of what is kept there."""
+
+    name: str
+
+    def get(self, history: History) -> T | None:
+        """Return what was kept; None where nothing was."""
+        found: T | None = history.memory.get(self.name)
+        return found
+
+    def get_or_put(self, history: History, make: Callable[[], T]) -> T:
+        """Return what was kept; where nothing was, make it and keep it."""
+        if self.name not in history.memory:
+            history.memory[self.name] = make()
+        found: T = history.memory[self.name]
+        return found
+
+    def put(self, history: History, value: T) -> T:
+        """Keep a value and return it."""
+        history.memory[self.name] = value
+        return value
 
 
 Looking: TypeAlias = Region | Look

@@ -9,7 +9,7 @@ from mrtoolkit.search.coordinates import coordinates
 from mrtoolkit.search.transitions.hills import Hills
 from mrtoolkit.search.transitions.model import Model
 from mrtoolkit.search.transitions.pool import Pool
-from mrtoolkit.search.transitions.protocol import History
+from mrtoolkit.search.transitions.protocol import History, Kept
 
 _SHARE = 0.2  # of the trials of a search
 _MOST = 120  # trials: a hill wants as many of them whatever the search has
@@ -18,6 +18,8 @@ _HOPED = 64  # points beside them that have no trial, and are expected to be goo
 _HILLS = 16  # neighbourhoods that a round looks into
 _HOPE = 0.7  # deviations by which a point without a trial may be better than is expected
 _CENTRE = 0.75  # what its own trial is worth to a neighbourhood that has none: only a trial is recommended
+
+_NEIGHBOURHOODS: Kept[dict[int, np.ndarray]] = Kept("neighbourhoods")  # of the last round, by the centre's key
 
 
 def is_settling(history: History, left: int, budget: int) -> bool:
@@ -30,7 +32,7 @@ def settling_points(history: History, pool: Pool, model: Model, count: int) -> n
     """Return up to `count` new points that say most about the neighbourhoods that seem best."""
     space = history.space
     leaders = pool.codes[pool.order[:_LEADERS]]
-    kept = history.memory.setdefault("neighbourhoods", {})
+    kept = _NEIGHBOURHOODS.get_or_put(history, dict)
     hills = Hills.around(space, pool, model, leaders, kept=kept)
     fresh = hills.deviation > 0.0
     by_mean = np.lexsort((np.arange(len(hills.mean)), -np.round(hills.mean, 9), ~fresh))

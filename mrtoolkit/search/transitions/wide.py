@@ -10,11 +10,14 @@ from mrtoolkit.search.objective import ranking
 from mrtoolkit.search.transitions.candidates import anywhere, beside
 from mrtoolkit.search.transitions.centres import as_looks, first_reach
 from mrtoolkit.search.transitions.pool import Pool
-from mrtoolkit.search.transitions.protocol import History, Looking
+from mrtoolkit.search.transitions.protocol import History, Kept, Looking
 
 _LEADERS = 1_024  # best trials whose neighbours a wide round takes
 _NEW_STARTS = 0.2  # of the points of a round
 _HALVED_EVERY = 3  # rounds
+
+_SURROUNDED: Kept[dict[tuple[int, ...], set[int]]] = Kept("surrounded")  # keys of trials, by stride
+_BEST: Kept[tuple[np.ndarray, np.ndarray, int]] = Kept("leaders")  # codes, scores, and of how many trials they are
 
 
 def new_points(history: History, codes: np.ndarray) -> np.ndarray:
@@ -62,7 +65,7 @@ def _beside(
     history: History, codes: np.ndarray, chosen: np.ndarray, count: int, rng: np.random.Generator, stride: np.ndarray
 ) -> np.ndarray:
     space = history.space
-    surrounded: set[int] = history.memory.setdefault("surrounded", {}).setdefault(tuple(stride.tolist()), set())
+    surrounded = _SURROUNDED.get_or_put(history, dict).setdefault(tuple(stride.tolist()), set())
     found, first, size = chosen, 0, 32
     keys = space.keys(codes).tolist()
     while len(found) < len(chosen) + count and first < len(codes):
@@ -79,11 +82,11 @@ def _beside(
 
 def _leaders(history: History) -> np.ndarray:
     """Return the best trials, best first; a round costs what is new and good enough to be among them."""
-    space, memory = history.space, history.memory
-    codes, scores, n_seen = memory.get("leaders", (history.codes[:0], history.scores[:0], 0))
+    space = history.space
+    codes, scores, n_seen = _BEST.get(history) or (history.codes[:0], history.scores[:0], 0)
     least = scores[-1] if len(scores) == _LEADERS else -np.inf
     fresh = n_seen + np.flatnonzero(history.scores[n_seen:] >= least)
     codes, scores = np.concatenate([codes, history.codes[fresh]]), np.concatenate([scores, history.scores[fresh]])
     order = ranking(scores, space.keys(codes))[:_LEADERS]
-    memory["leaders"] = codes[order], scores[order], len(history.codes)
+    _BEST.put(history, (codes[order], scores[order], len(history.codes)))
     return np.asarray(codes[order])
