@@ -63,8 +63,8 @@ class MultiResOptimizer:
     trials : int, optional
         At most so many trials; default 400 for the preset levels, no limit for levels that you list.
     seconds : float, optional
-        No batch begins later than this after the first points of this run were found, but for its first. Without `trials` and `levels` these follow from it
-        and from what the first level's trials cost: the whole lattice where that fits the time.
+        No batch but a run's first begins later than this after its first points were found. Without `trials` and
+        `levels` these follow from it and from the cost of a first level: the whole lattice where that fits the time.
     seed : int
         For whatever is random.
     study : path, optional
@@ -213,7 +213,7 @@ class MultiResOptimizer:
         return np.empty((0, len(self.space)), dtype=np.int64)
 
     def _worked(self) -> float:
-        """Start the clock at the first points; return the seconds since, 0 until the first batch: one is always made."""
+        """Start the clock at the first points; return the seconds since, 0 until a first batch: that is always made."""
         self.clock.start()
         return self.elapsed() if self._has_recorded else 0.0
 
@@ -330,7 +330,7 @@ class MultiResOptimizer:
         self._saved.save()
 
     def elapsed(self) -> float:
-        """Return the seconds since the first points were found, less those that a running search has waited for its user."""
+        """Return the seconds since the first points were found, less those that a search has waited for its user."""
         return self.clock.elapsed()
 
     def recall(self, codes: np.ndarray) -> bool:
