@@ -23,6 +23,7 @@ from mrtoolkit.search.events import BatchDone, Event
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_text import failure_note
 from mrtoolkit.views.replay import replay
+from mrtoolkit.widgets.beside_cells import hear_beside_cells
 from mrtoolkit.widgets.board import Board
 from mrtoolkit.widgets.closing import close_all
 from mrtoolkit.widgets.controls import Controls
@@ -125,6 +126,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
     def _ipython_display_(self) -> None:
         """Show the view, and after it what stands in for it where there is no kernel."""
         take_over(self)
+        hear_beside_cells(self)
         self.board.stand_ins = COUNT
         display(self._repr_mimebundle_(), raw=True)
         self._pictured, self._pictured_at = self._stage(""), time.monotonic()
@@ -168,6 +170,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             return  # the search's answer comes in a moment, and is not to wait for a picture
         if self.model.refresh() or self._is_behind():
             self._controls.update()
+            hear_beside_cells(self)  # fields may be new
             self._draw()
         self._keep_picture()
         is_waiting = self._shown_at is not None and not self.board.is_seen
@@ -186,6 +189,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
                 self._stand_in.update(value)
             else:
                 self._tabs.open(value)
+        hear_beside_cells(self._tabs.box)
 
     def _is_behind(self) -> bool:
         return self._drawn[:2] != (self.model.version, self._trouble)
