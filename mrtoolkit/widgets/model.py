@@ -299,7 +299,9 @@ class SearchModel:
         return Mark(trial=trial, value=float(log.value[trial]), params=params, x=x, y=y)
 
     def _write_words(self) -> None:
-        best = None if self.best is None else (self.objective, self.best.value, self.best.params)
+        goal = self.study.goal
+        objective = "" if goal is not None and goal.others else self.objective
+        best = None if self.best is None else (objective, self.best.value, self.best.params)
         name = self.level_names[self.state.level] if 0 <= self.state.level < len(self.level_names) else ""
         self.status = status_words(
             self.state, level_name=name, n_trials=self._reading.n, best=best, stopped=self.study.stopped

@@ -32,7 +32,7 @@ def status_words(
     n_trials : int
         All trials so far.
     best : (objective, value, parameters), optional
-        None where no trial counts yet.
+        None where no trial counts yet; without an objective where there are several.
     stopped : str
         Why the search ended, or nothing.
 
@@ -66,8 +66,10 @@ def _where(state: SearchState, level_name: str, n_trials: int) -> str:
 
 def _best(best: tuple[str, float, Mapping[str, Any]] | None, n_trials: int) -> str:
     if best is None:
-        return "none of them counts yet" if n_trials else ""
+        return "none of them has a value that counts" if n_trials else ""
     objective, value, params = best
+    if not objective:  # of several objectives: none of them alone is the best
+        return f"a knee of the front at {params_text(dict(list(params.items())[:_SHOWN]))}"
     shown = dict(list(params.items())[:_SHOWN])
     more = f" and {len(params) - _SHOWN} more" if len(params) > _SHOWN else ""
     return f"best {objective} {_value(objective, value)} at {params_text(shown)}{more}"

@@ -264,7 +264,7 @@ def test_without_a_best_there_is_a_picture_and_a_word(plane):
     add(study, [[0, 0], [1, 1]], [np.nan, np.inf])
     model = SearchModel(study)
     assert model.best is None
-    assert "none of them counts yet" in model.status
+    assert "none of them has a value that counts" in model.status
     assert model.convergence.number.tolist() == []
     study.stopped = "all 3 levels are done after 2 trials."
     assert SearchModel(study).plateau is None
