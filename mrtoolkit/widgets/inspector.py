@@ -55,6 +55,7 @@ class TrialInspector:
         self._before: list[dict[str, Any]] = []
         self._clicked: dict[str, Any] | None = None
         self._ticker: Ticker | None = None
+        self._is_closed = False
         self._make_controls()
         self.box = ipywidgets.VBox([self._controls, self._said], layout=ipywidgets.Layout(width="100%"))
 
@@ -98,6 +99,7 @@ class TrialInspector:
 
     def close(self) -> None:
         """Stop everything and take the box out of the notebook."""
+        self._is_closed = True
         if self._ticker is not None:
             self._ticker.close()  # without the lock, which what it is drawing may hold
         with self._lock:
@@ -112,6 +114,8 @@ class TrialInspector:
         texts = look_texts(self.study, look, asset=asset)
         named = {*figures, *texts}
         rows = [[name for name in row if name in named] for row in _ROWS]
+        if self._is_closed:  # meanwhile: nobody would close the board
+            return
         figures["neighbours"].on_event(Tap, self._tapped)
         board = themed_board(figures, texts=texts, rows=[row for row in rows if row], labels=labels)
         former, self.board, self.look, self._point = self.board, board, look, dict(point)

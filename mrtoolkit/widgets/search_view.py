@@ -181,7 +181,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
 
     def _work_slowly(self) -> None:
         """Draw what takes its time, a tab or the picture of a long search: the buttons are to answer meanwhile."""
-        while self._slow_wishes:
+        while self._slow_wishes and not self._is_closed:
             wish, value = self._slow_wishes.popleft()
             if wish == "inspect":
                 self._tabs.show_trial(value)
@@ -190,6 +190,8 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             else:
                 self._tabs.open(value)
         hear_beside_cells(self._tabs.box)
+        if self._is_closed:  # `close` does not wait for long: what was made after it is for nobody else to close
+            self._tabs.close()
 
     def _is_behind(self) -> bool:
         return self._drawn[:2] != (self.model.version, self._trouble)

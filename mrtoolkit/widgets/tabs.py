@@ -37,6 +37,7 @@ class Tabs:
 
     def __init__(self, study: Study, tell: Callable[[str, Any], None]) -> None:
         self._study, self._tell = study, tell
+        self._closing = threading.Lock()
         self._quiet_thread: int | None = None
         self.inspector: TrialInspector | None = None
         self.explorer: Explorer | None = None
@@ -74,11 +75,12 @@ class Tabs:
         self._quiet_thread = None
 
     def close(self) -> None:
-        """End all of it."""
-        for part in (self.inspector, self.explorer):
-            if part is not None:
-                part.close()
-        close_all(self.box)
+        """End all of it; once more, by whoever opened something meanwhile, ends that too."""
+        with self._closing:
+            for part in (self.inspector, self.explorer):
+                if part is not None:
+                    part.close()
+            close_all(self.box)
 
     def _show(self, part: TrialInspector | Explorer | None, otherwise: str) -> None:
         self._page.children = (part.box if part is not None else ipywidgets.HTML(otherwise),)

@@ -166,6 +166,17 @@ def test_a_loaded_study_without_its_backtest_is_shown(called, tmp_path):
     inspector.close()
 
 
+def test_what_was_closed_is_not_drawn_again(called):
+    inspector = TrialInspector(called)
+    inspector.show(0)
+    board = board_of(inspector)
+    inspector.close()
+    inspector.show(1)
+    inspector._again()
+    assert board_of(inspector) is board
+    assert board._is_closed
+
+
 def test_a_trial_that_is_not_there_is_refused(traded):
     with pytest.raises(StudyError, match="trial 99999 was asked for"):
         TrialInspector(traded).show(99_999)

@@ -12,7 +12,7 @@ import pytest
 from fake_page import Page, comms  # noqa: F401
 
 import mrtoolkit as mrt
-from mrtoolkit.widgets import search_view, stand_in
+from mrtoolkit.widgets import explore, search_view, stand_in
 from mrtoolkit.widgets.search_view import SearchView
 
 pytestmark = pytest.mark.usefixtures("comms")
@@ -242,6 +242,29 @@ def test_views_that_were_closed_leave_nothing_behind(comms):  # noqa: F811
     assert alive() <= views
     still_open = [c.data["state"].get("_model_name", "") for c in comms if not c.is_closed]
     assert [name for name in still_open if name != "AnyModel"] in ([], ["LayoutModel"])  # BokehJS, once a kernel
+
+
+def test_a_tab_that_opens_slowly_while_its_view_is_closed_is_closed_too(comms, monkeypatch):  # noqa: F811
+    is_in, goes = threading.Event(), threading.Event()
+    explored = explore.explored
+
+    def slow(*parts):
+        is_in.set()
+        assert goes.wait(20)
+        return explored(*parts)
+
+    monkeypatch.setattr(explore, "explored", slow)
+    view = mrt.view(mrt.optimize(hill, SPACE, trials=60), live=True)
+    view._tell("open", "the whole study")
+    assert is_in.wait(20)
+    view._slow_ticker.close(0.0)  # the two seconds that `close` waits are over
+    view.close()
+    assert view._slow_ticker._thread.is_alive()
+    goes.set()
+    view._slow_ticker._thread.join(20)
+    assert view._tabs.explorer.board._is_closed
+    still_open = [c.data["state"].get("_model_name", "") for c in comms if not c.is_closed]
+    assert [name for name in still_open if name != "AnyModel"] in ([], ["LayoutModel"])
 
 
 @pytest.mark.parametrize(
