@@ -90,11 +90,6 @@ def seconds(value: float) -> str:
     return f"{value / 60:,.1f} min" if value < 7200 else f"{value / 3600:,.1f} h"
 
 
-def plural(count: int, word: str) -> str:
-    """Return a count with its noun: 1 trial, 2,000 trials."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def plain(text: str) -> str:
     """Return what is written here in letters that every terminal has.
 

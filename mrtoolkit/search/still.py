@@ -31,4 +31,5 @@ def still(study: Study) -> Study:
     found.spent.update(study.spent)
     found.stopped, found.is_interrupted = study.stopped, study.is_interrupted
     found.trial_seconds = study.trial_seconds
+    found.take_answers(study)
     return found

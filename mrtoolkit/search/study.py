@@ -374,6 +374,10 @@ class Study:
         self.notes |= said.get("notes", {})
         self.trial_seconds = float(said.get("trial_seconds", self.trial_seconds))
 
+    def take_answers(self, other: Study) -> None:
+        """Take over what a study of the same search was asked already; what is of other trials is found again."""
+        self._benchmark, self._plateau, self._inference = other._benchmark, other._plateau, other._inference
+
     def _candidate(self, trial: int | None) -> Candidate:
         if trial is None:
             raise StudyError(self.why_no_best())

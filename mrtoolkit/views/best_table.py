@@ -9,7 +9,7 @@ from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.trial_table import level_names
-from mrtoolkit.views.words import label, metric_text, plural
+from mrtoolkit.views.words import counted, label, metric_text
 
 
 def best_text(study: Study, n: int = 5) -> str:
@@ -42,7 +42,7 @@ def best_text(study: Study, n: int = 5) -> str:
     check_count("best_text(n): n", n, StudyError)
     still = held_still(study)
     ranked = still.log.ranking()[:n].tolist()
-    ending = f"It has not ended: this is how it stood after {plural(len(still), 'trial')}."
+    ending = f"It has not ended: this is how it stood after {counted(len(still), 'trial')}."
     if still.stopped:
         ending = f"It stopped: {still.stopped}"
     if not ranked:
@@ -58,7 +58,7 @@ def best_text(study: Study, n: int = 5) -> str:
     held = still.benchmark_value
     if math.isfinite(held):
         lines.append(["", _value(still, held), *[""] * len(still.space), "", "buy and hold"])
-    head = f"The best {len(ranked):,} of {plural(len(still), 'trial')}"
+    head = f"The best {len(ranked):,} of {counted(len(still), 'trial')}"
     table = _columns(["", still.objective, *still.space, "level", ""], lines, words=2)
     return "\n".join([f"{head}, by {still.objective} ({still.direction})", *table, ending])
 

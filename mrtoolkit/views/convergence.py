@@ -19,7 +19,7 @@ from mrtoolkit.views.trial_table import (
     level_names,
     objective_values,
 )
-from mrtoolkit.views.words import number, params_text, plural
+from mrtoolkit.views.words import counted, number, params_text
 
 _POINTS = 5_000
 _NAMED = 12  # bands up to which each is named above the picture
@@ -113,7 +113,7 @@ def convergence(study: Study, *, height: int = 340) -> figure:
 
 def _title(data: xr.Dataset, final: float) -> str:
     count = data.sizes["trial"]
-    trials = plural(count, "trial")
+    trials = counted(count, "trial")
     missing = int((~np.isfinite(data["value"].to_numpy())).sum())
     gaps = f"; {missing:,} without a value" if missing else ""
     if not np.isfinite(final):

@@ -21,7 +21,7 @@ from mrtoolkit.views.theme import (
     themed_figure,
 )
 from mrtoolkit.views.trial_table import check_trials, shown_params
-from mrtoolkit.views.words import metric_text, plural
+from mrtoolkit.views.words import counted, metric_text
 
 _POINTS = 3_000
 
@@ -54,8 +54,8 @@ def front_data(study: Study) -> pd.DataFrame:
     table = pd.DataFrame(columns).rename_axis("trial")
     table["is_front"] = np.isin(np.arange(len(study)), study.scoring.front())
     counts = study.log.feasible & np.isfinite(table.drop(columns="is_front").to_numpy(dtype=float)).all(axis=1)
-    counted: pd.DataFrame = table[counts]
-    return counted
+    found: pd.DataFrame = table[counts]
+    return found
 
 
 def front(study: Study, *, height: int = 400) -> figure:
@@ -69,7 +69,7 @@ def front(study: Study, *, height: int = 400) -> figure:
     data = front_data(study)
     x_name, y_name = data.columns[:2]
     on_front = data[data["is_front"]].sort_values([x_name, y_name])
-    title = f"Front of {x_name} and {y_name}: {plural(len(on_front), 'trial')}"
+    title = f"Front of {x_name} and {y_name}: {counted(len(on_front), 'trial')}"
     plot = themed_figure(title=title, x_label=str(x_name), y_label=str(y_name), height=height)
     for axis, name in ((plot.xaxis[0], x_name), (plot.yaxis[0], y_name)):
         if UNITS.get(str(name), "").startswith("fraction"):
@@ -107,4 +107,4 @@ def front_sentence(study: Study, data: pd.DataFrame) -> str:
     """Return how many trials are on the front of which objectives."""
     many = int(data["is_front"].sum())
     names = " and ".join(str(name) for name in data.columns[:-1])
-    return f"{plural(many, 'trial')} of {len(study):,} that no other beats in {names}"
+    return f"{counted(many, 'trial')} of {len(study):,} that no other beats in {names}"

@@ -18,7 +18,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.parallel import best_last
 from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, style_legend, themed_figure
 from mrtoolkit.views.trial_table import candidate, check_trials, shown_params
-from mrtoolkit.views.words import plural
+from mrtoolkit.views.words import counted
 
 SHARE = 0.7
 _TRIALS = 1_000
@@ -125,7 +125,7 @@ def in_and_out_figure(study: Study, data: InAndOut, *, height: int = 420) -> fig
 def in_and_out_sentence(data: InAndOut) -> str:
     """Return what is compared and how well ranks last, for who cannot see the points, and for a caption."""
     known = data.table.dropna()
-    what = f"{data.measure} of {plural(len(known), 'trial')}: {data.first} against {data.last}"
+    what = f"{data.measure} of {counted(len(known), 'trial')}: {data.first} against {data.last}"
     if len(known) < 3:
         return f"{what}; too few to say whether ranks last."
     best = _best_first(data, known)

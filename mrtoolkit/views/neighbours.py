@@ -19,7 +19,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, style_legend, themed_figure
 from mrtoolkit.views.trial_table import objective_name
-from mrtoolkit.views.words import label, metric_text, plural
+from mrtoolkit.views.words import counted, label, metric_text
 
 _ROW = 26  # pixels
 _OTHERS = 8  # categories without an order, at most
@@ -173,7 +173,7 @@ def neighbours_sentence(study: Study, data: pd.DataFrame, own: float) -> str:
     tried = data["value"].notna()
     sign = 1.0 if study.direction == "maximize" else -1.0
     better = int((sign * data.loc[tried, "value"] > sign * own).sum())
-    many = f"{plural(len(data), 'neighbour')} on the lattice, {int(tried.sum()):,} with a value"
+    many = f"{counted(len(data), 'neighbour')} on the lattice, {int(tried.sum()):,} with a value"
     return f"{many}, {better:,} of them better than this trial."
 
 
@@ -185,7 +185,7 @@ def _own_value(study: Study, codes: np.ndarray) -> float:
 def _title(data: pd.DataFrame) -> str:
     if data.empty:
         return "No neighbours on the lattice"
-    return f"{plural(len(data), 'neighbour')}, {int((data['trial'] >= 0).sum()):,} tried"
+    return f"{counted(len(data), 'neighbour')}, {int((data['trial'] >= 0).sum()):,} tried"
 
 
 def _axis_label(study: Study, own: float) -> str:

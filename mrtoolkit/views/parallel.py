@@ -22,7 +22,7 @@ from mrtoolkit.views.theme import (
     themed_figure,
 )
 from mrtoolkit.views.trial_table import check_trials, objective_name, objective_values, shown_params
-from mrtoolkit.views.words import label, metric_text, number, plural
+from mrtoolkit.views.words import counted, label, metric_text, number
 
 BEST = 10  # trials drawn strongest
 _LINES = 1_000
@@ -129,7 +129,7 @@ def parallel_sentence(study: Study) -> str:
     """Return in which part of each parameter the best trials lie, for who cannot see the lines."""
     ranked = study.log.ranking()[:BEST]
     if ranked.size == 0:
-        return f"{plural(len(study), 'trial')} over {plural(len(study.space), 'parameter')}, none with a value."
+        return f"{counted(len(study), 'trial')} over {counted(len(study.space), 'parameter')}, none with a value."
     codes = study.log.codes[ranked]
     active = study.space.active(codes)
     spans = [_span(study, name, codes[active[:, j], j]) for j, name in enumerate(study.space)]
@@ -149,7 +149,7 @@ def _span(study: Study, name: str, codes: np.ndarray) -> str:
 
 def _title(study: Study, drawn: int) -> str:
     thinned = f", {drawn:,} of them drawn" if drawn < len(study) else ""
-    return f"{plural(len(study), 'trial')}{thinned}, a line each"
+    return f"{counted(len(study), 'trial')}{thinned}, a line each"
 
 
 def _ends(study: Study) -> tuple[float, float]:
@@ -167,16 +167,16 @@ def _draw_lines(plot: figure, study: Study, data: pd.DataFrame) -> None:
     heights = data.fillna(_NONE).to_numpy()
     texts = shown_params(study, data.index.to_numpy())
     values = study.log.value[data.index.to_numpy()]
-    counted = data["value"].notna().to_numpy()
-    n_counted = int(counted.sum())
-    rank = np.arange(count) - (count - n_counted)  # from the worst that counts
-    strong = rank >= n_counted - BEST
-    good = (rank >= 0.75 * n_counted) & ~strong
+    counts = data["value"].notna().to_numpy()
+    n_that_count = int(counts.sum())
+    rank = np.arange(count) - (count - n_that_count)  # from the worst that counts
+    strong = rank >= n_that_count - BEST
+    good = (rank >= 0.75 * n_that_count) & ~strong
     looks = (
-        ("others", counted & ~strong & ~good, GREY, 0.22, 1.0),
-        ("does not count", ~counted, GREY, 0.22, 1.0),
-        ("best quarter", counted & good, BLUE, 0.4, 1.2),
-        (f"best {min(BEST, n_counted)}", counted & strong, VERMILLION, 0.95, 2.4),
+        ("others", counts & ~strong & ~good, GREY, 0.22, 1.0),
+        ("does not count", ~counts, GREY, 0.22, 1.0),
+        ("best quarter", counts & good, BLUE, 0.4, 1.2),
+        (f"best {min(BEST, n_that_count)}", counts & strong, VERMILLION, 0.95, 2.4),
     )
     hovered = []
     for name, mask, colour, alpha, width in looks:

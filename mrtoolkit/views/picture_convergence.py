@@ -9,7 +9,7 @@ import numpy as np
 
 from mrtoolkit.views.canvas import Canvas, shortened, star
 from mrtoolkit.views.picture_look import Frame, Look, drawn_places
-from mrtoolkit.views.story import Story, value_range
+from mrtoolkit.views.story import Story, values_drawn
 from mrtoolkit.views.theme import VERMILLION, level_colours
 from mrtoolkit.views.ticks import tick_labels, ticks
 
@@ -18,7 +18,7 @@ def draw_convergence(canvas: Canvas, story: Story, look: Look, frame: Frame) -> 
     """Draw every trial and the best so far, the levels as bands."""
     data, count = story.convergence, len(story.study)
     left, top, width, height = frame.left, frame.top, frame.width, frame.height
-    low, high, beyond = value_range(story)
+    low, high, beyond = values_drawn(story)
     note = f" ({beyond:,} at the edge)" if beyond else ""
     canvas.text((left, top - 8), f"Each trial and the best so far{note}", look.ink, size=12.5)
     plot = canvas.panel(width, height)

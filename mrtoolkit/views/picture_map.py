@@ -10,7 +10,7 @@ from mrtoolkit.views.picture_look import FADES, POINTS, SCALE, Frame, Look, colo
 from mrtoolkit.views.story import MapAxis, Story
 from mrtoolkit.views.theme import BLUE, PURPLE, SKY, VERMILLION, level_colours
 from mrtoolkit.views.ticks import tick_labels, ticks
-from mrtoolkit.views.words import plural
+from mrtoolkit.views.words import counted
 
 _SIDE = 240  # cells of the heat
 _SIDE_OF_MANY = 80  # where there are more trials than are drawn: each pixel would be another trial's
@@ -21,7 +21,7 @@ def draw_map(canvas: Canvas, story: Story, look: Look, frame: Frame) -> None:
     width, height = frame.width, frame.height
     words = f"{story.study.objective} over {story.x.name}" + (f" and {story.y.name}" if story.is_map else "")
     more = len(story.study.space) - 2
-    words += f" ({plural(more, 'more parameter')} not shown)" if more > 0 else ""
+    words += f" ({counted(more, 'more parameter')} not shown)" if more > 0 else ""
     canvas.text((frame.left, frame.top - 8), shortened(words, width + 50, 12.5), look.ink, size=12.5)
     plot = canvas.panel(width, height)
     places = np.column_stack(

@@ -17,7 +17,7 @@ from mrtoolkit.search.transitions.hills import QUANTILE
 from mrtoolkit.views.parallel import best_last
 from mrtoolkit.views.theme import GREY, PURPLE, VERMILLION, add_hover, style_legend, themed_figure
 from mrtoolkit.views.trial_table import candidate, check_trials, objective_name, objective_values, shown_params
-from mrtoolkit.views.words import metric_text, params_text, plural
+from mrtoolkit.views.words import counted, metric_text, params_text
 
 _DOTS = 500  # a row
 _NAMES = ("best", "plateau")
@@ -126,7 +126,7 @@ def plateau_sentence(study: Study) -> str:
         better = "above" if study.direction == "maximize" else "below"
         parts.append(
             f"{who} ({params}) has {name_of} {metric_text(name_of, own)}; three quarters of the "
-            f"{plural(len(part), 'trial')} around it are at or {better} {metric_text(name_of, low)}."
+            f"{counted(len(part), 'trial')} around it are at or {better} {metric_text(name_of, low)}."
         )
     return " ".join(parts)
 
@@ -140,7 +140,7 @@ def _title(study: Study, data: pd.DataFrame) -> str:
     if data.empty:
         return "Neither a best nor a plateau: no trial counts"
     if _are_one(study):
-        return f"The best is the plateau too, with {plural(len(data) // 2, 'trial')} around it"
+        return f"The best is the plateau too, with {counted(len(data) // 2, 'trial')} around it"
     return f"{objective_name(study)} around the best and the plateau"
 
 

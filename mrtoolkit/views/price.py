@@ -19,7 +19,7 @@ from mrtoolkit.views.bar_table import FULL, THIN, asset_name, in_window, one_ass
 from mrtoolkit.views.following import time_figure
 from mrtoolkit.views.theme import GREY, LINES, LONG, SHORT, SKY, VERMILLION, add_hover, style_legend, zone_of
 from mrtoolkit.views.thinning import thinned_places
-from mrtoolkit.views.words import plural
+from mrtoolkit.views.words import counted
 
 _CANDLES = 180  # bars in sight up to which candles are drawn
 _PRICES = ("open", "high", "low", "close")
@@ -133,7 +133,7 @@ def price(
 
 def _title(name: str, trades: pd.DataFrame, count: int) -> str:
     many = f" (line thinned from {count:,} bars)" if count > FULL else ""
-    made = plural(len(trades), "trade")
+    made = counted(len(trades), "trade")
     return f"{name}: {made}{many}" if name else f"Price: {made}{many}"
 
 

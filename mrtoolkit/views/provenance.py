@@ -18,7 +18,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.page import facts, paragraph, text
 from mrtoolkit.views.theme import zone_of
 from mrtoolkit.views.trial_table import trials_of
-from mrtoolkit.views.words import label, number, plural
+from mrtoolkit.views.words import counted, label, number
 
 _PACKAGES = ("mrtoolkit", "numpy", "numba", "pandas", "xarray", "zarr", "bokeh")
 _ASSETS = 20
@@ -107,7 +107,7 @@ def _named(value: object) -> object:
 def _parameter_line(study: Study, name: str) -> str:
     column = trials_of(study)[name].to_numpy()
     if column.dtype.kind in "if":
-        tried = plural(np.unique(column).size, "label")
+        tried = counted(np.unique(column).size, "label")
         return f"{name} from {label(np.min(column))} to {label(np.max(column))} ({tried} tried)"
     return f"{name} one of {', '.join(dict.fromkeys(label(v) for v in column))}"
 

@@ -16,7 +16,7 @@ from mrtoolkit.views.picture import picture_png
 from mrtoolkit.views.replay_data import replay_data
 from mrtoolkit.views.report_text import title_of
 from mrtoolkit.views.story import Story, headline, search_story, second_line
-from mrtoolkit.views.words import plural
+from mrtoolkit.views.words import counted
 
 
 def replay(study: Study, path: str | Path, *, x: str | None = None, y: str | None = None) -> Path:
@@ -116,7 +116,7 @@ def _figures(story: Story) -> str:
     notes.append(f"Why it stopped: {stopped}" if stopped else "The search had not ended when this was written.")
     parts += [paragraph(note[:1].upper() + note[1:]) for note in notes]
     words = (
-        f"The best of {plural(len(study), 'trial')} on one history is biased upward: read it as the upper end of what "
+        f"The best of {counted(len(study), 'trial')} on one history is biased upward: read it as the upper end of what "
         "to expect. Past prices are no promise, and nothing here is advice."
     )
     return "\n".join([*parts, paragraph(words, kind="warn")])

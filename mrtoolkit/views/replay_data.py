@@ -11,10 +11,10 @@ from bokeh.palettes import Viridis256
 from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.views.replay_stages import axis_data, ending, stages
-from mrtoolkit.views.story import Story, at_once, value_range
+from mrtoolkit.views.story import Story, at_once, values_drawn
 from mrtoolkit.views.theme import level_colours
 from mrtoolkit.views.thinning import thinned_places
-from mrtoolkit.views.words import label, params_text, plural
+from mrtoolkit.views.words import counted, label, params_text
 
 _POINTS = 6_000
 _STEPS = 2_000  # of the best so far
@@ -27,7 +27,7 @@ def replay_data(story: Story) -> dict[str, Any]:
     """Return a search as plain JSON: what the player draws, and nothing that it must compute from the study."""
     data, points = story.convergence, story.points
     shown = _shown(story)
-    low, high, beyond = value_range(story)
+    low, high, beyond = values_drawn(story)
     known = points["value"].to_numpy()[np.isfinite(points["value"].to_numpy())]
     coarse = shown[(points["level"] == points["level"].min()).to_numpy()[shown]]
     x, y = story.x.share(points["x"].to_numpy()), story.y.share(points["y"].to_numpy())
@@ -69,7 +69,7 @@ def steering(study: Study) -> list[dict[str, Any]]:
     """Return what somebody asked of the search on its way: after how many trials, and what, in words."""
     found = []
     for wish in study.steering:
-        words = f"{plural(int(wish['trials']), 'trial')} more"
+        words = f"{counted(int(wish['trials']), 'trial')} more"
         if wish["bounds"] is not None:
             spans = (f"{name} {label(low)} to {label(high)}" for name, (low, high) in wish["bounds"].items())
             words = f"a look into {', '.join(spans)}"
@@ -156,9 +156,9 @@ def _note(story: Story, shown: int, beyond: int) -> str:
     count, parts = len(story.study), []
     if shown < count:
         exact = "the counts and the best" if _improved(story)[1] else "the counts and the last best"
-        parts.append(f"{shown:,} of {plural(count, 'trial')} are drawn; {exact} are of all")
+        parts.append(f"{shown:,} of {counted(count, 'trial')} are drawn; {exact} are of all")
     if beyond:
-        parts.append(f"{plural(beyond, 'trial')} far beyond the others {'is' if beyond == 1 else 'are'} at the edge")
+        parts.append(f"{counted(beyond, 'trial')} far beyond the others {'is' if beyond == 1 else 'are'} at the edge")
     more = len(story.study.space) - 2
     if more > 0:
         words = "parameter is" if more == 1 else "parameters are"

@@ -10,7 +10,7 @@ import pandas as pd
 from mrtoolkit.search.region import Region
 from mrtoolkit.views.story import MapAxis, Story, at_once, headline, steered_regions
 from mrtoolkit.views.trial_table import parameter_axis
-from mrtoolkit.views.words import label, params_text, plural
+from mrtoolkit.views.words import counted, label, params_text
 
 _STAGES = 40  # of a search whose levels take turns, the first ones are told
 _ROOM = 0.15  # of a view, beyond what it must show
@@ -111,14 +111,14 @@ def _words(story: Story, level: int, first: int, last: int) -> str:
     study = story.study
     own = story.names[level]
     name = f"Level {level + 1}, {own}" if not own.lower().startswith("level") else own[:1].upper() + own[1:]
-    trials = plural(last - first + 1, "new trial")
+    trials = counted(last - first + 1, "new trial")
     asked = steered_regions(study)
     regions = [r for r in study.regions if r.level == level and (level, r.index) not in asked]
     if not regions or _is_whole(story, regions):
         return f"{name}, looks everywhere, {_span(story)}: {trials}."
     width = at_once(study, level)
     several = len(regions) > width
-    count = plural(min(width, len(regions)), "region")
+    count = counted(min(width, len(regions)), "region")
     text = f"{name}, looks into {count}{' at a time' if several else ''}, {'first ' if several else ''}"
     text += f"{_around(story, regions[: min(width, _NAMED)])}"
     text += "; they move while they improve" if several else ""

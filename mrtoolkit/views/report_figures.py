@@ -29,7 +29,7 @@ from mrtoolkit.views.stops import stops_data
 from mrtoolkit.views.surface import heatmap
 from mrtoolkit.views.theme import zone_of
 from mrtoolkit.views.trial_table import candidate, level_names, two_axes
-from mrtoolkit.views.words import metric_text, params_text, percent, plural
+from mrtoolkit.views.words import counted, metric_text, params_text, percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +114,12 @@ def _in_and_out(study: Study) -> list[Picture]:
 def _convergence(study: Study) -> Picture:
     data = convergence_data(study)
     steps, final = int(data["improved"].sum()), metric_text(study.objective, float(data["best"][-1]))
-    made = f"{plural(len(study), 'trial')} over the levels {', '.join(level_names(study))}"
+    made = f"{counted(len(study), 'trial')} over the levels {', '.join(level_names(study))}"
     return Picture(
         name="convergence",
         figure=convergence(study),
         caption="A point a trial, in the order in which they were run; the line is the best so far.",
-        description=f"{made}; the best {study.objective} changed {plural(steps, 'time')}, to {final} in the end.",
+        description=f"{made}; the best {study.objective} changed {counted(steps, 'time')}, to {final} in the end.",
     )
 
 
@@ -167,7 +167,7 @@ def _price(bars: xr.Dataset, trial: Trial, best: Candidate, chart: UIElement) ->
         "a position, hollow ones close it; shaded while held; dashed a stop, dotted a target. Zoom in for candles."
         f"{_several(bars)}"
     )
-    made = plural(len(trades_data(trial, bars)), "trade")
+    made = counted(len(trades_data(trial, bars)), "trade")
     of = f" of {name}" if name else ""
     return Picture(
         name="price", figure=chart, caption=caption, description=f"The price{of} with {made} of the best trial."

@@ -13,7 +13,7 @@ from mrtoolkit.search.study_text import count_text
 from mrtoolkit.views.page import cards, paragraph, table, text
 from mrtoolkit.views.provenance import bars_words, periods_per_year
 from mrtoolkit.views.trial_table import candidate, level_names, objective_values
-from mrtoolkit.views.words import label, metric_name, metric_text, number, params_text, plural, seconds
+from mrtoolkit.views.words import counted, label, metric_name, metric_text, number, params_text, seconds
 
 _TOP = 10
 
@@ -27,7 +27,7 @@ def title_of(study: Study) -> str:
 def header_part(study: Study, heading: str) -> str:
     """Return the heading, the summary in one paragraph, and the numbers to be seen first."""
     best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), study.benchmark_value
-    items = [("Trials", f"{len(study):,}", f"in {plural(len(level_names(study)), 'level')}")]
+    items = [("Trials", f"{len(study):,}", f"in {counted(len(level_names(study)), 'level')}")]
     if best is not None:
         items.append((f"Best {study.objective}", _value(study, best.value), params_text(best.params)))
     if plateau is not None:
@@ -91,14 +91,14 @@ def top_part(study: Study) -> str:
         for i, point in zip(rows_shown, points.itertuples(index=False), strict=True)
     ]
     header = ["trial", "level", *study.space, study.objective]
-    lines = table(f"The best {plural(len(rows), 'trial')}", header, rows, words=2)
+    lines = table(f"The best {counted(len(rows), 'trial')}", header, rows, words=2)
     return f"<details><summary>The best trials as a table</summary>{lines}</details>"
 
 
 def overfitting_part(study: Study) -> str:
     """Return the honest word: how many tries the best was chosen from, and what follows."""
     warning = (
-        f"This study made {plural(len(study), 'trial')} on one history and shows the best of them. The best of many "
+        f"This study made {counted(len(study), 'trial')} on one history and shows the best of them. The best of many "
         "tries is biased upward: a part of its value is luck that will not come again, and the more trials, the larger "
         "that part. Read the best value as the upper end of what to expect, not as a forecast."
     )
@@ -130,7 +130,7 @@ def _inferred(study: Study) -> str:
     if not math.isfinite(found.deflated_sharpe):
         return ""
     return (
-        f"These {plural(found.trials, 'trial')} are worth {count_text(found.effective_trials)} independent ones. With "
+        f"These {counted(found.trials, 'trial')} are worth {count_text(found.effective_trials)} independent ones. With "
         f"so many tries, the best has a Sharpe ratio above luck with a probability of {found.deflated_sharpe:.2f} (the "
         "deflated Sharpe ratio). Where the trials are chosen on one half of the time, the chosen one is below the "
         f"median in the other half in {100 * found.probability_of_overfitting:.0f}\u00a0% of the ways to halve it (the "
@@ -160,7 +160,7 @@ def _summary(study: Study) -> str:
     word = "highest" if study.direction == "maximize" else "lowest"
     where = f" on {bars_words(study.backtest.bars)}" if study.backtest is not None else ""
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    words = f"{plural(len(study), 'trial')} in {plural(levels, 'level')} searched {listed} "
+    words = f"{counted(len(study), 'trial')} in {counted(levels, 'level')} searched {listed} "
     words += f"for the {word} {study.objective}{where}."
     if best is None or plateau is None:
         return f"{words} No trial has a value and satisfies the constraints."
@@ -206,5 +206,5 @@ def cost_part(cost: CostComparison) -> str:
             f"{cost.times_faster_than_exhaustive:,.3g}",
         ],
     ]
-    words = f"Measured here: {plural(cost.sample, 'trial')} of each way were timed, the rest in proportion."
+    words = f"Measured here: {counted(cost.sample, 'trial')} of each way were timed, the rest in proportion."
     return paragraph(words) + table("Cost of the search and of the plain ways", ["", "trials", "time", "times"], rows)

@@ -27,7 +27,7 @@ from mrtoolkit.views.trial_table import (
     parameter_axis,
     shown_params,
 )
-from mrtoolkit.views.words import params_text, plural
+from mrtoolkit.views.words import counted, params_text
 
 _POINTS = 1_500  # a panel
 _BINS = 12
@@ -93,7 +93,7 @@ def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
 
 def slices_sentence(study: Study) -> str:
     """Return where the best lies on each parameter, for who cannot see the panels."""
-    over = f"{objective_name(study)} of {plural(len(study), 'trial')} over each of {', '.join(study.space)}"
+    over = f"{objective_name(study)} of {counted(len(study), 'trial')} over each of {', '.join(study.space)}"
     if not study.has_best:
         return f"{over}; no trial has a value that counts."
     return f"{over}; the best is at {params_text(study.best.params)}."

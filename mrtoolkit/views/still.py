@@ -8,7 +8,7 @@ from mrtoolkit.views.arguments import check_study
 
 
 def held_still(study: Study) -> Study:
-    """Return the study as it is now: itself where it has ended, else a copy that grows no more.
+    """Return a copy of the study as it is now, which grows no more; one that has ended may be gone on with.
 
     Raises
     ------
@@ -16,4 +16,4 @@ def held_still(study: Study) -> Study:
         If it is no study.
     """
     check_study(study)
-    return study if study.stopped else still(study)
+    return still(study)

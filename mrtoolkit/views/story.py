@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from mrtoolkit.maps.levels import level_entries
+from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.search.study import Candidate, Study
 from mrtoolkit.views.convergence import convergence_data, level_bands
 from mrtoolkit.views.regions import regions_data
@@ -23,10 +24,9 @@ from mrtoolkit.views.trial_table import (
     objective_values,
     two_axes,
 )
-from mrtoolkit.views.words import metric_text, params_text, plural
+from mrtoolkit.views.words import counted, metric_text, params_text
 
 _ROOM = 0.03  # of an axis, beyond the outer trials
-_SPREADS = 8.0  # that the worst may lie below the best: a few bad trials would press all others into a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ def search_story(study: Study, x: str | None = None, y: str | None = None) -> St
 
 def headline(story: Story) -> str:
     """Return in a sentence what was found: the best, where, and after how many trials."""
-    trials = plural(len(story.study), "trial")
+    trials = counted(len(story.study), "trial")
     if story.best is None:
         return f"{trials} for {story.study.objective}, none with a value that counts"
     where = params_text(story.best.params)
@@ -183,24 +183,16 @@ def second_line(story: Story) -> str:
     return words[:1].upper() + words[1:]
 
 
-def value_range(story: Story) -> tuple[float, float, int]:
+def values_drawn(story: Story) -> tuple[float, float, int]:
     """Return the lowest and the highest value to be drawn, and how many trials lie beyond them.
 
-    A few trials that are far worse than the others are left at the border.
+    A few trials that are far worse than the others are left at the border, as in the live figure.
     """
-    known = story.convergence["value"].to_numpy()
-    known = known[np.isfinite(known)]
-    if known.size == 0:
-        return 0.0, 1.0, 0
-    low, high = float(known.min()), float(known.max())
-    quarter, three = np.quantile(known, [0.25, 0.75])
-    if story.study.direction == "maximize":
-        low = max(low, high - _SPREADS * (high - float(quarter))) if high > quarter else low
-    else:
-        high = min(high, low + _SPREADS * (float(three) - low)) if three > low else high
-    beyond = int(((known < low) | (known > high)).sum())
-    room = 0.08 * (high - low) or max(abs(high) * 0.1, 0.5)
-    return low - room, high + room, beyond
+    values = story.convergence["value"].to_numpy()
+    low, high = value_range(values, is_maximized=story.study.direction == "maximize")
+    room = 0.08 * (high - low)
+    low, high = low - room, high + room
+    return low, high, int(((values < low) | (values > high)).sum())
 
 
 def _value_axis(study: Study) -> MapAxis:

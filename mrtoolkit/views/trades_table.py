@@ -11,7 +11,7 @@ from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.views.bar_table import asset_name
 from mrtoolkit.views.page import paragraph, table
 from mrtoolkit.views.price import trades_data
-from mrtoolkit.views.words import number, percent, plural
+from mrtoolkit.views.words import counted, number, percent
 
 _MOST = 200
 _HEADER = ("In", "Side", "Price in", "Out", "Price out", "Gain", "Bars", "Why out")
@@ -54,11 +54,11 @@ def trades_sentence(trial: Trial, bars: xr.Dataset, *, asset: str | None = None)
         return "The price; this trial made no trade."
     gains = trades["gain"]
     ends = f"the best made {percent(float(gains.max()))}, the worst {percent(float(gains.min()))}"
-    return f"The price with {plural(len(trades), 'trade')}: {int((gains > 0).sum()):,} gained; {ends}."
+    return f"The price with {counted(len(trades), 'trade')}: {int((gains > 0).sum()):,} gained; {ends}."
 
 
 def _caption(trades: pd.DataFrame, shown: pd.DataFrame, name: str) -> str:
-    many = plural(len(trades), "trade")
+    many = counted(len(trades), "trade")
     words = f"{many}, the latest first" if len(shown) == len(trades) else f"The latest {len(shown):,} of {many}"
     of = f" of {name}" if name else ""
     return f"{words}{of}. Gain is a fraction of equity at the entry, after costs."

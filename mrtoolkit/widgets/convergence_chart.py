@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from bokeh.models import BoxZoomTool, FixedTicker, LinearAxis, LinearColorMapper, Range1d
 
+from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.views.theme import (
     GREY,
     INK,
@@ -18,8 +19,7 @@ from mrtoolkit.views.theme import (
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
 from mrtoolkit.widgets.model import SearchModel
-from mrtoolkit.widgets.value_range import value_range
-from mrtoolkit.words import number, plural
+from mrtoolkit.words import counted, number
 
 _COLOURS = 6  # level colours, which then come round again
 _ROOM = 0.08  # of the values, above and below
@@ -160,7 +160,7 @@ class ConvergenceChart:
         for item, source in self._seldom:
             if item.visible != bool(len(source)):
                 item.visible = bool(len(source))
-        trials = plural(data.n_trials, "trial")
+        trials = counted(data.n_trials, "trial")
         if data.n_trials == 0:
             title = f"No trial yet, to {model.study.direction} {model.objective}"
         elif len(data.step_value) == 0:
@@ -169,5 +169,5 @@ class ConvergenceChart:
             title = f"Best {model.objective} {number(data.step_value[-1])} after {trials}"
         if title != self.figure.title.text:
             self.figure.title.text = title
-        steps = f"; the best changed {plural(len(data.step_value), 'time')}" if len(data.step_value) else ""
+        steps = f"; the best changed {counted(len(data.step_value), 'time')}" if len(data.step_value) else ""
         self.description = f"Course of the search: {title[0].lower()}{title[1:]}{steps}."

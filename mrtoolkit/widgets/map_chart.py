@@ -18,6 +18,7 @@ from bokeh.models import (
 )
 from bokeh.palettes import Viridis256
 
+from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.views.heat_image import painted
 from mrtoolkit.views.theme import (
     PURPLE,
@@ -41,8 +42,7 @@ from mrtoolkit.widgets.map_columns import (
     put_mark,
 )
 from mrtoolkit.widgets.model import SearchModel
-from mrtoolkit.widgets.value_range import value_range
-from mrtoolkit.words import number, params_text, plural
+from mrtoolkit.words import counted, number, params_text
 
 _GLYPH = 26  # pixels of a legend's sign
 _DOT, _SMALL_DOT, _CROWD = 7.0, 5.5, 300  # pixels; smaller where there are more trials than that
@@ -337,7 +337,7 @@ class MapChart:
             self.figure.title.text = title
         best = model.best
         found = "" if best is None else f"; the best is {number(best.value)} at {params_text(best.params)}"
-        self.description = f"Map of {title}, {plural(made, 'trial')}{found}."
+        self.description = f"Map of {title}, {counted(made, 'trial')}{found}."
 
 
 def _with_unit(model: SearchModel) -> str:

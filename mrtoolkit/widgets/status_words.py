@@ -8,7 +8,7 @@ from typing import Any
 
 from mrtoolkit.backtest.metric_words import metric_text
 from mrtoolkit.widgets.state import SearchState
-from mrtoolkit.words import number, params_text, plural, seconds
+from mrtoolkit.words import counted, number, params_text, seconds
 
 _BEGINNINGS = {"paused": "Paused. ", "stopping": "Stopping. ", "done": "Done. "}
 _AS_PLANNED = ("all ", "the one level ")  # how a search says that it has done what it was to do
@@ -57,10 +57,10 @@ def status_words(
 def _where(state: SearchState, level_name: str, n_trials: int) -> str:
     if state.state in ("done", "failed"):
         took = f" in {seconds(state.seconds)}" if state.seconds > 0 else ""
-        return f"{plural(n_trials, 'trial')} in {plural(state.level + 1, 'level')}{took}"
+        return f"{counted(n_trials, 'trial')} in {counted(state.level + 1, 'level')}{took}"
     if state.level < 0 or n_trials == 0:
         return "No trial yet"
-    made = f"{state.done:,} of {plural(state.total, 'trial')}" if state.total else plural(state.done, "trial")
+    made = f"{state.done:,} of {counted(state.total, 'trial')}" if state.total else counted(state.done, "trial")
     return f"Level {state.level + 1} of {state.n_levels}, {level_name}: {made}"
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
+from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.trial_log import TrialRows
 from mrtoolkit.views.best_table import best_text
@@ -15,7 +16,7 @@ from mrtoolkit.views.canvas import plain, shortened, text_width
 from mrtoolkit.views.picture import picture_png
 from mrtoolkit.views.snapshot import snapshot
 from mrtoolkit.views.still import held_still
-from mrtoolkit.views.story import search_story, value_range
+from mrtoolkit.views.story import search_story, values_drawn
 from mrtoolkit.views.ticks import tick_labels, ticks
 
 
@@ -176,11 +177,28 @@ def test_a_study_held_still_grows_no_more_and_is_equal(study_of):
     study = study_of({"a": [1, 2], "b": [1, 2]}, [0.1, 0.2], [0, 0], regions=[region], stopped="")
     still = held_still(study)
     assert still is not study
+    assert held_still(still) is not still
     assert still.to_pandas().equals(study.to_pandas())
     assert still.regions == study.regions
     assert still.rows == study.rows
     study.log.append(rows_of(np.array([[0, 1]]), np.ones(1)))
     assert (len(still), len(study)) == (2, 3)
+
+
+def test_a_study_that_has_ended_is_held_still_too_with_what_it_was_asked_already(study_of):
+    study = study_of({"a": [1, 2], "b": [1, 2]}, [0.1, 0.2], [0, 0])
+    assert study.stopped
+    study._benchmark = {"value": 0.05}  # as a file tells it, of a study without its bars
+    still = held_still(study)
+    study.log.append(rows_of(np.array([[0, 1]]), np.ones(1)))  # gone on with by more()
+    assert (len(still), len(study)) == (2, 3)
+    assert still.benchmark == study.benchmark == {"value": 0.05}
+    assert still.best.value == 0.2
+
+
+def with_room(ends):
+    room = 0.08 * (ends[1] - ends[0])
+    return ends[0] - room, ends[1] + room
 
 
 def test_boxes_say_when_they_were_first_looked_into(study):
@@ -191,9 +209,10 @@ def test_boxes_say_when_they_were_first_looked_into(study):
 
 def test_a_trial_far_below_the_others_is_left_at_the_edge_and_counted(study_of):
     values = np.r_[-1e6, np.linspace(0, 1, 40)]
-    low, high, beyond = value_range(search_story(study_of({"n": np.arange(41)}, values, [0] * 41)))
+    low, high, beyond = values_drawn(search_story(study_of({"n": np.arange(41)}, values, [0] * 41)))
     assert beyond == 1
     assert -20 < low < 0 < 1 < high < 2
+    assert (low, high) == pytest.approx(with_room(value_range(values, is_maximized=True)))  # as the live figure
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from growing_studies import PLANE, SPACES, add, empty_study, fill, random_study,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.views.theme import INK, TEXT, restyle, themed_figure
 from mrtoolkit.widgets.changing_source import ChangingSource
 from mrtoolkit.widgets.convergence_chart import ConvergenceChart
@@ -17,7 +18,6 @@ from mrtoolkit.widgets.level_rows import ShownLevel
 from mrtoolkit.widgets.level_table import level_table
 from mrtoolkit.widgets.map_chart import MapChart
 from mrtoolkit.widgets.model import SearchModel
-from mrtoolkit.widgets.value_range import value_range
 
 
 def columns(source):
