@@ -35,7 +35,7 @@ PARTS = {
     "search": (
         SEARCH,
         of_signature(MultiResOptimizer) | dict.fromkeys(SearchOptions.__annotations__) | {"tolerance": 0.0},
-        {"evaluator", "space", "levels", "study", "workers", "on_event"},
+        {"evaluator", "space", "levels", "study", "workers", "on_event", "steering"},
         set(),
     ),
     "level": (LEVEL, of_fields(mrt.Level), set(), set()),
