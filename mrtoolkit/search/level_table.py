@@ -56,10 +56,12 @@ def add_level_row(
         seconds=seconds,
     )
 
+    space = study.space  # and not the study, which keeps this function: in a circle it would outlive who holds it
+
     def counted() -> LevelRow:
         if evaluator is None or len(codes) == 0:
             return row
-        used = len(evaluator.features(points_for(evaluator, study.space, codes)))
+        used = len(evaluator.features(points_for(evaluator, space, codes)))
         return replace(row, features_used=used, features_reused=max(0, used - computed))
 
     study.add_row(counted)

@@ -111,7 +111,9 @@ class Page:
     def same(self) -> bool:
         """Is what stands on the page what Python has?"""
         # read and written once more, each leaves out what was set to bokeh's own default
-        ours, theirs = (Document.from_json(d.to_json(deferred=False)) for d in (self.board.document, self.document))
+        with self.board.change():  # its own threads may be changing it
+            said = [document.to_json(deferred=False) for document in (self.board.document, self.document)]
+        ours, theirs = map(Document.from_json, said)
         return _written(ours) == _written(theirs)
 
     def columns(self) -> dict[str, list[Any]]:
