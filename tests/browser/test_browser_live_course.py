@@ -29,7 +29,7 @@ pytestmark = IN_BROWSER
 def differences(lab, board: str) -> list[str]:
     """What of a board's sources the page holds otherwise than Python."""
     page, python = sources_on_page(lab), sources_in_python(lab, board)
-    assert sum(len(next(iter(columns.values()), [])) for columns in python.values()) > 50
+    assert sum(len(next(iter(columns.values()), [])) for columns in python.values()) > 20
     wrong = []
     for source, columns in python.items():
         for name, values in columns.items():
