@@ -53,9 +53,18 @@ def summary(study: Study) -> list[tuple[str, str, str]]:
 
 def _notes(study: Study) -> list[str]:
     """Return what is to be said below the table, a sentence each."""
-    contradiction = study.inference.contradiction if study.has_best else ""
-    said = (_problem(study), failure_note(study), luck_text(study), contradiction, study.stopped)
+    verdict = held_text(study) or (study.inference.contradiction if study.has_best else "")
+    said = (_problem(study), failure_note(study), luck_text(study), verdict, study.stopped)
     return [text for text in said if text]
+
+
+def held_text(study: Study) -> str:
+    """Say that the best trial is no better than doing nothing; nothing where it is, or where that cannot be said."""
+    held = study.benchmark_value
+    if math.isnan(held) or not study.has_best or (study.goal is not None and study.goal.others):
+        return ""
+    gain = study.best.value - held if study.direction == "maximize" else held - study.best.value
+    return "" if gain > 0 else "The best trial does no better than buy and hold."
 
 
 def failure_note(study: Study) -> str:

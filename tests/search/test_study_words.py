@@ -73,6 +73,18 @@ def test_inference_prints_a_few_digits_and_says_what_to_make_of_a_contradiction(
     assert "deflated Sharpe ratio        -" in repr(one)
 
 
+@pytest.mark.parametrize(("aim", "direction"), [("total_return", "maximize"), ("max_drawdown", "minimize")])
+def test_a_study_says_whether_its_best_is_no_better_than_buy_and_hold(aim, direction):
+    words = "The best trial does no better than buy and hold."
+    for growth, floor, is_said in ((1, 0, True), (-1, 9, False)):  # late into what rises; out of what falls
+        close = np.exp(np.linspace(0, growth, 300))
+        bars = pd.DataFrame({name: close for name in ("open", "high", "low", "close")})
+        bars.index = pd.date_range("2020-01-01", periods=300)
+        backtest = mrt.Backtest(bars, mrt.Strategy(entry=mrt.close > P.floor))
+        study = mrt.optimize(backtest, mrt.Space(floor=mrt.Integer(floor, floor)), objective=aim, direction=direction)
+        assert (words in repr(study)) == is_said
+
+
 def test_one_of_something_is_said_in_the_singular():
     study = mrt.optimize(hill, mrt.Space(x=mrt.Integer(5, 5)), trials=1)
     assert repr(study).startswith("Study: 1 trial in 1 level, of a lattice of 1 point, ")
