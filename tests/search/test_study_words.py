@@ -78,7 +78,7 @@ def test_a_study_says_whether_its_best_is_no_better_than_buy_and_hold(aim, direc
     words = "The best trial does no better than buy and hold."
     for growth, floor, is_said in ((1, 0, True), (-1, 9, False)):  # late into what rises; out of what falls
         close = np.exp(np.linspace(0, growth, 300))
-        bars = pd.DataFrame({name: close for name in ("open", "high", "low", "close")})
+        bars = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), close))
         bars.index = pd.date_range("2020-01-01", periods=300)
         backtest = mrt.Backtest(bars, mrt.Strategy(entry=mrt.close > P.floor))
         study = mrt.optimize(backtest, mrt.Space(floor=mrt.Integer(floor, floor)), objective=aim, direction=direction)
