@@ -25,8 +25,10 @@ pytest.importorskip("playwright", reason="playwright is not installed (pip insta
 from figures import IS_FULL, Figure, print_table  # noqa: E402 (found by the line above)
 from labdriver import browser, lab_server, until  # noqa: E402
 from live_page import (  # noqa: E402
+    GOES,
     IN_BROWSER,
     READY,
+    STANDS,
     answer_ms,
     count_messages,
     messages,
@@ -69,8 +71,6 @@ taken = []
 threading.Thread(target=watch, args=(search, began), daemon=True).start()
 {last}
 """
-STANDS = "status.startsWith('Paused') && label === 'Resume'"
-GOES = "!status.startsWith('Paused') && label === 'Pause'"
 STEPPED = "status.startsWith('Paused') && status !== before"
 ASKED = 120.0  # ms, the median
 ASKED_95 = 500.0  # ms, 95 of a hundred

@@ -36,6 +36,9 @@ view = mrt.view(search)
 view
 """
 FAST = START.replace('"20 trials/s"', "None")
+# what the button and the status say once Pause or Resume is done, for `press_until`
+STANDS = "status.startsWith('Paused') && label === 'Resume'"
+GOES = "!status.startsWith('Paused') && label === 'Pause'"
 SEARCH_THREADS = "sum(t.name == 'mrtoolkit-search' for t in __import__('threading').enumerate())"
 # press and wait until `is_done` of the page holds; milliseconds until the frame that shows it
 _PRESS = """
@@ -89,8 +92,8 @@ def opener(server: Any, name: str) -> Iterator[Callable[..., Lab]]:
     root, base, token, chromium = server
     opened = []
 
-    def open_cells(*cells: str, width: int = 1400, **options: Any) -> Lab:
-        context = chromium.new_context(viewport={"width": width, "height": 1500}, **options)
+    def open_cells(*cells: str, width: int = 1400, height: int = 1500, **options: Any) -> Lab:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         lab = Lab(context.new_page(), base, token)
         lab.name = f"{name}{len(opened) or ''}.ipynb"
         lab.path = root / lab.name

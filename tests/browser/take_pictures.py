@@ -10,6 +10,7 @@ text and tables of a marked cell, less the temporary folder that they name.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +32,13 @@ MARK = "# NBVAL_IGNORE_OUTPUT"
 
 
 def main(path: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        root, state = Path(folder, "notebooks"), Path(folder, "state")
-        shutil.copytree(path.parent, root)
-        with lab_server(root, state) as (base, token), browser() as chromium:
-            page = chromium.new_page(viewport={"width": 1560, "height": 1600}, device_scale_factor=1.25)
-            lab = Lab(page, base, token)
-            lab.open(path.name)
-            lab.run_all()
-            page.wait_for_timeout(1000)
-            pictures = [_pictures(cell) for cell in page.locator(".jp-Notebook .jp-Cell").all()]
-            lab.save()
-            page.wait_for_timeout(1000)
-        ran = nbformat.read(root / path.name, as_version=4)
+    with opened_copy(path, width=1560) as lab:
+        lab.run_all()
+        lab.page.wait_for_timeout(1000)
+        pictures = [_pictures(cell) for cell in lab.page.locator(".jp-Notebook .jp-Cell").all()]
+        lab.save()
+        lab.page.wait_for_timeout(1000)
+        ran = nbformat.read(lab.path, as_version=4)
     for cell, images in zip(ran.cells, pictures, strict=True):
         cell.metadata = {}
         if cell.cell_type == "code" and cell.source.startswith(MARK):
@@ -50,6 +46,28 @@ def main(path: Path) -> None:
     ran.metadata = {"kernelspec": ran.metadata.kernelspec, "language_info": {"name": "python"}}
     nbformat.validate(ran)
     nbformat.write(ran, path)
+
+
+@contextlib.contextmanager
+def opened_copy(path: Path, width: int) -> Iterator[Lab]:
+    """Open a notebook in a copy of its folder, whose place is the page's `path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        root, state = Path(folder, "notebooks"), Path(folder, "state")
+        shutil.copytree(path.parent, root)
+        with lab_server(root, state) as (base, token), browser() as chromium:
+            page = chromium.new_page(viewport={"width": width, "height": 1600}, device_scale_factor=1.25)
+            lab = Lab(page, base, token)
+            lab.path = root / path.name
+            lab.open(path.name)
+            yield lab
+
+
+def small_png(image: bytes) -> bytes:
+    """Return a screenshot with 256 colours: half the size, and no different to the eye."""
+    small = io.BytesIO()
+    whole = Image.open(io.BytesIO(image)).convert("RGB")
+    whole.quantize(256, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def _pictures(cell: Any) -> list[bytes]:
@@ -70,12 +88,7 @@ def _texts(outputs: list[Any]) -> list[Any]:
 
 
 def _output(image: bytes) -> Any:
-    """A picture of 256 colours: half the size, and no different to the eye."""
-    small = io.BytesIO()
-    whole = Image.open(io.BytesIO(image)).convert("RGB")
-    picture = whole.quantize(256, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE)
-    picture.save(small, "PNG", optimize=True)
-    data = {"image/png": base64.b64encode(small.getvalue()).decode(), "text/plain": "<a figure>"}
+    data = {"image/png": base64.b64encode(small_png(image)).decode(), "text/plain": "<a figure>"}
     return nbformat.v4.new_output("display_data", data=data)
 
 

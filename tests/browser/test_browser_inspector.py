@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed (pip install playwright)")
-from labdriver import Lab, browser, chromium_path, lab_server, until, write_notebook
+from labdriver import until
+from live_page import IN_BROWSER
 
-IS_REQUIRED = bool(os.environ.get("MRTK_REQUIRE_BROWSER"))
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        chromium_path() is None and not IS_REQUIRED, reason="no chromium here (apt-get install chromium)"
-    ),
-]
+pytestmark = IN_BROWSER
 
 SEARCH = """
 import mrtoolkit as mrt
@@ -30,20 +22,9 @@ inspector, explorer = TrialInspector(study), Explorer(study)
 """
 
 
-@pytest.fixture
-def lab(tmp_path_factory):
-    root = tmp_path_factory.mktemp("looks")
-    with lab_server(root, tmp_path_factory.mktemp("state")) as (base, token), browser() as chromium:
-        page = chromium.new_context(viewport={"width": 1200, "height": 2200}).new_page()
-        opened = Lab(page, base, token)
-        write_notebook(
-            root / "look.ipynb", SEARCH, "inspector.show(dict(study.best.params))", "explorer.show('slices')"
-        )
-        opened.open("look.ipynb")
-        yield opened
-
-
-def test_a_click_on_a_neighbour_shows_it_and_every_figure_of_the_list_is_drawn(lab):
+def test_a_click_on_a_neighbour_shows_it_and_every_figure_of_the_list_is_drawn(open_lab):
+    cells = SEARCH, "inspector.show(dict(study.best.params))", "explorer.show('slices')"
+    lab = open_lab(*cells, width=1200, height=2200)
     lab.run_all()
     page = lab.page
     slot = page.locator("[data-slot=neighbours]").first
@@ -58,7 +39,7 @@ def test_a_click_on_a_neighbour_shows_it_and_every_figure_of_the_list_is_drawn(l
     page.get_by_role("button", name="Back").click()
     until(lambda: lab.value("dict(inspector.look.params)") == before)
     for name, words in (("parallel", "All parameters at once"), ("in_and_out", "Early against late")):
-        page.get_by_label("Figure").select_option(words)
+        page.get_by_label("Figure", exact=True).select_option(words)
         until(lambda name=name: lab.value("explorer.choice.value") == repr(name))
         page.locator("[data-slot=figure] canvas").first.wait_for()
         assert page.locator("[data-slot=figure][role=img]").first.get_attribute("aria-label")

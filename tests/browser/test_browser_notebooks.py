@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,19 +9,14 @@ import nbformat
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed (pip install playwright)")
-from labdriver import Lab, browser, chromium_path, lab_server
+from labdriver import Lab, browser, lab_server
+from live_page import IN_BROWSER
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FIGURES = ".jp-OutputArea-output [data-root-id] > *"
-IS_REQUIRED = bool(os.environ.get("MRTK_REQUIRE_BROWSER"))
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        chromium_path() is None and not IS_REQUIRED, reason="no chromium here (apt-get install chromium)"
-    ),
-]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")

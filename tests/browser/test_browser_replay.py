@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed (pip install playwright)")
-from labdriver import browser, chromium_path
+from labdriver import browser
+from live_page import IN_BROWSER
 
 import mrtoolkit as mrt
 from mrtoolkit.cli.demo import LEVELS, textbook_backtest, textbook_space
 
-IS_REQUIRED = bool(os.environ.get("MRTK_REQUIRE_BROWSER"))
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        chromium_path() is None and not IS_REQUIRED, reason="no chromium here (apt-get install chromium)"
-    ),
-]
+pytestmark = IN_BROWSER
 
 PLAYER = "document.querySelector('.replay').replay"
 STAR = """canvas => {
