@@ -10,7 +10,8 @@ import xarray as xr
 
 from mrtoolkit.cli.table import table
 from mrtoolkit.data.stamps import wall_clock
-from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.search.candidate import Candidate
+from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_text import luck_text
 from mrtoolkit.views.theme import zone_of
 from mrtoolkit.views.words import label, metric_text, seconds
@@ -71,7 +72,7 @@ def warning_text(study: Study, width: int = 80) -> str:
 
 
 def _parameter(candidate: Candidate | None, name: str) -> str:
-    return "" if candidate is None else label(candidate.params[name])
+    return "" if candidate is None else label(candidate.shown[name])
 
 
 def _metric(name: str, value: float) -> str:

@@ -4,6 +4,7 @@ It knows no trading but in `loading`, which makes a saved study's backtest again
 """
 
 from . import robust as robust
+from .candidate import Candidate as Candidate
 from .compare import SideBySide as SideBySide
 from .compare import compare as compare
 from .corners import ComparisonWarning as ComparisonWarning
@@ -31,7 +32,6 @@ from .optimizer import optimize as optimize
 from .region import Region as Region
 from .running import RunningSearch as RunningSearch
 from .space import Space as Space
-from .study import Candidate as Candidate
 from .study import Study as Study
 from .transitions.moving import MovingTransition as MovingTransition
 from .transitions.peak import PeakTransition as PeakTransition

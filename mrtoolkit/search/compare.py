@@ -13,7 +13,7 @@ import pandas as pd
 from mrtoolkit.errors import StudyError, warn_caller
 from mrtoolkit.search.corners import ComparisonWarning
 from mrtoolkit.search.study import Study
-from mrtoolkit.search.study_text import number_text, params_text, shown_params
+from mrtoolkit.search.study_text import number_text, params_text
 from mrtoolkit.words import counted
 
 
@@ -169,7 +169,7 @@ def _ours(study: Study) -> _Side:
         direction=study.direction,
         values=np.where(np.isfinite(study.log.score), study.log.value, np.nan),
         names=study.space.params,
-        params=shown_params(study, study.best.params) if study.has_best else {},
+        params=study.best.shown if study.has_best else {},
         rows=rows,
     )
 

@@ -275,6 +275,11 @@ class Space:
         """Return one point, codes (dimension,), as plain Python scalars by name."""
         return self.points(codes[np.newaxis])[0]
 
+    def active_point(self, codes: np.ndarray) -> dict[str, Any]:
+        """Return of one point, codes (dimension,), the parameters that matter there."""
+        active = dict(zip(self, self.active(codes[np.newaxis])[0].tolist(), strict=True))
+        return {name: label for name, label in self.point(codes).items() if active[name]}
+
     def points(self, codes: np.ndarray) -> list[dict[str, Any]]:
         """Return points, codes (point, dimension), as plain Python scalars by name."""
         columns = [d.decode(codes[:, j]).tolist() for j, d in enumerate(self._dimensions.values())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -14,6 +14,7 @@ import xarray as xr
 
 from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.evaluation import Evaluator
+from mrtoolkit.search.candidate import Candidate, candidate_of
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.events import LevelRow
 from mrtoolkit.search.exports import trial_table, write_csv, write_parquet
@@ -34,15 +35,6 @@ from mrtoolkit.tables import as_table
 LEVEL_COLUMNS = {field.name: field.name.replace("_", " ") for field in fields(LevelRow)}
 """The columns of the table of levels, by the name of their field."""
 _COLUMNS = ("level", "region", "value", "feasible")  # of the log, beside parameters and metrics
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A trial to be recommended: its parameters, its objective, its metrics."""
-
-    params: Mapping[str, Any]
-    value: float
-    metrics: Mapping[str, float]
 
 
 class Study:
@@ -381,11 +373,7 @@ class Study:
     def _candidate(self, trial: int | None) -> Candidate:
         if trial is None:
             raise StudyError(self.why_no_best())
-        return Candidate(
-            params=self.space.point(self.log.codes[trial]),
-            value=float(self.log.value[trial]),
-            metrics={name: float(values[trial]) for name, values in self.log.metrics.items()},
-        )
+        return candidate_of(self.space, self.log, trial)
 
     def why_no_best(self) -> str:
         """Say why no trial is the best."""

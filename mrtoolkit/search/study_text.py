@@ -44,7 +44,7 @@ def summary(study: Study) -> list[tuple[str, str, str]]:
     rows = []
     if study.has_best:
         for name, candidate in (("best", study.best), ("plateau", study.plateau)):
-            rows.append((name, number_text(candidate.value), params_text(shown_params(study, candidate.params))))
+            rows.append((name, number_text(candidate.value), params_text(candidate.shown)))
     value = study.benchmark_value
     if not math.isnan(value):
         rows.append(("buy and hold", number_text(value), ""))
@@ -107,12 +107,6 @@ def params_text(params: Any) -> str:
 def number_text(value: float) -> str:
     """Return a number to five significant digits."""
     return f"{value + 0.0:,.5g}"  # 0, not -0
-
-
-def shown_params(study: Study, params: Any) -> Any:
-    """Return parameters with "-" for those that do not matter at that point."""
-    space = study.space
-    return space.shown(space.encode(params)).astype(object).iloc[0].to_dict() if space.has_conditions else params
 
 
 def _label(value: Any) -> str:

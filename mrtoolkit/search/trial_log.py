@@ -203,6 +203,10 @@ class TrialLog:
             found[self._columns["keys"][found] != keys] = -1  # likewise, and its rows are another batch's by now
         return found
 
+    def trial_at(self, codes: np.ndarray) -> int:
+        """Return the trial of one point, codes (dimension,); -1 where it has not been evaluated."""
+        return int(self.find(self._space.keys(codes[np.newaxis]))[0])
+
     def best(self, trials: np.ndarray | None = None) -> int | None:
         """Return the best trial (of some, or of all), None where none has a value that counts."""
         if trials is None:

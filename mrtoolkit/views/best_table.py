@@ -47,7 +47,7 @@ def best_text(study: Study, n: int = 5) -> str:
         ending = f"It stopped: {still.stopped}"
     if not ranked:
         return f"{still.why_no_best()}\n{ending}" if len(still) else still.why_no_best()
-    plateau = int(still.log.find(still.space.keys(still.space.encode(still.plateau.params)))[0])
+    plateau = still.plateau.trial
     shown = ranked if plateau in ranked else [*ranked, plateau]
     points, names = still.space.shown(still.log.codes[shown]), level_names(still)
     lines = []

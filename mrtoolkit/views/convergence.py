@@ -18,8 +18,9 @@ from mrtoolkit.views.trial_table import (
     check_trials,
     level_names,
     objective_values,
+    shown_params,
 )
-from mrtoolkit.views.words import counted, number, params_text
+from mrtoolkit.views.words import counted, number
 
 _POINTS = 5_000
 _NAMED = 12  # bands up to which each is named above the picture
@@ -140,7 +141,7 @@ def _draw_bands(plot: figure, bands: pd.DataFrame) -> None:
 def _draw_points(plot: figure, study: Study, data: xr.Dataset, *, named: bool) -> list[Any]:
     frame = data.to_dataframe().reset_index(drop=True)
     shown = frame.iloc[thinned_places(frame["value"].to_numpy(), _POINTS)]
-    shown = shown.assign(params=_parameter_texts(study, shown.index.to_numpy()))
+    shown = shown.assign(params=shown_params(study, shown.index.to_numpy()))
     colours = level_colours(len(level_names(study)))
     look = {"size": 6, "alpha": 0.75}
     renderers = []
@@ -169,8 +170,3 @@ def _draw_best(plot: figure, data: xr.Dataset) -> Any:
     return plot.step(
         "number", "best", source=source, mode="after", color=VERMILLION, line_width=2.5, legend_label="best so far"
     )
-
-
-def _parameter_texts(study: Study, rows: np.ndarray) -> list[str]:
-    points = study.space.decode(study.log.codes[rows])
-    return [params_text(dict(zip(study.space, point, strict=True))) for point in points.itertuples(index=False)]

@@ -149,11 +149,10 @@ def _marked(study: Study, data: InAndOut, known: pd.DataFrame) -> list[tuple[str
     found = [("best of the first part", "diamond", BLUE, _best_first(data, known))]
     best = candidate(study, "best")
     if best is not None:
-        own = study.log.find(study.space.keys(study.space.encode([dict(best.params)])))
-        if int(own[0]) == found[0][-1]:
-            return [("best of the first part, and of all", "star", VERMILLION, int(own[0]))]
-        if int(own[0]) in known.index:
-            found.append(("best of all the time", "star", VERMILLION, int(own[0])))
+        if best.trial == found[0][-1]:
+            return [("best of the first part, and of all", "star", VERMILLION, best.trial)]
+        if best.trial in known.index:
+            found.append(("best of all the time", "star", VERMILLION, best.trial))
     return found
 
 

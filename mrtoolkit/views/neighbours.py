@@ -178,7 +178,7 @@ def neighbours_sentence(study: Study, data: pd.DataFrame, own: float) -> str:
 
 
 def _own_value(study: Study, codes: np.ndarray) -> float:
-    trial = int(study.log.find(study.space.keys(codes[np.newaxis]))[0])
+    trial = study.log.trial_at(codes)
     return float(study.log.value[trial]) if trial >= 0 and study.log.feasible[trial] else float("nan")
 
 

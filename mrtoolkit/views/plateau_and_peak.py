@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, Range1d
@@ -48,9 +45,8 @@ def plateau_and_peak_data(study: Study) -> pd.DataFrame:
         found = candidate(study, "best" if name == "best" else "plateau")
         if found is None:
             continue
-        itself = trial_of(study, found.params)
-        near = neighbours_of(study.space, study.log, itself)
-        parts.append(pd.DataFrame({"of": name, "trial": near, "value": values[near], "is_itself": near == itself}))
+        near = neighbours_of(study.space, study.log, found.trial)
+        parts.append(pd.DataFrame({"of": name, "trial": near, "value": values[near], "is_itself": near == found.trial}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["of", "trial", "value", "is_itself"])
 
 
@@ -66,14 +62,6 @@ def low_quarter(values: np.ndarray, *, direction: str) -> float:
     scores = sign * np.where(known, values, np.nan)
     filled = np.where(known, scores, np.nanmin(scores))
     return sign * float(np.quantile(filled, QUANTILE, method="lower"))
-
-
-def trial_of(study: Study, params: Mapping[str, Any]) -> int:
-    """Return the trial of a point, -1 where it has not been tried."""
-    codes = study.space.encode([dict(params)])
-    if (codes < 0).any():
-        return -1
-    return int(study.log.find(study.space.keys(codes))[0])
 
 
 def plateau_and_peak(study: Study, *, height: int = 260) -> figure:
@@ -121,7 +109,7 @@ def plateau_sentence(study: Study) -> str:
         part = data[data["of"] == name]
         itself = part[part["is_itself"]]
         own, low = float(itself["value"].iloc[0]), low_quarter(part["value"].to_numpy(), direction=study.direction)
-        params = params_text(study.space.point(study.log.codes[int(itself["trial"].iloc[0])]))
+        params = params_text(study.space.active_point(study.log.codes[int(itself["trial"].iloc[0])]))
         who = "The best and the plateau are one trial" if _are_one(study) else f"The {name}"
         better = "above" if study.direction == "maximize" else "below"
         parts.append(
@@ -133,7 +121,7 @@ def plateau_sentence(study: Study) -> str:
 
 def _are_one(study: Study) -> bool:
     best, plateau = candidate(study, "best"), candidate(study, "plateau")
-    return best is not None and plateau is not None and dict(best.params) == dict(plateau.params)
+    return best is not None and plateau is not None and best.trial == plateau.trial
 
 
 def _title(study: Study, data: pd.DataFrame) -> str:

@@ -9,11 +9,13 @@ import numpy as np
 from bokeh.palettes import Viridis256
 
 from mrtoolkit.backtest.metrics import UNITS
-from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.search.candidate import Candidate
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.replay_stages import axis_data, ending, stages
 from mrtoolkit.views.story import Story, at_once, values_drawn
 from mrtoolkit.views.theme import level_colours
 from mrtoolkit.views.thinning import thinned_places
+from mrtoolkit.views.trial_table import shown_params
 from mrtoolkit.views.words import counted, label, params_text
 
 _POINTS = 6_000
@@ -102,8 +104,7 @@ def _improved(story: Story) -> tuple[np.ndarray, bool]:
 def _steps(story: Story) -> list[list[Any]]:
     """Return [number, best so far, its parameters in words] where the best so far changed."""
     rows, best = _improved(story)[0], story.convergence["best"].to_numpy()
-    points = story.study.space.decode(story.study.log.codes[rows])
-    texts = [params_text(dict(zip(story.study.space, p, strict=True))) for p in points.itertuples(index=False)]
+    texts = shown_params(story.study, rows)
     return [[int(i) + 1, float(best[i]), story.value_text(float(best[i])), t] for i, t in zip(rows, texts, strict=True)]
 
 
@@ -148,7 +149,7 @@ def _candidate(story: Story, found: Candidate | None) -> dict[str, Any] | None:
     if found is None:
         return None
     x, y = story.place(found)
-    return {"x": x, "y": y, "value": story.value_text(found.value), "words": params_text(found.params)}
+    return {"x": x, "y": y, "value": story.value_text(found.value), "words": params_text(found.active)}
 
 
 def _note(story: Story, shown: int, beyond: int) -> str:

@@ -70,7 +70,7 @@ def ending(story: Story) -> str:
         return headline(story) + "." + why
     plateau = " The best is the plateau too: its neighbours are good as well."
     if not story.same() and story.plateau is not None:
-        value, where = story.value_text(story.plateau.value), params_text(story.plateau.params)
+        value, where = story.value_text(story.plateau.value), params_text(story.plateau.active)
         plateau = f" Recommended is the plateau, {value} at {where}: its neighbours are good as well."
     return f"{headline(story)}.{plateau}{why}"
 

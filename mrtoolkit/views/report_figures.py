@@ -12,8 +12,9 @@ from bokeh.models.ui import UIElement
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.errors import StudyError
+from mrtoolkit.search.candidate import Candidate
 from mrtoolkit.search.importance import FEWEST
-from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.bar_table import asset_name
 from mrtoolkit.views.convergence import convergence, convergence_data
 from mrtoolkit.views.equity import buy_and_hold, equity, equity_data
@@ -163,7 +164,7 @@ def _heatmap(study: Study) -> Picture:
 def _price(bars: xr.Dataset, trial: Trial, best: Candidate, chart: UIElement) -> Picture:
     name = asset_name(bars, None)
     caption = (
-        f"What the best trial ({params_text(best.params)}) did. Triangles up buy, those down sell; filled ones open "
+        f"What the best trial ({params_text(best.active)}) did. Triangles up buy, those down sell; filled ones open "
         "a position, hollow ones close it; shaded while held; dashed a stop, dotted a target. Zoom in for candles."
         f"{_several(bars)}"
     )
@@ -199,7 +200,7 @@ def _found(study: Study) -> str:
     best = candidate(study, "best")
     if best is None:
         return ""
-    return f" The best is {params_text(best.params)} with {metric_text(study.objective, best.value)}."
+    return f" The best is {params_text(best.active)} with {metric_text(study.objective, best.value)}."
 
 
 def _several(bars: xr.Dataset) -> str:

@@ -29,9 +29,9 @@ def header_part(study: Study, heading: str) -> str:
     best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), study.benchmark_value
     items = [("Trials", f"{len(study):,}", f"in {counted(len(level_names(study)), 'level')}")]
     if best is not None:
-        items.append((f"Best {study.objective}", _value(study, best.value), params_text(best.params)))
+        items.append((f"Best {study.objective}", _value(study, best.value), params_text(best.active)))
     if plateau is not None:
-        items.append(("Plateau, recommended", _value(study, plateau.value), params_text(plateau.params)))
+        items.append(("Plateau, recommended", _value(study, plateau.value), params_text(plateau.active)))
     if math.isfinite(held):
         items.append(("Buy and hold", _value(study, held), f"the same {study.objective}"))
     return f"<header><h1>{text(heading)}</h1>\n{paragraph(_summary(study), kind='lead')}\n{cards(items)}</header>"
@@ -43,7 +43,7 @@ def candidates_part(study: Study) -> str:
     if best is None or plateau is None:
         return paragraph("No trial has a value and satisfies the constraints, so there is nothing to recommend.")
     held, per_year = study.benchmark, periods_per_year(study)
-    rows: list[list[str]] = [[n, label(best.params[n]), label(plateau.params[n]), ""] for n in best.params]
+    rows: list[list[str]] = [[n, label(best.shown[n]), label(plateau.shown[n]), ""] for n in best.shown]
     if study.objective not in best.metrics:
         values = (best.value, plateau.value, study.benchmark_value)
         rows.append([study.objective, *(_value(study, v) for v in values)])
@@ -142,11 +142,11 @@ def _advice(study: Study) -> str:
     best, plateau = candidate(study, "best"), candidate(study, "plateau")
     if best is None or plateau is None:
         return ""
-    if dict(plateau.params) == dict(best.params):
+    if plateau.trial == best.trial:
         words = "Here the best trial is the plateau too: its neighbours are good as well."
     else:
         words = (
-            f"Recommended is the plateau, {params_text(plateau.params)}, with {_value(study, plateau.value)}: it "
+            f"Recommended is the plateau, {params_text(plateau.active)}, with {_value(study, plateau.value)}: it "
             f"gives up {_value(study, abs(best.value - plateau.value))} of {study.objective} for good neighbours "
             "and so rests less on one lucky choice of parameters."
         )
@@ -164,10 +164,10 @@ def _summary(study: Study) -> str:
     words += f"for the {word} {study.objective}{where}."
     if best is None or plateau is None:
         return f"{words} No trial has a value and satisfies the constraints."
-    words += f" The best, {params_text(best.params)}, reached {_value(study, best.value)}"
-    if dict(plateau.params) != dict(best.params):
+    words += f" The best, {params_text(best.active)}, reached {_value(study, best.value)}"
+    if plateau.trial != best.trial:
         near = "whose neighbours are good as well"
-        words += f"; the plateau, {params_text(plateau.params)}, {near}, has {_value(study, plateau.value)}"
+        words += f"; the plateau, {params_text(plateau.active)}, {near}, has {_value(study, plateau.value)}"
     words += f"; buy and hold has {_value(study, held)}." if math.isfinite(held) else "."
     per_year = periods_per_year(study)
     if per_year is not None and "sharpe" in study.objective:

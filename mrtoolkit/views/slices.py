@@ -96,7 +96,7 @@ def slices_sentence(study: Study) -> str:
     over = f"{objective_name(study)} of {counted(len(study), 'trial')} over each of {', '.join(study.space)}"
     if not study.has_best:
         return f"{over}; no trial has a value that counts."
-    return f"{over}; the best is at {params_text(study.best.params)}."
+    return f"{over}; the best is at {params_text(study.best.active)}."
 
 
 def _source(study: Study, axes: dict[str, ParameterAxis], parts: dict[str, pd.DataFrame]) -> ColumnDataSource:

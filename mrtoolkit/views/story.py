@@ -11,7 +11,8 @@ import xarray as xr
 
 from mrtoolkit.maps.levels import level_entries
 from mrtoolkit.maps.value_range import value_range
-from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.search.candidate import Candidate
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.convergence import convergence_data, level_bands
 from mrtoolkit.views.regions import regions_data
 from mrtoolkit.views.still import held_still
@@ -108,14 +109,11 @@ class Story:
 
     def place(self, found: Candidate) -> tuple[float, float]:
         """Return where a candidate stands on the map, in positions of the two axes."""
-        trials = self.study.space.encode(found.params)
-        row = int(self.study.log.find(self.study.space.keys(trials))[0])
-        return float(self.points["x"].iloc[row]), float(self.points["y"].iloc[row])
+        return float(self.points["x"].iloc[found.trial]), float(self.points["y"].iloc[found.trial])
 
     def same(self) -> bool:
         """Whether the best trial is the plateau."""
-        both = self.best is not None and self.plateau is not None
-        return both and dict(self.best.params) == dict(self.plateau.params)  # type: ignore[union-attr]
+        return self.best is not None and self.plateau is not None and self.best.trial == self.plateau.trial
 
     def value_text(self, value: float) -> str:
         """Return a value of the objective in its unit."""
@@ -158,7 +156,7 @@ def headline(story: Story) -> str:
     trials = counted(len(story.study), "trial")
     if story.best is None:
         return f"{trials} for {story.study.objective}, none with a value that counts"
-    where = params_text(story.best.params)
+    where = params_text(story.best.active)
     return f"Best {story.study.objective} {story.value_text(story.best.value)} at {where}, after {trials}"
 
 
@@ -171,7 +169,7 @@ def second_line(story: Story) -> str:
     if story.same():
         parts.append("the best is the plateau too: its neighbours are good as well")
     elif story.plateau is not None:
-        where = params_text(story.plateau.params)
+        where = params_text(story.plateau.active)
         parts.append(f"plateau {story.value_text(story.plateau.value)} at {where}: its neighbours are good as well")
     held = story.study.benchmark_value
     if math.isfinite(held):

@@ -12,8 +12,9 @@ from bokeh.models import FixedTicker
 
 from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.maps.levels import names_of_levels
+from mrtoolkit.search.candidate import Candidate
 from mrtoolkit.search.dimensions import Categorical
-from mrtoolkit.search.study import Candidate, Study
+from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.theme import plain_numbers
 from mrtoolkit.views.words import label, params_text

@@ -30,7 +30,7 @@ _NO_STATE = SearchState(state="", level=-1, n_levels=0, done=0, total=0, seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A trial that stands out: its number from 0, its objective, its parameters, its place on the map."""
+    """A trial that stands out: its number from 0, its objective, the parameters that matter there, its place."""
 
     trial: int
     value: float
@@ -99,7 +99,7 @@ class SearchModel:
         self.cells: Heat | None = None
         self.plateau: Mark | None = None
         self._is_stale = True
-        self._plateau: tuple[int, Mapping[str, Any] | None] = (-1, None)
+        self._plateau: tuple[int, int | None] = (-1, None)
         self._begin()
         self._take_axes(*map_params(self.study.space, x, y))
         self.refresh()
@@ -282,20 +282,14 @@ class SearchModel:
             self.plateau = None
             return
         if self._plateau[0] != n:
-            self._plateau = (n, self.study.plateau.params)
-        self.plateau = self._mark(self._trial_of(self._plateau[1]))
-
-    def _trial_of(self, params: Mapping[str, Any] | None) -> int | None:
-        if params is None:
-            return None
-        space = self.study.space
-        return int(self.study.log.find(space.keys(space.encode([params])))[0])
+            self._plateau = (n, self.study.plateau.trial)
+        self.plateau = self._mark(self._plateau[1])
 
     def _mark(self, trial: int | None) -> Mark | None:
         if trial is None:
             return None
         log, (x, y) = self.study.log, self.map.place(trial)
-        params = self.study.space.point(log.codes[trial])
+        params = self.study.space.active_point(log.codes[trial])
         return Mark(trial=trial, value=float(log.value[trial]), params=params, x=x, y=y)
 
     def _write_words(self) -> None:

@@ -79,8 +79,7 @@ def look_at(study: Study, point: int | Mapping[str, Any], *, evaluate: bool = Fa
         If the trial or point is not there, or neighbours are to be evaluated and the study has no evaluator.
     """
     codes = codes_of(study, point)
-    params, active = study.space.point(codes), study.space.active(codes[None])[0]
-    number = int(study.log.find(study.space.keys(codes[None]))[0])
+    params, number = study.space.point(codes), study.log.trial_at(codes)
     trial, why = _run(study.backtest, params)
     metrics = {name: float(values[number]) for name, values in study.log.metrics.items()} if number >= 0 else {}
     if not metrics and trial is not None:
@@ -90,7 +89,7 @@ def look_at(study: Study, point: int | Mapping[str, Any], *, evaluate: bool = Fa
     else:
         value = study.goal.value_of(metrics) if study.goal is not None and metrics else math.nan
     return TrialLook(
-        params={name: params[name] for name, matters in zip(params, active, strict=True) if matters},
+        params=study.space.active_point(codes),
         number=number,
         value=value if math.isfinite(value) else math.nan,
         metrics=metrics,
