@@ -63,6 +63,17 @@ def label(value: object) -> str:
     return str(value)
 
 
+def clipped(text: str, most: int) -> str:
+    """Return a text with at most so many letters, of which the last says where something was cut.
+
+    Examples
+    --------
+    >>> clipped("stop_loss", 9), clipped("stop_loss", 6)
+    ('stop_loss', 'stop_…')
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def params_text(params: Mapping[str, Any]) -> str:
     """Return parameters as a person would say them.
 

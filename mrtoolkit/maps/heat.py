@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 SIDE = 120  # pixels; at eight pictures a second more would flood a notebook
+REACH = 1.25  # of the distance to a trial's neighbours: cells of an even grid just close
+WIDEST = 0.30  # of the map: how far a trial reaches at most
+LONE = 0.12  # a trial without neighbours
 _NEIGHBOURS = 4
-_REACH = 1.25  # of the distance to a trial's neighbours: cells of an even grid just close
-_WIDEST = 0.30  # of the map: how far a trial reaches at most
-_LONE = 0.12  # a trial without neighbours
 _NARROWEST = 1.6  # pixels
 _MANY = 4_000  # pixels with a trial: more lie so close that each reaches one pixel
 _CLEAR = 0.65  # of its reach up to which a trial's colour is whole
@@ -97,23 +97,34 @@ class Raster:
 
     def _reaches(self, at: np.ndarray) -> np.ndarray:
         """Return how far the trials of some pixels reach: about as far as their neighbours are away."""
-        from scipy.spatial import cKDTree
-
         reaches = np.full(len(self._level), _NARROWEST)
         if len(at) > _MANY:
             return reaches
         if len(at) == 1:
-            reaches[at] = _LONE * SIDE
+            reaches[at] = LONE * SIDE
             return reaches
         points = np.stack(np.divmod(at, self._shape[1]), axis=1) * self._steps
-        found: Any = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, len(at)))
-        reaches[at] = np.clip(_REACH * found[0][:, 1:].mean(axis=1), _NARROWEST, _WIDEST * SIDE)
+        reaches[at] = np.clip(REACH * neighbour_distances(points), _NARROWEST, WIDEST * SIDE)
         return reaches
+
+
+def neighbour_distances(points: np.ndarray) -> np.ndarray:
+    """Return how far the nearest four others are from each of several places, in the mean, (place,).
+
+    Parameters
+    ----------
+    points : (place, 2)
+        At least two, all different.
+    """
+    from scipy.spatial import cKDTree  # 0.1 s to import, and only a map needs it
+
+    found: Any = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, len(points)))
+    return np.asarray(found[0][:, 1:].mean(axis=1))
 
 
 def _nearest(is_empty: np.ndarray, steps: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return how far the nearest pixel that is not empty is, (row, column), and where, (2, row, column)."""
-    from scipy.ndimage import distance_transform_edt  # 0.1 s to import, and only a map needs it
+    from scipy.ndimage import distance_transform_edt  # likewise
 
     found: Any = distance_transform_edt(is_empty, sampling=steps, return_indices=True)
     return found[0], found[1]

@@ -32,12 +32,12 @@ def as_study(search: Any) -> Study:
 
     Parameters
     ----------
-    search : Study or optuna.study.Study
-        Of an Optuna study, parameters become dimensions (a continuous one of a million labels, a thousand on a log
-        scale, each trial at the nearest), and all trials belong to one level. Pruned trials have their last value and
-        do not count; failed ones have none. Those that are still running are left out. A parameter that a trial does
-        not have (as in a search whose space has branches) is at its lowest label there. Of several objectives the first
-        is the value, and all of them are metrics and give a Pareto front.
+    search : Study, RunningSearch or optuna.study.Study
+        Of a running search its study, which grows. Of an Optuna study, parameters become dimensions (a continuous one
+        of a million labels, a thousand on a log scale, each trial at the nearest), and all trials belong to one level.
+        Pruned trials have their last value and do not count; failed ones have none. Those still running are left out.
+        A parameter that a trial does not have (as in a search whose space has branches) is at its lowest label there.
+        Of several objectives the first is the value, and all of them are metrics and give a Pareto front.
 
     Returns
     -------
@@ -48,8 +48,9 @@ def as_study(search: Any) -> Study:
     StudyError
         For something else, and for a study without one finished trial.
     """
-    if isinstance(search, Study):
-        return search
+    own = getattr(search, "study", search)
+    if isinstance(own, Study):
+        return own
     if not all(hasattr(search, name) for name in ("trials", "directions", "study_name")):
         raise StudyError(
             f"{type(search).__name__} is no study; give what optimize() or load_study() returned, a running search, or "

@@ -26,12 +26,8 @@ def heatmap_data(study: Study, x: str | None = None, y: str | None = None, *, re
 
     Parameters
     ----------
-    study : Study
-        With at least one trial.
-    x, y : str, optional
-        Parameters; those that vary first where not given.
-    reduce : {"best", "mean"}
-        What a cell shows where several trials share it (they differ in the other parameters).
+    study, x, y, reduce
+        As `heatmap` takes them.
 
     Returns
     -------

@@ -13,6 +13,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.theme import BLUE, FONT, GREY, add_hover, percent_axis, themed_figure
 from mrtoolkit.views.trial_table import objective_name
+from mrtoolkit.views.words import clipped
 
 _BAR = 34  # pixels
 _LETTERS = 22
@@ -45,7 +46,7 @@ def importance(study: Study, *, seed: int = 0, height: int | None = None) -> fig
 
 def importance_figure(study: Study, data: pd.DataFrame, *, height: int | None = None) -> figure:
     """Return the figure of `importance_data`, for who has it already."""
-    names = [_short(name) for name in data["parameter"]]
+    names = [clipped(name, _LETTERS) for name in data["parameter"]]
     plot = themed_figure(
         title=f"{data['parameter'][0]} matters most to {objective_name(study)}",
         x_label=f"Share of {objective_name(study)}'s variance over the space", y_label="",
@@ -72,7 +73,3 @@ def importance_sentence(data: pd.DataFrame) -> str:
     idle = data["parameter"][np.asarray(data["share"]) < 0.02].tolist()
     without = f" {', '.join(idle)} hardly matter{'s' if len(idle) == 1 else ''}." if idle else ""
     return f"Share of the objective's variance that goes with each parameter: {', '.join(texts[:12])}.{more}{without}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…"

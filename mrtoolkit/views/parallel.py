@@ -22,7 +22,7 @@ from mrtoolkit.views.theme import (
     themed_figure,
 )
 from mrtoolkit.views.trial_table import check_trials, objective_name, objective_values, shown_params
-from mrtoolkit.views.words import counted, label, metric_text, number
+from mrtoolkit.views.words import clipped, counted, label, metric_text, number
 
 BEST = 10  # trials drawn strongest
 _LINES = 1_000
@@ -206,15 +206,15 @@ def _draw_axis(plot: figure, place: int, name: str, marks: list[tuple[float, str
     plot.segment([place], [0.0], [place], [1.0], line_color=GREY, line_width=1.2)
     plot.scatter([place] * len(marks), heights, marker="dash", size=8, line_color=GREY)
     raised = 0.07 if is_crowded and place % 2 else 0.0
-    plot.text([place], [1.08 + raised], [_short(name)], **_type(align="center", style="bold"))
+    plot.text([place], [1.08 + raised], [clipped(name, _LETTERS)], **_type(align="center", style="bold"))
     if not is_crowded:
-        texts = [_short(text) for _, text in marks]
+        texts = [clipped(text, _LETTERS) for _, text in marks]
         plot.text([place] * len(marks), heights, texts, x_offset=7, **_type(align="left", baseline="middle"))
         return
     (low, bottom), (high, top) = marks[0], marks[-1]
-    plot.text([place], [high], [_short(top)], y_offset=-4, **_type(align="center"))
+    plot.text([place], [high], [clipped(top, _LETTERS)], y_offset=-4, **_type(align="center"))
     if high > low:
-        plot.text([place], [low], [_short(bottom)], y_offset=4, **_type(align="center", baseline="top"))
+        plot.text([place], [low], [clipped(bottom, _LETTERS)], y_offset=4, **_type(align="center", baseline="top"))
 
 
 def _type(*, align: str, baseline: str = "bottom", style: str = "normal") -> dict[str, Any]:
@@ -247,7 +247,3 @@ def _value_marks(study: Study) -> list[tuple[float, str]]:
         return [(0.5, metric_text(objective_name(study), low))]
     places = np.linspace(0.0, 1.0, _MARKS)
     return [(float(at), number(float(f"{low + at * (high - low):.3g}"))) for at in places]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…"

@@ -122,12 +122,8 @@ def zooms(study: Study, x: str | None = None, y: str | None = None, *, height: i
 
     Parameters
     ----------
-    study : Study
-        With at least one trial and two parameters.
-    x, y : str, optional
-        Parameters; those that vary first where not given.
-    height : int
-        Pixels.
+    study, x, y, height
+        As `regions` takes them.
 
     Returns
     -------

@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.palettes import Viridis256
 
 from mrtoolkit.backtest.metrics import UNITS
+from mrtoolkit.maps.heat import LONE, REACH, WIDEST, neighbour_distances
 from mrtoolkit.search.candidate import Candidate
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.replay_stages import axis_data, ending, stages
@@ -22,7 +23,7 @@ _POINTS = 6_000
 _STEPS = 2_000  # of the best so far
 _BOXES = 400
 _DIGITS = 7
-_NEIGHBOURS, _REACH, _LONE, _BOUNDS = 4, 1.25, 0.12, (0.045, 0.3)  # as the live map's heat has them, see `maps.heat`
+_NARROWEST = 0.045  # of the map: how far a trial's colour carries at least
 
 
 def replay_data(story: Story) -> dict[str, Any]:
@@ -178,11 +179,8 @@ def _reach(x: np.ndarray, y: np.ndarray) -> float:
     """
     points = np.unique(np.column_stack([x, y]), axis=0)
     if len(points) < 2:
-        return _LONE
-    from scipy.spatial import cKDTree  # 0.1 s to import, and only a map needs it
-
-    nearest = np.asarray(cKDTree(points).query(points, k=[*range(2, min(_NEIGHBOURS + 1, len(points)) + 1)])[0])
-    return float(np.clip(_REACH * np.median(nearest.mean(axis=1)), *_BOUNDS))
+        return LONE
+    return float(np.clip(REACH * np.median(neighbour_distances(points)), _NARROWEST, WIDEST))
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

@@ -42,7 +42,7 @@ def heatmap(
     x, y : str, optional
         Parameters; those that vary first where not given.
     reduce : {"best", "mean"}
-        What a cell shows where several trials share it.
+        What a cell shows where several trials share it (they differ in the other parameters).
     height : int
         Pixels.
 

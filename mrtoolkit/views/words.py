@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mrtoolkit.backtest.metric_words import metric_name as metric_name
 from mrtoolkit.backtest.metric_words import metric_text as metric_text
+from mrtoolkit.words import clipped as clipped
 from mrtoolkit.words import counted as counted
 from mrtoolkit.words import fixed as fixed
 from mrtoolkit.words import label as label

@@ -18,6 +18,7 @@ from mrtoolkit.views.theme import (
     themed_figure,
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
+from mrtoolkit.widgets.chart_turn import ChartTurn
 from mrtoolkit.widgets.model import SearchModel
 from mrtoolkit.words import counted, number
 
@@ -45,7 +46,6 @@ class ConvergenceChart:
 
     def __init__(self, model: SearchModel, *, height: int = 320) -> None:
         self._model = model
-        self._theme = "light"
         unit = f" ({model.unit})" if model.unit else ""
         plot = self.figure = themed_figure(
             title="Convergence", x_label="Trial", y_label=f"{model.objective}{unit}", height=height,
@@ -60,19 +60,14 @@ class ConvergenceChart:
         self._best = ChangingSource("number", "best")
         self._looks = ChangingSource("number")
         self._names = LinearAxis(ticker=FixedTicker(ticks=[]), major_label_standoff=2)
-        self._seen = -1
+        self._turn = ChartTurn(model, plot)
         self._draw()
         self.update()
 
     def update(self, theme: str | None = None) -> bool:
         """Show what the model has now, and another theme if one is given; say whether anything changed."""
-        if theme is not None and theme != self._theme:
-            self._theme = theme
-            restyle(self.figure, theme)
-            self._line.glyph.line_color = VERMILLION
-        elif self._seen == self._model.version:
+        if not self._turn.has_come(theme):
             return False
-        self._seen = self._model.version
         data = self._model.convergence
         bands = np.array(data.bands, dtype=float).reshape(-1, 3)
         colours = bands[:, 0] % _COLOURS
@@ -124,8 +119,8 @@ class ConvergenceChart:
         plot.legend.click_policy = "hide"
         items = plot.legend[0].items
         self._seldom = [(items[0], self._broken), (items[-1], self._looks)]
-        restyle(plot, self._theme)
-        plot.title.text_color = INK[self._theme]
+        restyle(plot, self._turn.theme)
+        plot.title.text_color = INK[self._turn.theme]
 
     def _set_ranges(self) -> None:
         data = self._model.convergence

@@ -9,10 +9,9 @@ import ipywidgets
 from bokeh.model import Model
 
 from mrtoolkit.errors import MrtoolkitError
-from mrtoolkit.search.running import RunningSearch
+from mrtoolkit.search.foreign_study import as_study
 from mrtoolkit.search.still import still
 from mrtoolkit.search.study import Study
-from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.front import front, front_data, front_sentence, has_front
 from mrtoolkit.views.importance import importance_data, importance_figure, importance_sentence
 from mrtoolkit.views.in_and_out import in_and_out_data, in_and_out_figure, in_and_out_sentence
@@ -86,7 +85,7 @@ class Explorer:
 
     Parameters
     ----------
-    study : Study or RunningSearch
+    source : Study, RunningSearch or optuna.study.Study
         One that still grows is drawn as it is when a figure is chosen.
 
     Attributes
@@ -100,9 +99,8 @@ class Explorer:
         If it is no study.
     """
 
-    def __init__(self, study: Study | RunningSearch) -> None:
-        self.study: Study = study.study if isinstance(study, RunningSearch) else study
-        check_study(self.study)
+    def __init__(self, source: Any) -> None:
+        self.study = as_study(source)
         self.board: Board | None = None
         self._still: Study | None = None  # what is drawn: the study may grow meanwhile
         names = figures_for(self.study)

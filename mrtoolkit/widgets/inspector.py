@@ -10,9 +10,7 @@ import ipywidgets
 from bokeh.events import Tap
 
 from mrtoolkit.errors import MrtoolkitError
-from mrtoolkit.search.running import RunningSearch
-from mrtoolkit.search.study import Study
-from mrtoolkit.views.arguments import check_study
+from mrtoolkit.search.foreign_study import as_study
 from mrtoolkit.views.neighbours import codes_of
 from mrtoolkit.views.page import text
 from mrtoolkit.views.trial_table import objective_name
@@ -30,7 +28,7 @@ class TrialInspector:
 
     Parameters
     ----------
-    study : Study or RunningSearch
+    source : Study, RunningSearch or optuna.study.Study
         One that still grows is asked as it is when a trial is shown.
 
     Attributes
@@ -46,9 +44,8 @@ class TrialInspector:
         If it is no study.
     """
 
-    def __init__(self, study: Study | RunningSearch) -> None:
-        self.study: Study = study.study if isinstance(study, RunningSearch) else study
-        check_study(self.study)
+    def __init__(self, source: Any) -> None:
+        self.study = as_study(source)
         self.look: TrialLook | None = None
         self.board: Board | None = None
         self._lock = threading.RLock()

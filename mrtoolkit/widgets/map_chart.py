@@ -31,6 +31,7 @@ from mrtoolkit.views.theme import (
     themed_figure,
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
+from mrtoolkit.widgets.chart_turn import ChartTurn
 from mrtoolkit.widgets.map_axes import show_ratios, show_scale, show_values
 from mrtoolkit.widgets.map_columns import (
     apart,
@@ -76,7 +77,6 @@ class MapChart:
 
     def __init__(self, model: SearchModel, *, height: int = 420) -> None:
         self._model = model
-        self._theme = "light"
         plot = self.figure = themed_figure(
             title="Map", x_label="", y_label="", height=height, x_range=Range1d(0.0, 1.0), y_range=Range1d(0.0, 1.0)
         )
@@ -90,7 +90,7 @@ class MapChart:
         self._marks = {name: ChangingSource("x", "y") for name in ("plateau", "best")}
         self._colours = LinearColorMapper(palette=list(Viridis256), low=0.0, high=1.0, nan_color="#9a9a9a")
         self._shown: dict[str, Any] = {}  # what was drawn last, so that nothing is sent twice
-        self._seen = -1
+        self._turn = ChartTurn(model, plot)
         self._on_brush: list[Callable[[Bounds], Any]] = []
         self._on_click: list[Callable[[int], Any]] = []
         self._draw()
@@ -98,12 +98,8 @@ class MapChart:
 
     def update(self, theme: str | None = None) -> bool:
         """Show what the model has now, and another theme if one is given; say whether anything changed."""
-        if theme is not None and theme != self._theme:
-            self._theme = theme
-            restyle(self.figure, theme)
-        elif self._seen == self._model.version:
+        if not self._turn.has_come(theme):
             return False
-        self._seen = self._model.version
         model = self._model
         self._set_axes()
         self._set_colours()
@@ -217,7 +213,7 @@ class MapChart:
         plot.toolbar.active_drag = next(tool for tool in plot.tools if isinstance(tool, PanTool))
         add_hover(plot, [circles], [])
         self._hover = plot.tools[-1]
-        restyle(plot, self._theme)
+        restyle(plot, self._turn.theme)
 
     def _add_levels(self) -> None:
         """Add the rectangles of levels that are new, each a line of its own in the legend."""
@@ -238,7 +234,7 @@ class MapChart:
         plot.renderers = [each for each in plot.renderers if each not in self._top] + self._top
         style_legend(plot, glyph=_GLYPH)
         plot.legend.ncols = legend_columns(["plateau", "best", *names])  # without what is seldom there
-        restyle(plot, self._theme)
+        restyle(plot, self._turn.theme)
 
     def _set_axes(self) -> None:
         model, plot = self._model, self.figure

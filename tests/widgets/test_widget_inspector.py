@@ -180,5 +180,5 @@ def test_what_was_closed_is_not_drawn_again(called):
 def test_a_trial_that_is_not_there_is_refused(traded):
     with pytest.raises(StudyError, match="trial 99999 was asked for"):
         TrialInspector(traded).show(99_999)
-    with pytest.raises(StudyError, match="a study was to be shown"):
+    with pytest.raises(StudyError, match="int is no study; give"):
         TrialInspector(3)
