@@ -54,7 +54,7 @@ def on_all_cores(work: Sequence[Callable[[], None]], threads: int) -> None:
                 return
             try:
                 each()
-            except BaseException:
+            except BaseException:  # also Ctrl-C: nobody is to begin another piece
                 left.clear()
                 raise
 

@@ -256,7 +256,7 @@ def _declared_warmup(indicator: Indicator, values: tuple[float, ...]) -> int:
         warmup: Any = indicator.warmup_of(values)
     except IndicatorError:
         raise
-    except Exception as error:
+    except Exception as error:  # a user's function may raise anything
         names = ", ".join(p.name for p in indicator.parameters)
         msg = (
             f"the warm-up of {shown_call(indicator, values)} cannot be had ({type(error).__name__}: {error}); write "

@@ -68,7 +68,7 @@ def _window_of(spec: Indicator, window: Callable[..., int] | int, values: tuple[
     try:
         named = {p.name: p.typed(value) for p, value in zip(spec.parameters, values, strict=True)}
         bars = window(**named) if callable(window) else window
-    except Exception as error:
+    except Exception as error:  # a user's function may raise anything
         message = f"the window of {shown} cannot be had ({type(error).__name__}: {error}); {cure}."
         raise IndicatorError(message) from error
     if isinstance(bars, bool) or not isinstance(bars, int | np.integer) or bars < 0:

@@ -49,7 +49,7 @@ class UserKernel:
                     result = self.function(*arguments)
             except IndicatorError:
                 raise
-            except Exception as error:
+            except Exception as error:  # a user's function may raise anything
                 raise IndicatorError(self._message(error)) from error
             self._keep(result, out[:, k], values)
 

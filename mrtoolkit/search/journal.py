@@ -95,7 +95,7 @@ class Journal:
         os.lseek(self._file, self._end, os.SEEK_SET)
         try:
             write_parts(self._file, [_MAGIC, lengths, crc32c([lengths, head, *columns]), head, *columns])
-        except BaseException:
+        except BaseException:  # also Ctrl-C: no half of it stays
             with suppress(OSError):
                 os.ftruncate(self._file, self._end)
             raise

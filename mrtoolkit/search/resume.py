@@ -69,7 +69,7 @@ class SavedTrials:
         try:
             if is_study_there(self._path):
                 self._open(self._path)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: whoever comes next is not to wait for ever
             self._lock.release()
             raise
 
@@ -107,7 +107,7 @@ class SavedTrials:
         self._lock.acquire()
         try:
             self._check_unchanged()
-        except BaseException:
+        except BaseException:  # also Ctrl-C: whoever comes next is not to wait for ever
             self._lock.release()
             raise
         self._has_ended, self._goes_on = False, True

@@ -135,7 +135,7 @@ def commit_study(file: StudyFile, target: Path) -> str:
             if target.is_dir():
                 target.rmdir()  # empty, as it was checked
             beside.rename(target)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: no half of it stays
         _remove(beside)
         raise
     with suppress(OSError):

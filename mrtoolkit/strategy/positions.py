@@ -147,7 +147,7 @@ class Positions:
         try:
             with np.errstate(all="ignore"):
                 returned = function(*given)
-        except Exception as error:
+        except Exception as error:  # a user's function may raise anything
             if watched and isinstance(error, IndexError):
                 raise
             copy = f"values = {next(iter(self.features))}.copy()"

@@ -40,6 +40,6 @@ def write_page(target: Path, html: str, what: str) -> None:
             file.write(html)
         draft.chmod(0o644)  # mkstemp makes files that only their owner reads
         draft.replace(target)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: no half of it stays
         draft.unlink(missing_ok=True)
         raise

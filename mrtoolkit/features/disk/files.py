@@ -50,7 +50,7 @@ def write_new(path: str, *parts: Any) -> None:
             write_parts(file, parts)
         finally:
             os.close(file)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: no half of it stays
         with contextlib.suppress(OSError):
             os.unlink(path)  # noqa: PTH108
         raise
@@ -69,7 +69,7 @@ def write_whole(path: str, *parts: Any, stamp: bool = False) -> None:
             now = time.time_ns()
             os.utime(partial, ns=(now, now))
         os.replace(partial, path)  # noqa: PTH105 - named for what it is: atomic
-    except BaseException:
+    except BaseException:  # also Ctrl-C: no half of it stays
         with contextlib.suppress(OSError):
             os.unlink(partial)  # noqa: PTH108
         raise

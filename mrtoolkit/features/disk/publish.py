@@ -116,7 +116,7 @@ def _add(folder: Path, new: Addition, known: Commit | None) -> Commit | None:
         state_size = max([state_size, *(np.shape(s)[-1] for s in new.states.values())])
         write_states(place, new.shape, state_size, labels, new.states, known)
         write_labels(place, new.family, labels, len(present))
-    except BaseException:
+    except BaseException:  # also Ctrl-C: no half of it stays
         _remove_slots(place, new.family, len(present), len(new.rows))
         raise
     costs = [c for c in (new.ns_per_bar, math.nan if known is None else known.ns_per_bar) if c == c]
