@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -70,6 +70,21 @@ def bind(node: Node, values: Mapping[str, Any]) -> Node:
 def bind_some(node: Node, values: Mapping[str, Any]) -> Node:
     """Return `node` with the values of some parameters in their place, as `bind` does; the others stay open."""
     return _bind(node, _Some(values))
+
+
+def bind_each(node: Node, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Node]:
+    """Return `node` with each of some rows of values in the place of its parameters, as `bind` does.
+
+    An indicator over its own inputs, as most of what a search binds is, takes half the time so.
+    """
+    if type(node) is not Call or not all(type(argument) in (Parameter, Constant) for argument in node.arguments):
+        return [_bind(node, dict(zip(names, values, strict=True))) for values in rows]
+    if not node.default_sources and any(source.params or is_missing(source) for source in node.sources):
+        return [_bind(node, dict(zip(names, values, strict=True))) for values in rows]
+    places = [names.index(a.name) if isinstance(a, Parameter) else -1 for a in node.arguments]
+    given = list(zip(places, node.arguments, strict=True))
+    arguments = [tuple([each if at < 0 else Constant(values[at]) for at, each in given]) for values in rows]
+    return [node.with_constants(each) for each in arguments]
 
 
 class _Some(dict[str, Any]):

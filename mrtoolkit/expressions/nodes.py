@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from mrtoolkit.data.timeframe import parse_timeframe
 from mrtoolkit.errors import BarsError, ExpressionError
@@ -119,6 +119,16 @@ class Call(Node):
         source_names: tuple[str, ...] = (),
     ) -> Self:
         names = () if default_sources else (source_names or ("of",))
+        return cls._of((name, arguments, sources, default_sources, output, names), is_known=False)
+
+    def with_constants(self, arguments: tuple[Node, ...]) -> Self:
+        """Return the same call of constants, which any indicator may have as arguments: there is nothing to refuse."""
+        fields = (self.name, arguments, self.sources, self.default_sources, self.output, self.source_names)
+        return self._of(fields, is_known=True)
+
+    @classmethod
+    def _of(cls, fields: tuple[Any, ...], *, is_known: bool) -> Self:
+        name, arguments, sources, default_sources, output, names = fields
         identity = (cls, name, *map(id, arguments), "of", *map(id, sources), default_sources, output, names)
         found = cls._find(identity)
         if found is not None:
@@ -127,8 +137,8 @@ class Call(Node):
         if not default_sources:
             parts += [f"{word}={source.key}" for word, source in zip(names, sources, strict=True)]
         key = f"{name}({', '.join(parts)})" + (f".{output}" if output else "")
-        _check_call(key, name, arguments, sources)
-        fields = (name, arguments, sources, default_sources, output, names)
+        if not is_known:
+            _check_call(key, name, arguments, sources)
         return cls._create(identity, fields, key, (*arguments, *sources), precedence=ATOM, is_series=True)
 
 

@@ -63,10 +63,7 @@ class Batch:
     def setting(self, name: str, node: Node) -> Rows:
         """What an order reads at its signal bar, (asset, row, time or 1); infinite where there is no stop or limit."""
         if isinstance(node, Constant):
-            value = number_of(node)
-            check_setting(name, None if value != value else value)
-            out = np.full((self._n_assets, 1, 1), np.inf if value != value else value)
-            return out, np.zeros(self._points.n, dtype=np.int64)
+            return constant_setting(name, node, self._n_assets), np.zeros(self._points.n, dtype=np.int64)
         values, index = self._values(node)
         rows, index = np.unique(index, return_inverse=True)
         chosen = [values[row] for row in rows]
@@ -102,3 +99,10 @@ class Batch:
         if params not in self._rows:
             self._rows[params] = self._points.rows(params)
         return self._rows[params]
+
+
+def constant_setting(name: str, node: Constant, n_assets: int) -> np.ndarray:
+    """A setting that is the same at every bar and point, (asset, 1, 1); infinite where there is no stop or limit."""
+    value = number_of(node)
+    check_setting(name, None if value != value else value)
+    return np.full((n_assets, 1, 1), np.inf if value != value else value)

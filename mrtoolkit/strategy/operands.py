@@ -6,25 +6,38 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from mrtoolkit.data.alignment import is_own, longer_bars
 from mrtoolkit.errors import StrategyError
-from mrtoolkit.expressions.binding import bind
+from mrtoolkit.expressions.binding import bind_each
 from mrtoolkit.expressions.nodes import Call, Comparison, Constant, Logic, Node, OnTimeframe, Shift
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import call_of, indicator_of
 from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.indicators.spec import Indicator
 from mrtoolkit.strategy._kernels.first_value import survey
 from mrtoolkit.strategy._kernels.words import BITS
 from mrtoolkit.strategy.points import Points
 
-_SURVEYS: dict[int, tuple[weakref.ref[np.ndarray], np.ndarray, bool]] = {}
+_SURVEYS: dict[int, tuple[weakref.ref[np.ndarray], _Survey]] = {}
+_NAN = float("nan")
 
 Value = np.ndarray | float
 """A feature (asset, time), or a number that is the same at every bar."""
+
+
+class _Survey(NamedTuple):
+    """Where a feature begins and lies."""
+
+    first: np.ndarray
+    """The first bar of each asset at which it has a value."""
+    whole: bool
+    """Whether it has every value from there on."""
+    address: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +110,7 @@ def needed_by(points: Points, nodes: Iterable[Node], bars: xr.Dataset) -> Needed
         operands=operands,
         wanted=tuple(wanted.values()),
         columns={key: np.array([place.get(id(n), -1) for n in each], np.int64) for key, each in bound.items()},
-        numbers={key: [number_of(n) for n in each] for key, each in bound.items()},
+        numbers={key: [number_of(n) if type(n) is Constant else _NAN for n in each] for key, each in bound.items()},
         index={key: index for key, (_, index) in rows.items()},
     )
 
@@ -114,10 +127,10 @@ def fetch_operands(bars: xr.Dataset, store: FeatureStore, points: Points, nodes:
     needed = needed_by(points, nodes, bars)
     arrays = store.fetch(bars, needed.wanted)
     surveys = [_survey(array) for array in arrays]
-    first = np.zeros((shape[0], len(arrays)), dtype=np.int64)
-    for k, (begin, _) in enumerate(surveys):
-        first[:, k] = begin
-    return Operands(needed, shape, arrays, first, [whole for _, whole in surveys])
+    first = np.empty((shape[0], len(arrays)), dtype=np.int64)
+    for k, found in enumerate(surveys):
+        first[:, k] = found.first
+    return Operands(needed, shape, arrays, first, [s.whole for s in surveys], [s.address for s in surveys])
 
 
 class Operands:
@@ -134,13 +147,16 @@ class Operands:
         The first bar at which each has a value.
     whole : sequence of bool
         Whether each has every value from there on.
+    addresses : sequence of int, optional
+        Where each lies, if that is known.
     """
 
     def __init__(
         self, needed: Needed, shape: tuple[int, int], arrays: Sequence[np.ndarray], first: np.ndarray,
-        whole: Sequence[bool],
+        whole: Sequence[bool], addresses: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
         self.shape, self._needed, self._arrays = shape, needed, arrays
+        self._addresses = addresses
         self._whole = [*whole, True]  # and that of what is a number
         self._first = np.concatenate([first, np.zeros((shape[0], 1), dtype=np.int64)], axis=1)
 
@@ -185,25 +201,30 @@ class Operands:
     @cached_property
     def _placed(self) -> tuple[Places, dict[int, np.ndarray]]:
         """Places, and of each operand the place of each row; a feature that two operands share has one."""
-        kept: list[np.ndarray] = []
-        steps: list[int] = []
-        found: dict[object, int] = {}
+        arrays, known = self._arrays, self._addresses
+        kept, steps = list(arrays), [8 * BITS] * len(arrays)
+        addresses = [address_of(array) for array in arrays] if known is None else list(known)
+        found: dict[float, int] = {}
         of_rows: dict[int, np.ndarray] = {}
-        for key in self._needed.columns:
-            rows = []
-            for value in self._values(key):
-                is_array = isinstance(value, np.ndarray)
-                identity: object = id(value) if is_array else ("constant", value)
-                if identity not in found:
-                    found[identity] = len(kept)
-                    kept.append(value if isinstance(value, np.ndarray) else np.full(BITS, value))
-                    steps.append(8 * BITS if is_array else 0)
-                rows.append(found[identity])
+        for key, columns in self._needed.columns.items():
+            if (columns >= 0).all():
+                of_rows[key] = columns
+                continue
+            rows = columns.tolist()
+            for k, value in enumerate(self._needed.numbers[key]):
+                if rows[k] >= 0:
+                    continue
+                if value not in found:
+                    found[value] = len(kept)
+                    kept.append(np.full(BITS, value))
+                    steps.append(0)
+                    addresses.append(address_of(kept[-1]))
+                rows[k] = found[value]
             of_rows[key] = np.array(rows, dtype=np.int64)
         places = Places(
-            addresses=np.array([address_of(array) for array in kept], dtype=np.uint64),
+            addresses=np.array(addresses, dtype=np.uint64),
             steps=np.array(steps, dtype=np.uint64),
-            asset_bytes=self._arrays[0].strides[0] if self._arrays else 0,
+            asset_bytes=arrays[0].strides[0] if arrays else 0,
             kept=tuple(kept),
         )
         return places, of_rows
@@ -239,8 +260,14 @@ def bound_rows(operand: Node, points: Points, rows: np.ndarray, bars: xr.Dataset
 
 def _bound_rows(operand: Node, points: Points, rows: np.ndarray, bars: xr.Dataset) -> list[Node]:
     labels = [[points.labels[name][code] for code in points.codes[name][rows].tolist()] for name in operand.params]
-    sets = zip(*labels, strict=True) if labels else [()] * len(rows)
-    bound = [on_own(bind(operand, dict(zip(operand.params, values, strict=True))), bars) for values in sets]
+    bound = bind_each(operand, operand.params, zip(*labels, strict=True) if labels else [()] * len(rows))
+    if type(operand) is Call and operand.depth == 2:  # over inputs, as most are
+        spec, n_bars = indicator_of(operand), bars.sizes["time"]
+        for node in bound:
+            assert isinstance(node, Call)  # noqa: S101 - for the type checker
+            _check_arguments(node, spec, n_bars, bars)
+        return bound
+    bound = [on_own(node, bars) for node in bound]
     for node in bound:
         for call in calls_of(node):
             _check_call(call, bars)
@@ -299,22 +326,21 @@ def number_of(node: Node) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _survey(array: np.ndarray) -> tuple[np.ndarray, bool]:
-    """The first bar of each asset of a feature, and whether none has a gap after it; kept while the array lives."""
+def _survey(array: np.ndarray) -> _Survey:
+    """Where a feature begins and lies; kept while the array lives."""
     known = _SURVEYS.get(id(array))
     if known is not None and known[0]() is array:
-        return known[1], known[2]
+        return known[1]
     first = np.empty(len(array), dtype=np.int64)
-    whole = bool(survey(array, first))
+    found = _Survey(first, bool(survey(array, first)), address_of(array))
     if not array.flags.writeable:
         key = id(array)
-        _SURVEYS[key] = (weakref.ref(array, lambda _: _SURVEYS.pop(key, None)), first, whole)
-    return first, whole
+        _SURVEYS[key] = weakref.ref(array, lambda _: _SURVEYS.pop(key, None)), found
+    return found
 
 
 def _has_timeframe(node: Node) -> bool:
-    is_plain = type(node) is Call and node.depth == 2
-    return not is_plain and any(isinstance(part, OnTimeframe) for part in walk(node))
+    return any(isinstance(part, OnTimeframe) for part in walk(node))
 
 
 def _check_timeframes(node: Node, bars: xr.Dataset) -> None:
@@ -331,9 +357,12 @@ def _check_call(call: Call | OnTimeframe, bars: xr.Dataset) -> None:
     if isinstance(call, OnTimeframe) and not is_own(bars, call.text):
         bars = longer_bars(bars, call.text).bars
     call = call_of(call)
-    n_bars = bars.sizes["time"]
-    spec = indicator_of(call)
-    values = [argument.value if isinstance(argument, Constant) else None for argument in call.arguments]
+    _check_arguments(call, indicator_of(call), bars.sizes["time"], bars)
+
+
+def _check_arguments(call: Call, spec: Indicator, n_bars: int, bars: xr.Dataset) -> None:
+    """Refuse arguments out of their bounds, and those with which an indicator has no value within the history."""
+    values = [argument.value if type(argument) is Constant else None for argument in call.arguments]
     for parameter, value in zip(spec.parameters, values, strict=True):
         parameter.check(value, spec.name)
     warmup = spec.warmup_of([float(value) for value in values if value is not None])

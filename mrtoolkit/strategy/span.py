@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from mrtoolkit.expressions.walk import walk
 from mrtoolkit.strategy._kernels.codes import join_compared
 from mrtoolkit.strategy._kernels.conditions import AND, CONSTANT, SHIFT
 from mrtoolkit.strategy._kernels.words import ALL, NONE
-from mrtoolkit.strategy.batch import Batch
+from mrtoolkit.strategy.batch import Batch, constant_setting
 from mrtoolkit.strategy.operands import Operands, number_of
 from mrtoolkit.strategy.pieces import is_plain
 from mrtoolkit.strategy.points import Points
@@ -104,6 +104,9 @@ class Span:
     @cached_property
     def settings(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         """Values of the settings, (asset, row, time or 1) each, and the row of each point, (point, setting)."""
+        nodes = tuple([self.nodes[name] for name in SETTINGS])
+        if all(type(node) is Constant for node in nodes):
+            return _same_settings(nodes, self.shape[0]), np.zeros((self.points.n, len(nodes)), dtype=np.int64)
         made = [self._all.setting(name, self.nodes[name]) for name in SETTINGS]
         index = np.empty((self.points.n, len(made)), dtype=np.int64)
         for k, (_, rows) in enumerate(made):
@@ -207,6 +210,12 @@ class Span:
         elif part.kind == CONSTANT:
             block[:, 1] = [node is Constant(True) for node in _bound(part, points, first)]
         return block
+
+
+@lru_cache(maxsize=64)
+def _same_settings(nodes: tuple[Constant, ...], n_assets: int) -> tuple[np.ndarray, ...]:
+    """Values of settings that are the same at every point, (asset, 1, 1) each; nobody writes to them."""
+    return tuple([constant_setting(name, node, n_assets) for name, node in zip(SETTINGS, nodes, strict=True)])
 
 
 def _bound(part: Part, points: Points, first: np.ndarray) -> list[Node]:

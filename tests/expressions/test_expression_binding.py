@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from random_nodes import EXAMPLES, INPUTS, number_at, numbers, resolve
 
 from mrtoolkit.errors import ExpressionError
-from mrtoolkit.expressions.binding import bind, bind_some
+from mrtoolkit.expressions.binding import bind, bind_each, bind_some
 from mrtoolkit.expressions.functions import choose, maximum, when
 from mrtoolkit.expressions.grammar import parse
 from mrtoolkit.expressions.inputs import M, P, close, open
@@ -127,3 +127,15 @@ def test_values_decide_what_they_can(node, values, bound):
 def test_a_value_that_cannot_stand_there_is_named(node, values, words):
     with pytest.raises(ExpressionError, match=words):
         bind(node, values)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [ema(P.n), ema(Constant(12)), ema(P.n, P.m), ema(P.n, of=open), ema(P.n, of=ema(P.m)), ema(P.n * 2), P.n],
+    ids=str,
+)
+def test_binding_each_of_some_rows_is_binding_one_after_the_other(node):
+    points = ({"m": 9, "n": 5}, {"m": 3, "n": 5.5}, {"m": 9, "n": None})
+    rows = [tuple(point[name] for name in node.params) for point in points]
+    found = bind_each(node, node.params, rows)
+    assert all(a is bind(node, point) for a, point in zip(found, points, strict=True))
