@@ -60,6 +60,7 @@ class Wanted:
 def evaluate(
     market: Market, ground: Ground, span: Span, chosen: np.ndarray, wanted: Wanted,
     take: Callable[[np.ndarray, np.ndarray, np.ndarray], None], take_joined: TakeJoined | None = None,
+    signals: BitSignals | None = None,
 ) -> None:  # fmt: skip
     """Run the points at some positions of a span, one asset after the other, or some small ones in one call.
 
@@ -74,8 +75,10 @@ def evaluate(
         is overwritten afterwards. Of an asset and position it keeps what it was given last.
     take_joined : callable, optional
         Is given those that can be had at once, without all statistics of all blocks, in the place of `take`.
+    signals : BitSignals, optional
+        What `span.bits(chosen)` gives, if that is known.
     """
-    signals = span.bits(chosen)
+    signals = span.bits(chosen) if signals is None else signals
     n_assets, n_blocks = span.shape[0], len(market.edges) - 1
     exact = np.zeros((n_assets, len(chosen)), dtype=np.uint8)
     may_be_plain = span.is_plain

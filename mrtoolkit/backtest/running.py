@@ -29,6 +29,7 @@ from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.plan import Plan
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.position_plan import PositionPlan, PositionSpan, Targets
+from mrtoolkit.strategy.signals import BitSignals
 from mrtoolkit.strategy.span import Span
 
 _T = TypeVar("_T")
@@ -184,12 +185,12 @@ class Runner:
         def with_span(span: AnySpan) -> event.TakeJoined | None:
             return None if take_joined is None else partial(take_joined, span)
 
-        def run(span: AnySpan, chosen: np.ndarray) -> None:
+        def run(span: AnySpan, chosen: np.ndarray, bits: BitSignals | None = None) -> None:
             if isinstance(span, PositionSpan) or self.engine == "dense":
                 stats = self._bar_by_bar(market, span, chosen, wanted).swapaxes(0, 1)
                 take(span, np.arange(len(stats)), chosen, stats)
             else:
-                event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span), with_span(span))
+                event.evaluate(market, self._ground, span, chosen, wanted, partial(take, span), with_span(span), bits)
 
         def run_group(group: Group, span: Span, chosen: np.ndarray) -> None:
             def take_group(assets: np.ndarray, positions: np.ndarray, stats: np.ndarray) -> None:
@@ -218,7 +219,12 @@ class Runner:
         if isinstance(span, Span):
             span.prepare()
         slices = piece.points.slices(cut.slice_points)
-        on_all_cores([partial(run, span, chosen) for chosen in slices], cut.threads)
+        if 1 < len(slices) <= cut.threads and isinstance(span, Span) and self.engine != "dense":
+            # made one after the other: side by side each thread would wait for Python at every step of the other
+            work = [partial(run, span, chosen, bits=span.bits(chosen)) for chosen in slices]
+        else:
+            work = [partial(run, span, chosen) for chosen in slices]
+        on_all_cores(work, cut.threads)
 
     def _bar_by_bar(self, market: Market, span: AnySpan, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
         if isinstance(span, PositionSpan):
