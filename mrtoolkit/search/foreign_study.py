@@ -15,13 +15,16 @@ import xarray as xr
 
 from mrtoolkit.errors import SpaceError, StudyError
 from mrtoolkit.evaluation import RESERVED_NAMES
+from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.search.callables import as_evaluator
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.level_table import add_level_row
 from mrtoolkit.search.objective import Goal
+from mrtoolkit.search.seen_conditions import seen_conditions
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.trial_log import TrialRows
+from mrtoolkit.words import counted
 
 _FINE = 1_000_000  # labels of a continuous parameter: trials lie where they like, and none may become another
 _COMPLETE, _PRUNED, _FAILED = "COMPLETE", "PRUNED", "FAIL"
@@ -36,8 +39,9 @@ def as_study(search: Any) -> Study:
         Of a running search its study, which grows. Of an Optuna study, parameters become dimensions (a continuous one
         of a million labels, a thousand on a log scale, each trial at the nearest), and all trials belong to one level.
         Pruned trials have their last value and do not count; failed ones have none. Those still running are left out.
-        A parameter that a trial does not have (as in a search whose space has branches) is at its lowest label there.
-        Of several objectives the first is the value, and all of them are metrics and give a Pareto front.
+        A parameter that some trials lack, as in a search whose space has branches, matters only under the condition
+        that tells these trials apart, `only=`; where none is to be seen it is at its lowest label there. Of several
+        objectives the first is the value, and all of them are metrics and give a Pareto front.
 
     Returns
     -------
@@ -69,11 +73,23 @@ def as_study(search: Any) -> Study:
     used = {*metrics, "value", "level", "region", "feasible"}
     names = {name: _free(name, used) for name in distributions}
     try:
-        dimensions: dict[str, Any] = {names[name]: _dimension(found) for name, found in distributions.items()}
-        space = Space(**dimensions)
+        space = _space(trials, names, distributions)
     except (SpaceError, TypeError) as error:
         raise StudyError(f"the Optuna study {search.study_name!r} cannot be shown: {error}") from error
     return _filled(search, trials, space, names, metrics)
+
+
+def _space(trials: Sequence[Any], names: Mapping[str, str], distributions: Mapping[str, Any]) -> Space:
+    dimensions: dict[str, Any] = {names[name]: _dimension(found) for name, found in distributions.items()}
+    plain = Space(**dimensions)
+    codes = np.array([_codes(plain, names, trial.params) for trial in trials], dtype=np.int64)
+    has = np.array([[name in trial.params for name in names] for trial in trials], dtype=bool)
+    is_whole = np.array([trial.state.name == _COMPLETE for trial in trials], dtype=bool)
+    rules = seen_conditions(dimensions, codes, has, is_whole)
+    if not rules:
+        return plain
+    only = {name: rules.get(names[name]) for name in names}
+    return Space(**{names[name]: _dimension(found, only[name]) for name, found in distributions.items()})
 
 
 def _filled(search: Any, trials: Sequence[Any], space: Space, names: Mapping[str, str], metrics: list[str]) -> Study:
@@ -121,8 +137,16 @@ def _filled(search: Any, trials: Sequence[Any], space: Space, names: Mapping[str
         best=study.scoring.best(),
         seconds=_seconds(trials),
     )
-    study.stopped = f"{len(trials):,} trials of an Optuna study."
+    study.stopped = _ending(trials)
     return study
+
+
+def _ending(trials: Sequence[Any]) -> str:
+    """Return how many trials there are, and how many of them were cut short or failed."""
+    states = [trial.state.name for trial in trials]
+    others = {"pruned": states.count(_PRUNED), "failed": states.count(_FAILED)}
+    told = " and ".join(f"{n:,} {word}" for word, n in others.items() if n)
+    return f"{counted(len(trials), 'trial')} of an Optuna study{f', {told}' if told else ''}."
 
 
 def _why(trial: Any) -> str:
@@ -143,15 +167,15 @@ def _wider(known: Any, found: Any) -> Any:
     return known if known.low <= found.low and known.high >= found.high else found
 
 
-def _dimension(distribution: Any) -> Integer | Real | Categorical:
+def _dimension(distribution: Any, only: Node | None = None) -> Integer | Real | Categorical:
     if hasattr(distribution, "choices"):
-        return Categorical(list(distribution.choices))
+        return Categorical(list(distribution.choices), only=only)
     low, high, log = distribution.low, distribution.high, bool(distribution.log)
     if isinstance(low, int) and isinstance(high, int):
-        return Integer(low, high, int(distribution.step or 1), log=log)
+        return Integer(low, high, int(distribution.step or 1), log=log, only=only)
     if distribution.step is not None or log or low == high:
-        return Real(low, high, distribution.step, log=log)
-    return Real(low, high, _short_step(low, high))
+        return Real(low, high, distribution.step, log=log, only=only)
+    return Real(low, high, _short_step(low, high), only=only)
 
 
 def _short_step(low: float, high: float) -> float:

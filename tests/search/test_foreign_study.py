@@ -8,6 +8,7 @@ import pytest
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.foreign_study import as_study
+from mrtoolkit.widgets.model import SearchModel
 
 optuna = pytest.importorskip("optuna")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -83,3 +84,52 @@ def test_what_is_no_study_or_has_no_trial_is_refused():
         as_study(3)
     with pytest.raises(StudyError, match="no finished trial"):
         as_study(optuna.create_study())
+
+
+def branching(trial):
+    kind = trial.suggest_categorical("kind", ["svm", "tree", None])
+    layers = trial.suggest_int("layers", 1, 4)
+    widths = [trial.suggest_int(f"width_{i}", 1, 64) for i in range(layers)]
+    if trial.number % 9 == 4:
+        raise ValueError("no price")
+    if kind in ("svm", "tree"):
+        c = trial.suggest_float("c", 1e-3, 10, log=True)
+        if trial.number % 9 == 5:
+            raise optuna.TrialPruned
+        if kind == "tree":
+            return trial.suggest_int("depth", 1, 9)
+        return c
+    return sum(widths)
+
+
+def test_a_parameter_that_only_some_branches_have_matters_only_there():
+    theirs = made(branching, direction="maximize", n=90)
+    study = as_study(theirs)
+    conditions = {name: getattr(study.space[name].only, "key", None) for name in study.space}
+    assert conditions == {
+        "kind": None, "layers": None, "width_0": None,
+        "width_1": "P.layers >= 2", "width_2": "P.layers >= 3", "width_3": "P.layers >= 4",
+        "c": '(P.kind == "svm") | (P.kind == "tree")', "depth": 'P.kind == "tree"',
+    }  # fmt: skip
+    for i, trial in enumerate(theirs.trials):
+        if trial.state.name == "COMPLETE":
+            assert study.space.active_point(study.log.codes[i]).keys() == trial.params.keys()
+    assert study.best.active.keys() == theirs.best_params.keys()
+    assert "depth" not in theirs.best_params
+    said = SearchModel(study).status
+    assert "depth" not in said
+    assert said.endswith(study.stopped.rstrip("."))
+    states = [trial.state.name for trial in theirs.trials]
+    pruned, failed = states.count("PRUNED"), states.count("FAIL")
+    assert study.stopped == f"90 trials of an Optuna study, {pruned} pruned and {failed} failed."
+    assert min(pruned, failed) > 0
+
+
+def test_what_came_or_went_for_no_reason_that_is_seen_has_no_condition():
+    def later(trial):
+        x = trial.suggest_float("x", 0, 1)
+        return x + (trial.suggest_float("y", 0, 1) if trial.number >= 30 else 0.0)
+
+    study = as_study(made(later))
+    assert not study.space.has_conditions
+    assert study.to_pandas()["y"].tolist()[:30] == [0.0] * 30
