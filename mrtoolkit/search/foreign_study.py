@@ -88,8 +88,8 @@ def _space(trials: Sequence[Any], names: Mapping[str, str], distributions: Mappi
     rules = seen_conditions(dimensions, codes, has, is_whole)
     if not rules:
         return plain
-    only = {name: rules.get(names[name]) for name in names}
-    return Space(**{names[name]: _dimension(found, only[name]) for name, found in distributions.items()})
+    dimensions = {names[name]: _dimension(found, rules.get(names[name])) for name, found in distributions.items()}
+    return Space(**dimensions)
 
 
 def _filled(search: Any, trials: Sequence[Any], space: Space, names: Mapping[str, str], metrics: list[str]) -> Study:

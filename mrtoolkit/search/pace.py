@@ -10,6 +10,7 @@ from typing import Any
 from mrtoolkit.errors import StudyError
 
 STEP = 8  # trials that are shown as one batch where the user goes batch by batch
+_SLOWEST = 1 / 3600  # trials a second: who wants fewer than one an hour wants to step
 _MOST_PIECES = 20  # a second: more would look the same
 
 
@@ -30,7 +31,7 @@ def as_pace(value: Any) -> Pace | None:
     Raises
     ------
     StudyError
-        For what is none of these.
+        For what is none of these, and for less than a trial an hour.
     """
     if value is None or isinstance(value, Pace):
         return value
@@ -49,4 +50,9 @@ def as_pace(value: Any) -> Pace | None:
             "or None for as fast as it goes."
         )
     rate = float(number) * batch
+    if rate < _SLOWEST:
+        raise StudyError(
+            f"pace={value!r} was asked for, which is a trial in {1 / rate / 3600:,.4g} hours; give one an hour or more "
+            '(0.0003 trials/s), or go by hand: pause() and step("batch").'
+        )
     return Pace(rate, batch if batch > 1 else max(1, int(rate / _MOST_PIECES)))

@@ -10,13 +10,14 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mrtoolkit.errors import StudyError, check_count
+from mrtoolkit.errors import StudyError
 from mrtoolkit.search.events import Event, Listener, StateChanged, as_listeners
 from mrtoolkit.search.gate import DONE, FAILED, Gate
 from mrtoolkit.search.live_progress import Progress
 from mrtoolkit.search.live_searches import enter, leave
 from mrtoolkit.search.looking import TRIALS, as_bounds, refuse_seen
 from mrtoolkit.search.pace import as_pace
+from mrtoolkit.search.steering import check_trials
 from mrtoolkit.search.study import Study
 from mrtoolkit.words import counted
 
@@ -145,9 +146,9 @@ class RunningSearch:
         Raises
         ------
         StudyError
-            If `trials` is no whole number of 1 or more.
+            If `trials` is no whole number from 1 to 10,000,000.
         """
-        check_count("more(trials=...): trials", trials, StudyError)
+        check_trials("more(trials=...): trials", trials)
         self._order(partial(self.optimizer.wish, int(trials)))
 
     def look_into(self, bounds: Mapping[str, Any], *, trials: int | None = None) -> None:
@@ -167,10 +168,10 @@ class RunningSearch:
         SpaceError
             For a box that is none of the space, before anything changes.
         StudyError
-            If `trials` is no whole number of 1 or more.
+            If `trials` is no whole number from 1 to 10,000,000.
         """
         n = TRIALS if trials is None else trials
-        check_count("look_into(..., trials=...): trials", n, StudyError)
+        check_trials("look_into(..., trials=...): trials", n)
         labels = as_bounds(self.study.space, bounds)
         refuse_seen(self.study.space, labels, self.study.log)
         self._order(partial(self.optimizer.wish, int(n), labels))

@@ -55,8 +55,8 @@ def _rule(name: str, dimension: Dimension, inside: np.ndarray, outside: np.ndarr
         return None
     labels = dimension.decode(inside).tolist()
     if isinstance(dimension, Categorical):
-        each = [Comparison("==", Parameter(name), Constant(label)) for label in labels]
-        return reduce(lambda one, other: Logic("|", one, other), each[1:], each[0])
+        each: list[Node] = [Comparison("==", Parameter(name), Constant(label)) for label in labels]
+        return reduce(lambda one, other: Logic("|", one, other), each)
     if not isinstance(dimension, Integer):
         return None
     if inside[0] > outside[-1]:

@@ -10,12 +10,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mrtoolkit.errors import SpaceError, StudyError
+from mrtoolkit.errors import SpaceError, StudyError, check_count
 from mrtoolkit.search.looking import as_bounds
 from mrtoolkit.search.space import Space
 
+MOST = 10_000_000  # trials in one wish: at 1,000 a second three hours, and gigabytes
 NOTE = "steering"
 """Under which the wishes stand in a study's notes."""
+
+
+def check_trials(name: str, trials: Any) -> None:
+    """Refuse what is no number of trials to be wished for.
+
+    Raises
+    ------
+    StudyError
+        If it is no whole number from 1 to 10,000,000.
+    """
+    check_count(name, trials, StudyError)
+    if trials > MOST:
+        raise StudyError(
+            f"{name} is {trials:,}, but one wish may be for {MOST:,} at most (three hours at 1,000 trials a second); "
+            "ask for fewer, and for more once these are made."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,5 +149,6 @@ def _checked(space: Space, given: Any) -> list[Wish]:
             raise StudyError(f"steering= holds {said!r} ({error}); {cure}.") from error
         if any(type(n) is not int or n < low for n, low in ((wish.after, 0), (wish.trials, 1))):
             raise StudyError(f"steering= holds {said!r}, whose numbers are no counts of trials; {cure}.")
+        check_trials("steering= holds a wish whose trials", wish.trials)
         found.append(wish)
     return found

@@ -15,6 +15,7 @@ import numpy as np
 
 from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.dimensions import Categorical, Integer
+from mrtoolkit.search.steering import MOST
 from mrtoolkit.widgets.closing import close_all
 from mrtoolkit.widgets.model import SearchModel
 
@@ -89,7 +90,7 @@ class Controls:
         self._stop = self._button("Stop", "End the search with what it has found", lambda: self._tell("stop", None))
         self._stop.add_class("mrt-stop")
         self._trials = ipywidgets.BoundedIntText(
-            200, min=1, max=10_000_000, step=100, description="More", tooltip="How many trials more",
+            200, min=1, max=MOST, step=100, description="More", tooltip="How many trials more",
             layout={"width": "130px"}, style={"description_width": "40px"},
         )
         self._more = self._button("+ trials", "Add so many trials", lambda: self._tell("more", self._trials.value))

@@ -355,7 +355,7 @@ def test_progress_says_where_the_search_stands():
     assert search.progress().seconds_left == 0.0
 
 
-@pytest.mark.parametrize("pace", ["fast", "5", "5 bars/s", 0, -1, True, float("nan"), "inf trials/s", [5]])
+@pytest.mark.parametrize("pace", ["fast", "5", "5 bars/s", 0, -1, True, float("nan"), "inf trials/s", 1e-9, [5]])
 def test_a_pace_that_is_none_is_refused_before_anything_runs(pace):
     if pace == "5":
         pace = "5 x"

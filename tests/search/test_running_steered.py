@@ -348,3 +348,15 @@ def test_more_trials_after_the_clock_ended_a_search_are_taken_there_again_by_one
     steering.add(Wish(after=18, trials=10))
     steering.at_end(18, by_itself=True)
     assert not notes["steering"][1]["stopped"]
+
+
+def test_more_than_anybody_can_wait_for_is_refused_and_changes_nothing():
+    search = MultiResOptimizer(value, CROSS, trials=20).start()
+    search.wait(30)
+    for wish in (lambda n: search.more(trials=n), lambda n: search.look_into(BOX, trials=n)):
+        with pytest.raises(StudyError, match="trials is 1,000,000,000,000, but one wish may be for 10,000,000"):
+            wish(10**12)
+    assert len(search.wait(30)) == 20
+    assert search.study.steering == []
+    with pytest.raises(StudyError, match="10,000,000 at most"):
+        MultiResOptimizer(value, CROSS, trials=20, steering=[{"after": 3, "trials": 10**12}])
