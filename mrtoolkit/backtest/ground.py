@@ -54,6 +54,7 @@ class Ground:
     def of_assets(self, market: Market, first: int) -> Ground:
         """Of the market of some of the assets, from `first` on, keeping no tables."""
         part = Ground(market, 0)
+        part._cells = self._cells
         for asset in range(len(market.prices)):
             part._marks[asset], part._plain[asset] = self.mark(first + asset), self.is_plain(first + asset)
         return part

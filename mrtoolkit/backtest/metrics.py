@@ -53,7 +53,7 @@ class WindowStatistics:
     total_sq: Array
     downside_sq: Array
     growth: Array
-    drawdown: Array
+    fall: Array
     deviation: Array
     """Of returns."""
     counts: Mapping[str, Array]
@@ -63,19 +63,26 @@ class WindowStatistics:
     @classmethod
     def from_joined(cls, joined: Array, periods_per_year: float, risk_free: float) -> WindowStatistics:
         """Name the columns of what `join` gives."""
-        column = dict(zip(WINDOW, np.ascontiguousarray(np.moveaxis(joined, -1, 0)), strict=True))
+        columns = np.moveaxis(joined, -1, 0)
+        lie_apart = joined.T.flags.c_contiguous  # a column after the other, as `Runner` keeps them
+        column = dict(zip(WINDOW, columns if lie_apart else np.ascontiguousarray(columns), strict=True))
         return cls(
             n=column["bars"],
             total=column["sum"],
             total_sq=column["sum_sq"],
             downside_sq=column["downside_sq"],
             growth=column["growth"],
-            drawdown=np.where(column["drawdown"] > ROUNDING, column["drawdown"], 0.0),
+            fall=column["drawdown"],
             deviation=deviation(column["bars"], column["sum"], column["sum_sq"]),
             counts={k: column[k] for k in ("trades", "wins", "gains", "losses", "held", "turnover")},
             periods_per_year=periods_per_year,
             risk_free=risk_free,
         )
+
+    @property
+    def drawdown(self) -> Array:
+        """The largest fall from an earlier high, 0 where it is rounding."""
+        return np.where(self.fall > ROUNDING, self.fall, 0.0)
 
     @property
     def excess(self) -> Array:

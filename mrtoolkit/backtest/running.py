@@ -12,7 +12,7 @@ import numpy as np
 from mrtoolkit._threads import n_threads, on_all_cores
 from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
-from mrtoolkit.backtest._kernels.window import WINDOW
+from mrtoolkit.backtest._kernels.window import LEAN, WINDOW, join_into
 from mrtoolkit.backtest.asset_groups import Group, cut_groups, group_share, run_groups
 from mrtoolkit.backtest.budget import Budget, Cut
 from mrtoolkit.backtest.event import Wanted
@@ -96,16 +96,17 @@ class Runner:
         wanted = Wanted(rest=not LEAN_METRICS.issuperset(names), drawdown=not DRAWDOWN_METRICS.isdisjoint(names))
         market = self.market if wanted.rest else self._whole
 
-        joined = np.empty((points.n, n_assets, len(WINDOW)))  # a call an asset and metric would cost more than a trial
+        joined = np.zeros((len(WINDOW), n_assets, points.n))  # memory that nobody writes to is none
+        columns = np.arange(len(WINDOW)) if wanted.rest else np.array(LEAN)
 
         def take(span: AnySpan, assets: np.ndarray, chosen: np.ndarray, stats: np.ndarray) -> None:
-            joined[span.positions[chosen], assets[:, np.newaxis]] = join(stats)
+            join_into(np.ascontiguousarray(stats), assets, span.positions[chosen], columns, joined)
 
         def take_joined(span: AnySpan, asset: int, chosen: np.ndarray, whole: np.ndarray, _: np.ndarray) -> None:
-            joined[span.positions[chosen], asset] = whole
+            joined[:, asset, span.positions[chosen]] = whole.T
 
         self._run(points, market, wanted, take, take_joined)
-        return metrics_of_joined(joined, names, market)
+        return metrics_of_joined(joined.T, names, market)
 
     def evaluation(self, points: Points, names: tuple[str, ...]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Metrics of all points, (point, asset), and of their blocks sum and sum_sq, means over assets, (point, block).
@@ -113,7 +114,7 @@ class Runner:
         Holds the statistics of one slice a core at a time, which are ten times as large.
         """
         n_assets, n_blocks = len(self.market.prices), len(self.market.edges) - 1
-        joined = np.empty((points.n, n_assets, len(WINDOW)))
+        joined = np.empty((len(WINDOW), n_assets, points.n)).T
         sums = {name: np.empty((points.n, n_assets, n_blocks)) for name in ("sum", "sum_sq")}
         windowed = {name: np.empty((points.n, n_assets)) for name in names if name not in METRICS}
 

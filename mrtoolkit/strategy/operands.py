@@ -231,8 +231,18 @@ class Operands:
 
     def warm(self, node: Node) -> np.ndarray:
         """The first bar at which an operand has had a value, (asset, point)."""
-        columns = self._needed.columns[id(node)]
-        return np.asarray(self._first[:, columns[self._needed.index[id(node)]]])
+        return np.asarray(self._first[:, self._column(node)])
+
+    def warm_of(self, nodes: Iterable[Node]) -> np.ndarray:
+        """The first bar at which some operands all have had a value, (asset, point)."""
+        first, *others = (self.warm(node) for node in nodes)
+        for other in others:
+            np.maximum(first, other, out=first)
+        return first
+
+    def _column(self, node: Node) -> np.ndarray:
+        """Where an operand of each point stands among the series, (point,)."""
+        return np.asarray(self._needed.columns[id(node)][self._needed.index[id(node)]])
 
 
 def address_of(array: np.ndarray) -> int:

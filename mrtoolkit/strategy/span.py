@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mrtoolkit.expressions.binding import bind
-from mrtoolkit.expressions.nodes import Constant, Node
+from mrtoolkit.expressions.nodes import Constant, Node, Shift
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.strategy._kernels.codes import join_compared
 from mrtoolkit.strategy._kernels.conditions import AND, CONSTANT, SHIFT
 from mrtoolkit.strategy._kernels.words import ALL, NONE
 from mrtoolkit.strategy.batch import Batch, constant_setting
-from mrtoolkit.strategy.operands import Operands, number_of
+from mrtoolkit.strategy.operands import Operands, number_of, operands_of
 from mrtoolkit.strategy.pieces import is_plain
 from mrtoolkit.strategy.points import Points
 from mrtoolkit.strategy.rules import Part, Rules, rules_of
@@ -78,7 +78,7 @@ class Span:
         conditions = {id(part) for part in parts if part.is_condition and part.params}
         return max(1, min(_SLICE_BYTES // ((len(conditions) + 1) * n_values), _SLICE_BARS // n_values))
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Whether positions are long, of the whole account, without stops and limits, at every point."""
         return is_plain(self.nodes)
@@ -86,8 +86,12 @@ class Span:
     def moved(self, operands: Operands) -> Span:
         """The same points where other assets' values lie in the same places: recipes of bits are made once."""
         made = replace(self, operands=operands)
+        kept: dict[str, object] = {"_read": self._read, "is_plain": self.is_plain}
         if operands.have_gaps(self.nodes[name] for name in RULES) == self.rules.has_gaps:
-            made.__dict__.update(rules=self.rules, _recipes_of=self._recipes_of)
+            kept |= {"rules": self.rules, "_recipes_of": self._recipes_of}
+        if all(isinstance(self.nodes[name], Constant) for name in SETTINGS):
+            kept["settings"] = self.settings
+        made.__dict__.update(kept)
         return made
 
     @cached_property
@@ -116,11 +120,21 @@ class Span:
     @cached_property
     def warm(self) -> np.ndarray:
         """The first bar at which every operand of every rule and setting has had a value, (asset, point)."""
+        if self._read:
+            return self.operands.warm_of(self._read)
         warm = np.zeros((self.shape[0], self.points.n), dtype=np.int64)
         for node in self.nodes.values():
             if not isinstance(node, Constant):
                 np.maximum(warm, self._all.warm(node), out=warm)
         return warm
+
+    @cached_property
+    def _read(self) -> tuple[Node, ...] | None:
+        """The operands of all rules and settings; None where conditions of earlier bars are looked at."""
+        nodes = [node for node in self.nodes.values() if not isinstance(node, Constant)]
+        if any(isinstance(part, Shift) and part.is_condition for node in nodes for part in walk(node)):
+            return None
+        return tuple({id(operand): operand for node in nodes for operand in operands_of(node)}.values())
 
     @cached_property
     def _all(self) -> Batch:

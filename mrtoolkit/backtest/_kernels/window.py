@@ -30,6 +30,9 @@ _SUMS = (BARS, SUM, SUM_SQ, DOWNSIDE_SQ, TRADES, WINS, GAINS, LOSSES, HELD, TURN
 _N_SUMS, _N_WINDOW = len(_SUMS), len(WINDOW)
 
 
+LEAN = tuple([WINDOW.index(name) for name in ("bars", "sum", "sum_sq", "trades", "wins", "growth")])
+
+
 @kernel
 def join_blocks(stats):
     """Sums, growth and drawdown over the blocks of (trial, block, statistic), as (trial, len(WINDOW)).
@@ -49,3 +52,18 @@ def join_blocks(stats):
             growth *= block[GROWTH]
         row[_N_SUMS], row[_N_SUMS + 1] = growth, fall
     return out
+
+
+@kernel
+def join_into(stats, assets, points, columns, joined):
+    """Put the blocks of (asset, trial, block, statistic) together and write them where `assets` and `points` say.
+
+    columns : (column,) int64, those of `WINDOW` that are written
+    joined : (len(WINDOW), asset, point)
+    """
+    for i in range(assets.size):
+        own = join_blocks(stats[i])
+        for j in columns:
+            column = joined[j, assets[i]]
+            for k in range(points.size):
+                column[points[k]] = own[k, j]
