@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
 
 from mrtoolkit.errors import StrategyError
@@ -67,6 +68,24 @@ def on_all_cores(work: Sequence[Callable[[], None]], threads: int) -> None:
     finally:
         left.clear()
         wait(running)
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None] | None) -> Iterator[None]:
+    """Call a function in another thread, where there is another, while the `with` lasts; it is waited for at the end.
+
+    Where there is none it is not called: it may only make what its user would make when it is needed.
+    """
+    threads = n_threads()
+    if work is None or threads == 1:
+        yield
+        return
+    running = _pool(threads).submit(work)
+    try:
+        yield
+    finally:
+        wait([running])
+    running.result()
 
 
 @cache

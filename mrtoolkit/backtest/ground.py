@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from threading import RLock
 
@@ -131,6 +132,24 @@ class Ground:
             kept = cells, room("tables", (TILE, 8), np.float64), np.empty((len(cells.block), 4))
         cells, tables, totals = kept
         return LongMarket(raw, mark, costs, risk_free, market.at_close, end, cells, self.keeps, tables, totals)
+
+    def tables_ahead(
+        self, edges: np.ndarray, *, with_falls: bool, with_extremes: bool
+    ) -> Callable[[], None] | None:
+        """What makes the tables of long trials that are kept, if it is called; None where they are there."""
+        assets = range(len(self._market.prices))
+        if not self.keeps or all((asset, edges.tobytes()) in self._tables for asset in assets):
+            return None
+
+        def make() -> None:
+            for asset in assets:
+                self.long_market(asset, edges)
+                if with_falls:
+                    self.falls(asset)
+                if with_extremes:
+                    self.extremes(asset)
+
+        return make
 
     def falls(self, asset: int) -> np.ndarray:
         """Highest, lowest and largest fall from each bar to its chunk's borders, (bar, 8), or room for a tile."""

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from mrtoolkit._threads import n_threads, on_all_cores
+from mrtoolkit._threads import meanwhile, n_threads, on_all_cores
 from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest._kernels.window import LEAN, WINDOW, join_into
@@ -204,27 +204,29 @@ class Runner:
         all_joined = self.budget if take_joined else self._block_budget
         budget = self._lean_budget if market is self._whole else all_joined
         cuts = self.cut(points, budget)  # what does not fit is refused first
+        joins = wanted.rest and take_joined is not None
+        tables = self._ground.tables_ahead(market.edges, with_falls=wanted.rest, with_extremes=joins)
         try:
             for piece, cut, n_together in cuts:
                 with lend(self.plan.store, cut.lent_bytes):
                     if n_together is not None and isinstance(self.plan, Plan):
                         run_groups(self.plan, piece, cut, n_together, market, self._ground, run_group)
                     else:
-                        self._run_piece(piece, cut, run)
+                        self._run_piece(piece, cut, run, tables if cut.need.kind == "long" else None)
         finally:
             release_room()
 
-    def _run_piece(self, piece: Piece, cut: Cut, run: Callable[[AnySpan, np.ndarray], None]) -> None:
+    def _run_piece(self, piece: Piece, cut: Cut, run: Callable[..., None], tables: Callable[[], None] | None) -> None:
         """Run points whose features fit into memory together; they are dropped before the next piece's are made."""
-        span = self.plan.span(piece)
-        if isinstance(span, Span):
-            span.prepare()
         slices = piece.points.slices(cut.slice_points)
-        if 1 < len(slices) <= cut.threads and isinstance(span, Span) and self.engine != "dense":
-            # made one after the other: side by side each thread would wait for Python at every step of the other
-            work = [partial(run, span, chosen, bits=span.bits(chosen)) for chosen in slices]
-        else:
+        with meanwhile(tables):  # which `run` needs beside the features
+            span = self.plan.span(piece)
             work = [partial(run, span, chosen) for chosen in slices]
+            if isinstance(span, Span):
+                span.prepare()
+                if 1 < len(slices) <= cut.threads and self.engine != "dense":
+                    # one after the other: side by side each thread would wait for Python at every step of the other
+                    work = [partial(each, bits=span.bits(chosen)) for each, chosen in zip(work, slices, strict=True)]
         on_all_cores(work, cut.threads)
 
     def _bar_by_bar(self, market: Market, span: AnySpan, chosen: np.ndarray, wanted: Wanted) -> np.ndarray:
