@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any, ClassVar, Final, NoReturn, Self, cast
-from weakref import WeakValueDictionary
+from typing import Any, ClassVar, NoReturn, Self
+from weakref import ref
 
 from mrtoolkit.errors import ExpressionError
 
@@ -16,8 +15,27 @@ MAX_KEY = 100_000
 
 # Children stand in an identity by id(): a node keeps its children alive, and an entry leaves the table before the
 # node lets go of them, so an id is never read for another node. (By value would call `==`, which makes a condition.)
-_nodes: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
-_lock = threading.Lock()
+# A search makes a node for each value of each parameter, so they are made quickly: 2 us a constant, where a
+# WeakValueDictionary and the slots' setters took 8.
+_lock = threading.RLock()  # one that `_forget` may take where the garbage collector runs amid `_create`
+
+
+class _Place(ref[Any]):
+    """A node's place in the table."""
+
+    __slots__ = ("identity",)
+    identity: tuple[Any, ...]
+
+
+_nodes: dict[tuple[Any, ...], _Place] = {}
+
+
+def _forget(place: Any) -> None:
+    """Take a node that is gone out of the table, where no equal one has taken its place."""
+    identity = place.identity
+    with _lock:
+        if _nodes.get(identity) is place:
+            del _nodes[identity]
 
 
 class Interned:
@@ -46,7 +64,8 @@ class Interned:
     __slots__ = ("__weakref__", "children", "depth", "is_condition", "is_series", "key", "params", "precedence")
 
     _fields: ClassVar[tuple[str, ...]] = ()
-    _put_fields: ClassVar[tuple[Callable[[Any, Any], None], ...]] = ()
+    _soft: ClassVar[type[Any]]
+    """The class that a node has while it is made, whose attributes can be set."""
     is_list: ClassVar[bool] = False
 
     key: str
@@ -57,12 +76,15 @@ class Interned:
     precedence: int
     depth: int
 
-    def __init_subclass__(cls) -> None:
-        cls._put_fields = tuple(getattr(cls, name).__set__ for name in cls._fields)
+    def __init_subclass__(cls, *, is_soft: bool = False) -> None:
+        if not is_soft:
+            own = {"__slots__": (), "__setattr__": object.__setattr__}
+            cls._soft = type(cls.__name__, (cls,), own, is_soft=True)
 
     @classmethod
     def _find(cls, identity: tuple[Any, ...]) -> Self | None:
-        return cast("Self | None", _nodes.get(identity))
+        place = _nodes.get(identity)
+        return None if place is None else place()
 
     @classmethod
     def _create(
@@ -85,14 +107,20 @@ class Interned:
                 series = True
         if depth > MAX_DEPTH or len(key) > MAX_KEY:
             raise ExpressionError(_too_large(key, depth))
-        node = object.__new__(cls)
-        own = _union(children) if params is None else params
-        for put, value in zip(_put_base, (children, depth, is_condition, series, key, own, precedence), strict=True):
-            put(node, value)
-        for put, value in zip(cls._put_fields, fields, strict=True):
-            put(node, value)
+        node = object.__new__(cls._soft)
+        node.children, node.depth, node.is_condition, node.is_series = children, depth, is_condition, series
+        node.key, node.precedence = key, precedence
+        node.params = _union(children) if params is None else params
+        for name, value in zip(cls._fields, fields, strict=True):
+            setattr(node, name, value)
+        node.__class__ = cls
+        place = _Place(node, _forget)
+        place.identity = identity
         with _lock:
-            return cast("Self", _nodes.setdefault(identity, node))
+            known = cls._find(identity)  # another thread was quicker
+            if known is None:
+                _nodes[identity] = place
+        return node if known is None else known
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         msg = f"{self.key} is frozen, so {name!r} cannot be set; build another expression."
@@ -114,10 +142,6 @@ class Interned:
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), tuple(getattr(self, name) for name in self._fields)
-
-
-# The slots' own setters pass by `__setattr__`, at half the cost of object.__setattr__.
-_put_base: Final = tuple(getattr(Interned, name).__set__ for name in Interned.__slots__ if name != "__weakref__")
 
 
 def _union(children: tuple[Any, ...]) -> tuple[str, ...]:

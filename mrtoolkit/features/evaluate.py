@@ -41,7 +41,7 @@ def compute_rows(
     n_outputs = max(1, len(spec.outputs))
     whole = (n_outputs, n_assets, n_bars)
     step = max(1, _SLAB_BYTES // (8 * n_outputs * n_bars))
-    step -= step % 8 if step > 8 else 0  # as many as kernels compute side by side
+    step -= step % 16 if step > 16 else step % 8 if step > 8 else 0  # as many as kernels compute side by side
     for start in range(0, len(parameters), step):
         chosen = parameters[start : start + step]
         states = np.empty((n_assets, len(chosen), spec.state_size)) if spec.state_size else None

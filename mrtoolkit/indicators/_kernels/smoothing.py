@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrtoolkit._jit import kernel
+from mrtoolkit.indicators._kernels.side_by_side import LANES, run_eight, run_sixteen
 
 
 @kernel
@@ -55,75 +56,70 @@ def _run(
 
 
 @kernel
+def _next_gaps(x: np.ndarray) -> np.ndarray:  # for each eight bars: the next eight, itself or later, with a missing one
+    turns = x.size // LANES
+    gaps = np.empty(turns + 1, np.int64)
+    gaps[turns] = turns
+    for turn in range(turns - 1, -1, -1):
+        total = 0.0
+        for value in x[turn * LANES : (turn + 1) * LANES]:
+            total += value * 0.0  # 0, of what is not finite NaN
+        gaps[turn] = gaps[turn + 1] if total == 0.0 else turn
+    return gaps
+
+
+@kernel
 def smooth(
     x: np.ndarray, alphas: np.ndarray, seeds: np.ndarray, states: np.ndarray, out: np.ndarray
 ) -> None:  # x (time,), alphas (n,), seeds (n,), states (n, 3) -> out (n, time), states after the last bar
-    # Each bar waits for the bar before (a chain of three operations, 2.4 ns), and eight lookbacks side by side wait
-    # together: 0.39 ns a bar each, as many operations as the processor can do. Twelve gain nothing where `out` is
-    # larger than the caches; nor do vectors of lookbacks, whose results must be turned round (0.35 ns).
     n = alphas.size
     firsts = np.empty(n, np.int64)
     for k in range(n):
         firsts[k] = _start(x, seeds[k], states[k], out[k])
-    for k in range(0, n, 8):
-        stop = min(k + 8, n)
-        first = firsts[k:stop].max() if stop - k > 1 else x.size  # the bar from which all of them go on
+    gaps = _next_gaps(x) if n > 1 else firsts
+    for k in range(0, n, 2 * LANES):
+        stop = min(k + 2 * LANES, n)
+        first = x.size
+        if stop - k > 1:  # the bar from which all of them go on, the first of eight
+            first = min(-(-firsts[k:stop].max() // LANES) * LANES, x.size)
         for lane in range(k, stop):
             if firsts[lane] < first:
                 states[lane, 2] = _run(x, alphas[lane], states[lane, 2], firsts[lane], first, out[lane])
-        if first < x.size and stop - k > 4:
-            _run_eight(x, alphas[k:stop], states[k:stop], first, out[k:stop])
-        elif first < x.size:
-            _run_four(x, alphas[k:stop], states[k:stop], first, out[k:stop])
+        if first < x.size:
+            _run_together(x, alphas[k:stop], states[k:stop], gaps, first, out[k:stop])
 
 
 @kernel
-def _run_four(
-    x: np.ndarray, alphas: np.ndarray, states: np.ndarray, first: int, out: np.ndarray
-) -> None:  # the same steps as _run, for up to four rows at once: where there are fewer, the last is done again
-    last = alphas.size - 1
-    k1, k2 = min(1, last), min(2, last)
-    alpha0, alpha1, alpha2, alpha3 = alphas[0], alphas[k1], alphas[k2], alphas[last]
-    s0, s1, s2, s3 = states[0, 2], states[k1, 2], states[k2, 2], states[last, 2]
-    row0, row1, row2, row3 = out[0], out[k1], out[k2], out[last]
-    for bar in range(first, x.size):
-        value = x[bar]
-        if np.isfinite(value):
-            s0 += alpha0 * (value - s0)
-            s1 += alpha1 * (value - s1)
-            s2 += alpha2 * (value - s2)
-            s3 += alpha3 * (value - s3)
-            row0[bar], row1[bar], row2[bar], row3[bar] = s0, s1, s2, s3
+def _run_together(
+    x: np.ndarray, alphas: np.ndarray, states: np.ndarray, gaps: np.ndarray, first: int, out: np.ndarray
+) -> None:  # the same steps as _run, for up to sixteen rows at once: where there are fewer, the last is done again
+    n = alphas.size
+    own, levels, rows = np.empty(2 * LANES), np.empty(2 * LANES), np.empty(2 * LANES, np.uint64)
+    for lane in range(2 * LANES):
+        k = min(lane, n - 1)
+        own[lane], levels[lane], rows[lane] = alphas[k], states[k, 2], out[k].ctypes.data
+    places = np.empty(2 * LANES, np.uint64)
+    turn, turns = first // LANES, x.size // LANES
+    while turn < turns:
+        bar, count = turn * LANES, gaps[turn] - turn
+        if count > 0:
+            places[:] = rows + np.uint64(8 * bar)
+            _run_turns(x[bar:], count, n, own, levels, places)
         else:
-            row0[bar], row1[bar], row2[bar], row3[bar] = np.nan, np.nan, np.nan, np.nan
-    states[0, 2], states[k1, 2], states[k2, 2], states[last, 2] = s0, s1, s2, s3
+            count = 1
+            for lane in range(n):
+                levels[lane] = _run(x, own[lane], levels[lane], bar, bar + LANES, out[lane])
+            levels[n:] = levels[n - 1]
+        turn += count
+    for lane in range(n):
+        states[lane, 2] = _run(x, own[lane], levels[lane], max(first, turns * LANES), x.size, out[lane])
 
 
 @kernel
-def _run_eight(x: np.ndarray, alphas: np.ndarray, states: np.ndarray, first: int, out: np.ndarray) -> None:
-    last = alphas.size - 1
-    k5, k6 = min(5, last), min(6, last)
-    alpha0, alpha1, alpha2, alpha3 = alphas[0], alphas[1], alphas[2], alphas[3]
-    alpha4, alpha5, alpha6, alpha7 = alphas[4], alphas[k5], alphas[k6], alphas[last]
-    s0, s1, s2, s3 = states[0, 2], states[1, 2], states[2, 2], states[3, 2]
-    s4, s5, s6, s7 = states[4, 2], states[k5, 2], states[k6, 2], states[last, 2]
-    row0, row1, row2, row3 = out[0], out[1], out[2], out[3]
-    row4, row5, row6, row7 = out[4], out[k5], out[k6], out[last]
-    for bar in range(first, x.size):
-        value = x[bar]
-        if np.isfinite(value):
-            s0 += alpha0 * (value - s0)
-            s1 += alpha1 * (value - s1)
-            s2 += alpha2 * (value - s2)
-            s3 += alpha3 * (value - s3)
-            s4 += alpha4 * (value - s4)
-            s5 += alpha5 * (value - s5)
-            s6 += alpha6 * (value - s6)
-            s7 += alpha7 * (value - s7)
-            row0[bar], row1[bar], row2[bar], row3[bar] = s0, s1, s2, s3
-            row4[bar], row5[bar], row6[bar], row7[bar] = s4, s5, s6, s7
-        else:
-            row0[bar], row1[bar], row2[bar], row3[bar] = np.nan, np.nan, np.nan, np.nan
-            row4[bar], row5[bar], row6[bar], row7[bar] = np.nan, np.nan, np.nan, np.nan
-    states[0, 2], states[1, 2], states[2, 2], states[3, 2] = s0, s1, s2, s3
-    states[4, 2], states[k5, 2], states[k6, 2], states[last, 2] = s4, s5, s6, s7
+def _run_turns(
+    x: np.ndarray, turns: int, n: int, alphas: np.ndarray, levels: np.ndarray, rows: np.ndarray
+) -> None:  # addresses are of arguments alone: what a kernel has made may be freed before its address is used
+    if n > LANES:
+        run_sixteen(x.ctypes.data, turns, alphas.ctypes.data, levels.ctypes.data, rows.ctypes.data)
+    else:
+        run_eight(x.ctypes.data, turns, alphas.ctypes.data, levels.ctypes.data, rows.ctypes.data)
