@@ -32,6 +32,7 @@ which the metric has no value (nothing was traded) counts as 0 there: it neither
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -100,17 +101,17 @@ def _annual_return(w: WindowStatistics) -> Array:
 
 def _volatility(w: WindowStatistics) -> Array:
     stands = np.sqrt(w.total_sq / w.n) <= ROUNDING
-    return np.asarray(np.where(stands, 0.0, w.deviation) * np.sqrt(w.periods_per_year))
+    return np.asarray(np.where(stands, 0.0, w.deviation) * math.sqrt(w.periods_per_year))
 
 
 def _sharpe(w: WindowStatistics) -> Array:
-    ratio = w.excess / w.deviation * np.sqrt(w.periods_per_year)
+    ratio = w.excess / w.deviation * math.sqrt(w.periods_per_year)
     return np.where(w.counts["trades"] > 0, ratio, np.nan)
 
 
 def _sortino(w: WindowStatistics) -> Array:
     downside = np.sqrt(w.downside_sq / w.n)
-    ratio = w.excess / np.where(downside > ROUNDING, downside, np.nan) * np.sqrt(w.periods_per_year)
+    ratio = w.excess / np.where(downside > ROUNDING, downside, np.nan) * math.sqrt(w.periods_per_year)
     return np.where(w.counts["trades"] > 0, ratio, np.nan)
 
 

@@ -74,11 +74,9 @@ class LevelWalk:
             return np.empty((0, len(self._space)), dtype=np.int64)
         return np.asarray(self._run.codes[self._run.next_points(n)])
 
-    def region_of(self, codes: np.ndarray) -> np.ndarray:
+    def region_of(self, keys: np.ndarray) -> np.ndarray:
         """Return the region in which the running level asked for each point, -1 where it did not."""
-        if self._run is None:
-            return np.full(len(codes), -1)
-        return self._run.region_of(self._space.keys(codes))
+        return np.full(len(keys), -1) if self._run is None else self._run.region_of(keys)
 
     @property
     def level_name(self) -> str:

@@ -287,8 +287,7 @@ class MultiResOptimizer:
         self._has_recorded = True
         evaluation = as_evaluation(result, len(codes), self.goal)
         keys = self.space.keys(codes)
-        first = first_places(keys)
-        rows = first[self.study.log.find(keys[first]) < 0]
+        rows = (first := first_places(keys))[self.study.log.find(keys[first]) < 0]
         metrics = {name: np.asarray(values, dtype=np.float64) for name, values in evaluation.metrics.items()}
         metrics |= {name: np.full(len(codes), np.nan) for name in self.evaluator.metrics if name not in metrics}
         value, feasible = self.goal.values(metrics, len(codes)), self.goal.feasible(metrics, len(codes))
@@ -301,7 +300,7 @@ class MultiResOptimizer:
                 known[row]: failure_text(error) for row, error in evaluation.failures.items() if row in known
             }
         self._record(
-            codes[rows],
+            (codes[rows], keys[rows]),
             (value[rows], feasible[rows]),
             rows_of(metrics, rows, len(codes)),
             rows_of(evaluation.blocks, rows, len(codes)),
@@ -336,13 +335,13 @@ class MultiResOptimizer:
     def recall(self, codes: np.ndarray) -> bool:
         """Record those of some points that the study on disk has evaluated already; say whether there were any."""
         log = self._saved.log
-        trials = log.find(self.space.keys(codes))
+        trials = log.find(self.space.keys(codes)) if len(log) else np.empty(0, dtype=np.int64)
         if not (trials >= 0).any():
             return False
         found = trials[trials >= 0]
         self.study.failures |= self._saved.failures_of(found, len(self.study))
         self._record(
-            codes[trials >= 0],
+            (codes[trials >= 0], log.keys[found]),
             (log.value[found], log.feasible[found]),
             rows_of(log.metrics, found, -1),
             rows_of(log.blocks, found, -1),
@@ -352,22 +351,23 @@ class MultiResOptimizer:
 
     def _record(
         self,
-        codes: np.ndarray,
+        points: tuple[np.ndarray, np.ndarray],
         outcome: tuple[np.ndarray, np.ndarray],
         metrics: dict[str, np.ndarray],
         blocks: dict[str, np.ndarray],
     ) -> None:
-        log, walk = self.study.log, self.walk
+        log, walk, (codes, keys) = self.study.log, self.walk, points
         log.append(
             TrialRows(
                 codes=codes,
                 level=np.full(len(codes), walk.level_index),
-                region=walk.region_of(codes),
+                region=walk.region_of(keys),
                 value=outcome[0],
                 feasible=outcome[1],
                 metrics=metrics,
                 blocks=blocks,
-            )
+            ),
+            keys,
         )
         if not self.listeners:
             return

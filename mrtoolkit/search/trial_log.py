@@ -95,7 +95,10 @@ class TrialLog:
             "feasible": np.empty(0, dtype=bool),
             "score": np.empty(0),
         }
-        self._columns |= {_metric(name): np.empty(0) for name in self.metric_names}
+        self._metric_columns = {name: _metric(name) for name in self.metric_names}
+        self._columns |= {column: np.empty(0) for column in self._metric_columns.values()}
+        self._block_columns: tuple[str, ...] = ()
+        self._n_room = 0
         self._places = Places(space)
 
     def __len__(self) -> int:
@@ -139,12 +142,12 @@ class TrialLog:
     @property
     def metrics(self) -> dict[str, np.ndarray]:
         """The metrics by name, each (trial,) float64."""
-        return {name: self._column(_metric(name)) for name in self.metric_names}
+        return {name: self._column(column) for name, column in self._metric_columns.items()}
 
     @property
     def blocks(self) -> dict[str, np.ndarray]:
         """Statistics per block of time by name, each (trial, block) float32; empty where the evaluator gives none."""
-        return {name[len(_BLOCK) :]: self._column(name) for name in list(self._columns) if name.startswith(_BLOCK)}
+        return {name[len(_BLOCK) :]: self._column(name) for name in self._block_columns}
 
     @property
     def nbytes(self) -> int:
@@ -175,25 +178,30 @@ class TrialLog:
         self.append(found)
         return new
 
-    def append(self, rows: TrialRows) -> None:
-        """Add trials that the log has not; of metrics that they lack NaN."""
-        count, size = len(rows), self._size
+    def append(self, rows: TrialRows, keys: np.ndarray | None = None) -> None:
+        """Add trials that the log has not, whose points have these keys; of metrics that they lack NaN."""
+        size, end = self._size, self._size + len(rows)
+        keys = self._space.keys(rows.codes) if keys is None else keys
         columns: dict[str, Any] = {
             "codes": rows.codes,
-            "keys": self._space.keys(rows.codes),
+            "keys": keys,
             "level": rows.level,
             "region": rows.region,
             "value": rows.value,
             "feasible": rows.feasible,
             "score": scores(rows.value, rows.feasible, self._direction),
         }
-        columns |= {_metric(name): rows.metrics.get(name, np.nan) for name in self.metric_names}
-        columns |= dict.fromkeys((name for name in self._columns if name.startswith(_BLOCK)), np.nan)
-        columns |= {_BLOCK + name: values for name, values in rows.blocks.items()}
-        for name, values in columns.items():
-            self._room(name, values, size + count)[size : size + count] = values
-        self._places.put(columns["keys"], np.arange(size, size + count))
-        self._size = size + count  # from here on the batch counts
+        for name, column in self._metric_columns.items():
+            columns[column] = rows.metrics.get(name, np.nan)
+        for column in self._block_columns:
+            columns[column] = np.nan
+        for name, values in rows.blocks.items():
+            columns[_BLOCK + name] = values
+        self._make_room(columns, end)
+        for column, values in columns.items():
+            self._columns[column][size:end] = values
+        self._places.put(keys, np.arange(size, end))
+        self._size = end  # from here on the batch counts
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Return the trial of each key, -1 for a point that has not been evaluated."""
@@ -228,18 +236,22 @@ class TrialLog:
         view.flags.writeable = False
         return view
 
-    def _room(self, name: str, values: np.ndarray, needed: int) -> np.ndarray:
-        """Return the column with room for `needed` rows, copied to twice its length where it is full."""
-        column = self._columns.get(name)
-        if column is None:  # of block statistics, which the trials before have not
-            column = np.empty((max(_ROOM, needed), *np.shape(values)[1:]), dtype=np.float32)
-            column[: self._size] = np.nan
+    def _make_room(self, new: Mapping[str, Any], needed: int) -> None:
+        """Have room for `needed` rows in all columns, those copied to twice their length that are full."""
+        if needed <= self._n_room and all(name in self._columns for name in new):
+            return
+        for name, values in new.items():
+            column = self._columns.get(name)
+            if column is None:  # of block statistics, which the trials before have not
+                column = np.empty((max(_ROOM, needed), *np.shape(values)[1:]), dtype=np.float32)
+                column[: self._size] = np.nan
+            elif len(column) < needed:
+                larger = np.empty((max(_ROOM, 2 * len(column), needed), *column.shape[1:]), dtype=column.dtype)
+                larger[: self._size] = column[: self._size]
+                column = larger
             self._columns[name] = column
-        if len(column) < needed:
-            larger = np.empty((max(_ROOM, 2 * len(column), needed), *column.shape[1:]), dtype=column.dtype)
-            larger[: self._size] = column[: self._size]
-            column = self._columns[name] = larger
-        return column
+        self._block_columns = tuple([name for name in self._columns if name.startswith(_BLOCK)])
+        self._n_room = min(map(len, self._columns.values()))
 
 
 def _metric(name: str) -> str:
