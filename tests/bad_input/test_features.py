@@ -155,7 +155,7 @@ def test_a_folder_that_may_not_be_written_warns_and_memory_goes_on(tmp_path, bar
     assert store.counters.computed == 1
 
 
-@pytest.mark.parametrize(("n_bars", "top"), [(1_000_000, 400), (50, 9_000)])
+@pytest.mark.parametrize(("n_bars", "top"), [(500_000, 300), (50, 9_000)])
 def test_more_features_than_memory_could_hold_are_refused_first(n_bars, top):
     bars = simulate(bars=n_bars, freq="1min", seed=0)
     store = FeatureStore()

@@ -13,7 +13,7 @@ from store_checker import bars_of, by_families, problems
 
 from mrtoolkit.features import FeatureStore
 
-N_KILLS = 1_000 if IS_LONG else 50
+N_KILLS = 1_000 if IS_LONG else 20
 ROUNDS_PER_STORE = 5
 
 
