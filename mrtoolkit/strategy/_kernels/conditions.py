@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.strategy._kernels.codes import AT_ONCE, BARS_AT_ONCE, compare_coded, lay_codes, room_for_codes
+from mrtoolkit.strategy._kernels.codes import AT_ONCE, compare_coded, lay_codes, room_for_codes
 from mrtoolkit.strategy._kernels.words import (
     ALL,
     BITS,
@@ -114,13 +114,12 @@ def compare_rows(rows, places, steps, groups, first, last, n_bars, bits):
     """Write words [first, last) of comparisons into `bits` (row, word), whose first word is word `first`."""
     whole = min(last, n_bars >> 6)
     n_groups = groups.max() + 1 if groups.size > 0 else 0
-    ranges = np.empty((n_groups, 2, BARS_AT_ONCE))
     codes = room_for_codes(places.size if n_groups > 0 else 0)
     coded = places[groups >= 0] if n_groups > 0 else places[:0]
     for start in range(first, whole, AT_ONCE):
         stop = min(start + AT_ONCE, whole)
         if n_groups > 0:
-            lay_codes(places, groups, start << 6, (stop - start) << 6, ranges, codes)
+            lay_codes(places, groups, n_groups, start << 6, (stop - start) << 6, codes)
         ahead = coded[: coded.size if stop + AT_ONCE <= whole else 0] + np.uint64(stop * BITS) * _NUMBER_BYTES
         compare_block(rows, places, steps, groups, codes, (start, stop), start - first, ahead, bits)
     if whole < last:

@@ -41,14 +41,22 @@ def _compare_64(predicate: str):
 greater_64, greater_equal_64, equal_64, not_equal_64 = (_compare_64(predicate) for predicate in _PREDICATES)
 
 
-@intrinsic
-def load(typingctx, address):
-    """The float64 number at an address."""
+def _loading(kind: types.Number, numbers: ir.Type, size: int):
+    """An intrinsic: the number at an address."""
 
-    def generate(context, builder, signature, arguments):
-        return builder.load(builder.inttoptr(arguments[0], ir.DoubleType().as_pointer()), align=8)
+    @intrinsic
+    def load_number(typingctx, address):
+        def generate(context, builder, signature, arguments):
+            return builder.load(builder.inttoptr(arguments[0], numbers.as_pointer()), align=size)
 
-    return types.float64(types.uint64), generate
+        return kind(types.uint64), generate
+
+    return load_number
+
+
+load = _loading(types.float64, ir.DoubleType(), 8)
+load_word = _loading(types.uint64, ir.IntType(64), 8)
+load_code = _loading(types.uint16, ir.IntType(16), 2)
 
 
 @intrinsic
