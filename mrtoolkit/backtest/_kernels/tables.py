@@ -16,11 +16,13 @@ import numpy as np
 
 from mrtoolkit._jit import kernel
 from mrtoolkit.backtest._kernels.fills import execution_price
+from mrtoolkit.backtest._kernels.table_rows import LANES, fill_rows_of_eight
 
 TILE = 8192  # bars: their tables stay in the second cache while trial after trial reads them
 TOTAL, TOTAL_SQ, TOTAL_DOWNSIDE, FACTOR = range(4)
 REACH = 3  # of a cell's totals: the largest absolute sum within it
 LEFT = 4  # column of the exit's four numbers; the entry's begin at 0
+_ROW_BYTES = np.uint64(64)
 
 
 class Cells(NamedTuple):
@@ -76,33 +78,48 @@ def fill_cell(raw, mark, costs, risk_free, first, last, tables, totals):
     raw : (time,) price of the fills, open or close
     mark : (time,) last known close
     """
-    total = total_sq = downside = reach = 0.0
     before = mark[first - 1] if first > 0 else mark[0]
     before = before if before == before else mark[first]
-    for t in range(first, last):
-        row = tables[t - first]
-        paid = execution_price(raw[t], 1.0, costs) * (1.0 + costs.fee) + costs.per_share
-        got = execution_price(raw[t], -1.0, costs) * (1.0 - costs.fee) - costs.per_share
-        r = got / before - 1.0
-        short = min(r - risk_free, 0.0)
-        row[LEFT + TOTAL] = total + r
-        row[LEFT + TOTAL_SQ] = total_sq + r * r
-        row[LEFT + TOTAL_DOWNSIDE] = downside + short * short
-        row[LEFT + FACTOR] = got
-        r = mark[t] / before - 1.0
-        short = min(r - risk_free, 0.0)
-        total += r
-        total_sq += r * r
-        downside += short * short
-        reach = max(reach, abs(total))
-        r = mark[t] / paid - 1.0
-        short = min(r - risk_free, 0.0)
-        row[TOTAL] = r - total
-        row[TOTAL_SQ] = r * r - total_sq
-        row[TOTAL_DOWNSIDE] = short * short - downside
-        row[FACTOR] = 1.0 / paid
-        before = mark[t]
-    totals[TOTAL], totals[TOTAL_SQ], totals[TOTAL_DOWNSIDE], totals[REACH] = total, total_sq, downside, reach
+    state = np.zeros(2 * LEFT)
+    fill_row(raw[first], mark[first], before, costs, risk_free, tables[0], state)
+    turns, start = (last - first - 1) // LANES, first + 1
+    rates = np.array([
+        1.0 + costs.slippage, 0.5 * costs.spread, 1.0 + costs.fee, costs.per_share,
+        1.0 - costs.slippage, -0.5 * costs.spread, 1.0 - costs.fee, -costs.per_share, risk_free,
+    ])  # fmt: skip
+    skipped = np.uint64(8 * start)
+    fill_rows_of_eight(
+        np.uint64(raw.ctypes.data) + skipped, np.uint64(mark.ctypes.data) + skipped, np.uint64(rates.ctypes.data),
+        np.uint64(state.ctypes.data), np.uint64(tables.ctypes.data) + _ROW_BYTES, turns,
+    )  # fmt: skip
+    for t in range(start + LANES * turns, last):
+        fill_row(raw[t], mark[t], mark[t - 1], costs, risk_free, tables[t - first], state)
+    totals[:REACH], totals[REACH] = state[:REACH], state[LEFT + TOTAL]
+
+
+@kernel
+def fill_row(price, close, before, costs, risk_free, row, state):
+    """Fill one bar's row, (8,), and go on with the running sums (`fill_rows_of_eight`'s `state`)."""
+    paid = execution_price(price, 1.0, costs) * (1.0 + costs.fee) + costs.per_share
+    got = execution_price(price, -1.0, costs) * (1.0 - costs.fee) - costs.per_share
+    r = got / before - 1.0
+    short = min(r - risk_free, 0.0)
+    row[LEFT + TOTAL] = state[TOTAL] + r
+    row[LEFT + TOTAL_SQ] = state[TOTAL_SQ] + r * r
+    row[LEFT + TOTAL_DOWNSIDE] = state[TOTAL_DOWNSIDE] + short * short
+    row[LEFT + FACTOR] = got
+    r = close / before - 1.0
+    short = min(r - risk_free, 0.0)
+    state[TOTAL] += r
+    state[TOTAL_SQ] += r * r
+    state[TOTAL_DOWNSIDE] += short * short
+    state[LEFT + TOTAL] = max(state[LEFT + TOTAL], abs(state[TOTAL]))
+    r = close / paid - 1.0
+    short = min(r - risk_free, 0.0)
+    row[TOTAL] = r - state[TOTAL]
+    row[TOTAL_SQ] = r * r - state[TOTAL_SQ]
+    row[TOTAL_DOWNSIDE] = short * short - state[TOTAL_DOWNSIDE]
+    row[FACTOR] = 1.0 / paid
 
 
 @kernel
