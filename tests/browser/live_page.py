@@ -175,12 +175,29 @@ def drag(lab: Lab, slot: str, start: tuple[float, float], end: tuple[float, floa
     lab.page.mouse.up()
 
 
+def click_trial(lab: Lab, which: str) -> None:
+    """Click the first trial on the first map for which `which` of its place, `x` and `y`, holds."""
+    lab.page.locator("[data-slot=map]").first.scroll_into_view_if_needed()
+    lab.page.mouse.click(*lab.page.evaluate(_TRIAL, which))
+
+
 def as_json(lab: Lab, expression: str) -> Any:
     """A value of the kernel that JSON can hold."""
     text = lab.value(f"__import__('json').dumps({expression})")
     return json.loads(text[1:-1].replace("\\\\", "\\").replace("\\'", "'"))
 
 
+# where a trial stands on the page
+_TRIAL = """
+which => { for (const B of Object.values(globalThis.__mrt_bokeh)) for (const view of B.index.roots) {
+  if (!view.el.closest('[data-slot=map]')) continue;
+  const box = view.el.getBoundingClientRect(), {x_scale, y_scale} = view.frame;
+  const source = view.model.renderers.map(r => r.data_source).find(s => s.data.trial ?? s.data.get?.('trial'));
+  const columns = source.data instanceof Map ? Object.fromEntries(source.data) : source.data;
+  const is_wanted = new Function('x', 'y', `return ${which}`);
+  const i = Array.from(columns.x).findIndex((x, k) => is_wanted(x, columns.y[k]));
+  return [box.x + x_scale.compute(columns.x[i]), box.y + y_scale.compute(columns.y[i])] } }
+"""
 # every source of the newest boards: what the page holds, by the model's name
 _SOURCES = """
 () => Object.fromEntries(Object.values(globalThis.__mrt_bokeh ?? {}).flatMap(B => B.require('document').documents)

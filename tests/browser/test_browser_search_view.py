@@ -20,6 +20,7 @@ from live_page import (
     START,
     answer_ms,
     cell,
+    click_trial,
     count_messages,
     is_done,
     messages,
@@ -128,17 +129,7 @@ def test_a_click_on_a_trial_shows_it_from_all_sides_and_the_study_can_be_explore
     lab.page.wait_for_selector(READY)
     until(lambda: is_done(lab), 10)
     time.sleep(1)
-    where = lab.page.evaluate(
-        """() => { for (const B of Object.values(globalThis.__mrt_bokeh)) for (const view of B.index.roots) {
-        if (!view.el.closest('[data-slot=map]')) continue;
-        const frame = view.frame.bbox; const box = view.el.getBoundingClientRect();
-        const source = view.model.renderers.map(r => r.data_source).find(s => s.data.trial ?? s.data.get?.('trial'));
-        const columns = source.data instanceof Map ? Object.fromEntries(source.data) : source.data;
-        const i = columns.x.findIndex((x, k) => x > 20 && columns.y[k] < 100);
-        const {x_scale, y_scale} = view.frame;
-        return [box.x + x_scale.compute(columns.x[i]), box.y + y_scale.compute(columns.y[i])] } }"""
-    )
-    lab.page.mouse.click(*where)
+    click_trial(lab, "x > 20 && y < 100")
     lab.page.wait_for_selector("[data-slot=price] .bk-Figure", timeout=20_000)
     lab.page.set_viewport_size({"width": 1400, "height": 2600})
     time.sleep(1)
