@@ -24,7 +24,7 @@ from mrtoolkit.widgets.status_words import status_words
 
 _HEAT_SECONDS = 0.4  # between two images while the search runs: each is 60 kB on its way to the page
 _WISHES = 12  # boxes of the user's that are drawn
-_MOST_FOR_PLATEAU = 20_000  # trials: its neighbourhoods take a second there, and 2 to 6 of 100,000
+_MOST_FOR_PLATEAU = 100_000  # trials: its neighbourhoods take up to a second there
 _NO_STATE = SearchState(state="", level=-1, n_levels=0, done=0, total=0, seconds=math.nan, seconds_left=math.nan)
 
 
@@ -73,7 +73,7 @@ class SearchModel:
     table : list of ShownLevel
     status : str
     best, plateau : Mark or None
-        None where no trial counts; the plateau is looked for when the search has ended, among up to 20,000 trials.
+        None where no trial counts; the plateau is looked for when the search has ended, among up to 100,000 trials.
     level_names : list of str
         Of all levels that are planned.
     version : int

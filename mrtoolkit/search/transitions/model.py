@@ -51,9 +51,16 @@ class Model:
         mean, deviation = np.empty(len(points)), np.empty(len(points))
         if usable is None:
             usable = np.full(len(points), len(self.points))
-        known = (self.points, self.values, usable, self.is_category, self.scales, self.nugget, n_near)
+        axis = self._widest()
+        order = np.argsort(self.points[:, axis], kind="stable")
+        known = (self.points, self.values, order, axis, usable, self.is_category, self.scales, self.nugget, n_near)
         estimate(points, *known, mean, deviation)
         return mean, deviation
+
+    def _widest(self) -> int:
+        """Return the dimension along which the trials lie farthest apart, numbers before categories."""
+        spread = self.points.max(axis=0, initial=0.0) - self.points.min(axis=0, initial=0.0)
+        return int(np.argmax(np.where(self.is_category, -1.0, self.scales * spread)))
 
     def gain(self, points: np.ndarray) -> np.ndarray:
         """Return the expected improvement at points over the best trial, (point,) float64."""
