@@ -25,6 +25,7 @@ from mrtoolkit.search.study_text import failure_note
 from mrtoolkit.views.replay import replay
 from mrtoolkit.widgets.beside_cells import hear_beside_cells
 from mrtoolkit.widgets.board import Board
+from mrtoolkit.widgets.cell_request import is_attended
 from mrtoolkit.widgets.closing import close_all
 from mrtoolkit.widgets.controls import Controls
 from mrtoolkit.widgets.convergence_chart import ConvergenceChart
@@ -52,6 +53,11 @@ _NOT_ANSWERED = (
     "ipywidgets 8. Here are a picture and the best trials instead."
 )
 
+_UNATTENDED = (
+    "This cell was run by a program, to which nothing can be shown live: run it in JupyterLab for that. Here are a "
+    "picture and the best trials."
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -75,6 +81,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._drawn: tuple[int, str, str] = (-1, "", "")  # the model's version, the trouble, the state
         self._is_closed = False
         self._shown_at: float | None = None
+        self._absence = _NOT_ANSWERED, _PATIENCE  # what is said where nobody has answered, and after how many seconds
         self._pictured: tuple[Any, ...] = ()
         self._pictured_at = 0.0
         self._convergence = ConvergenceChart(self.model, height=_HEIGHT)
@@ -129,8 +136,11 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         hear_beside_cells(self)
         self.board.stand_ins = COUNT
         display(self._repr_mimebundle_(), raw=True)
-        self._pictured, self._pictured_at = self._stage(""), time.monotonic()
-        self._stand_in.show()
+        self._absence = (_NOT_ANSWERED, _PATIENCE) if is_attended() else (_UNATTENDED, 0.0)
+        absence, patience = self._absence
+        reason = "" if patience else absence
+        self._pictured, self._pictured_at = self._stage(reason), time.monotonic()
+        self._stand_in.show(reason)
         self._shown_at = time.monotonic()
         self._ticker.wake()
 
@@ -259,8 +269,9 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         if self._shown_at is None:
             return
         now, reason = time.monotonic(), ""
-        if not self.board.is_seen and now > self._shown_at + _PATIENCE:
-            reason = f"The live view cannot be drawn: {self.board.trouble}." if self.board.trouble else _NOT_ANSWERED
+        absence, patience = self._absence
+        if not self.board.is_seen and now > self._shown_at + patience:
+            reason = f"The live view cannot be drawn: {self.board.trouble}." if self.board.trouble else absence
         stage = self._stage(reason)
         is_due = not self.model.state.is_live or (reason,) != self._pictured[:1]
         if stage != self._pictured and (is_due or now > self._pictured_at + _PICTURE_EVERY):

@@ -51,8 +51,9 @@ class StandIn:
         self._shown: list[Bundle] | None = None
         self.reason = ""
 
-    def show(self) -> None:
-        """Show both after what was shown last in this cell."""
+    def show(self, reason: str = "") -> None:
+        """Show both after what was shown last in this cell; `reason` as `update` takes it."""
+        self.reason = reason
         self._shown = list(_bundles(*self._axes(), self.reason))
         for bundle, name in zip(self._shown, self._ids, strict=True):
             display(bundle, raw=True, display_id=name)
