@@ -12,7 +12,8 @@ from bokeh.models.annotations import BoxAnnotation
 from bokeh.plotting import figure
 
 from mrtoolkit.search.study import Study
-from mrtoolkit.views.theme import GREY, VERMILLION, add_hover, level_colours, style_axis, style_legend, themed_figure
+from mrtoolkit.views.legends import style_legend
+from mrtoolkit.views.theme import GREY, VERMILLION, add_hover, level_colours, style_axis, themed_figure
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.trial_table import (
     check_trials,

@@ -10,12 +10,12 @@ from bokeh.plotting import figure
 from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.views.following import time_range
 from mrtoolkit.views.growth import Benchmark, equity_data, over_time
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import (
     BLUE,
     ORANGE,
     add_hover,
     percent_axis,
-    style_legend,
     themed_figure,
     time_axis,
     zone_of,

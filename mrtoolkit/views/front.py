@@ -10,6 +10,7 @@ from bokeh.plotting import figure
 from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
 from mrtoolkit.views.theme import (
     GREY,
@@ -17,7 +18,6 @@ from mrtoolkit.views.theme import (
     VERMILLION,
     add_hover,
     percent_axis,
-    style_legend,
     themed_figure,
 )
 from mrtoolkit.views.trial_table import check_trials, shown_params

@@ -16,7 +16,8 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.views.arguments import check_benchmark, check_trial
 from mrtoolkit.views.bar_table import FULL, THIN, one_asset
 from mrtoolkit.views.following import time_figure
-from mrtoolkit.views.theme import BLUE, ORANGE, add_hover, style_legend, zone_of
+from mrtoolkit.views.legends import style_legend
+from mrtoolkit.views.theme import BLUE, ORANGE, add_hover, zone_of
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.words import percent
 

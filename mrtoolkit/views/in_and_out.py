@@ -15,8 +15,9 @@ from mrtoolkit.backtest.metrics import METRICS, WindowStatistics, join
 from mrtoolkit.backtest.running import mean_of_assets
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
-from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, style_legend, themed_figure
+from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, themed_figure
 from mrtoolkit.views.trial_table import candidate, check_trials, shown_params
 from mrtoolkit.views.words import counted
 

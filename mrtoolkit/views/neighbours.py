@@ -17,7 +17,8 @@ from mrtoolkit.search.dimensions import is_ordered
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
-from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, style_legend, themed_figure
+from mrtoolkit.views.legends import style_legend
+from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, themed_figure
 from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import counted, label, metric_text
 

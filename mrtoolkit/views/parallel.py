@@ -12,13 +12,13 @@ from bokeh.plotting import figure
 
 from mrtoolkit.search.dimensions import Categorical, Dimension, positions
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import (
     BLUE,
     FONT,
     GREY,
     VERMILLION,
     add_hover,
-    style_legend,
     themed_figure,
 )
 from mrtoolkit.views.trial_table import check_trials, objective_name, objective_values, shown_params

@@ -11,8 +11,9 @@ from bokeh.plotting import figure
 from mrtoolkit.search.plateau import neighbours_of
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.transitions.hills import QUANTILE
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
-from mrtoolkit.views.theme import GREY, PURPLE, VERMILLION, add_hover, style_legend, themed_figure
+from mrtoolkit.views.theme import GREY, PURPLE, VERMILLION, add_hover, themed_figure
 from mrtoolkit.views.trial_table import candidate, check_trials, objective_name, objective_values, shown_params
 from mrtoolkit.views.words import counted, metric_text, params_text
 

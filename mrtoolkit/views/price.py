@@ -17,7 +17,8 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.views.arguments import check_bars, check_trial
 from mrtoolkit.views.bar_table import FULL, THIN, asset_name, in_window, one_asset, trades_of
 from mrtoolkit.views.following import time_figure
-from mrtoolkit.views.theme import GREY, LINES, LONG, SHORT, SKY, VERMILLION, add_hover, style_legend, zone_of
+from mrtoolkit.views.legends import style_legend
+from mrtoolkit.views.theme import GREY, LINES, LONG, SHORT, SKY, VERMILLION, add_hover, zone_of
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.words import counted
 

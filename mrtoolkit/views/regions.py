@@ -17,8 +17,9 @@ from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import heatmap_data, is_scattered
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.surface import draw_cells, draw_colour_bar, draw_heat, map_figure, mark_candidates
-from mrtoolkit.views.theme import add_hover, level_colours, style_legend, value_colours
+from mrtoolkit.views.theme import add_hover, level_colours, value_colours
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
     level_names,

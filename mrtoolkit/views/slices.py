@@ -10,13 +10,13 @@ from bokeh.models.layouts import Row
 from bokeh.plotting import figure
 
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
 from mrtoolkit.views.surface import mark_candidates
 from mrtoolkit.views.theme import (
     VERMILLION,
     add_hover,
     level_colours,
-    style_legend,
     themed_figure,
 )
 from mrtoolkit.views.trial_table import (

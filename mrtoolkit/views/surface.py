@@ -13,6 +13,7 @@ from mrtoolkit.maps.map_part import MapPart, Window
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import Reduce, heatmap_data, is_scattered
 from mrtoolkit.views.heat_image import painted
+from mrtoolkit.views.legends import add_marks, style_legend
 from mrtoolkit.views.theme import (
     PURPLE,
     SKY,
@@ -20,7 +21,6 @@ from mrtoolkit.views.theme import (
     add_hover,
     level_colours,
     style_axis,
-    style_legend,
     themed_figure,
     value_colours,
 )
@@ -152,17 +152,19 @@ def mark_candidates(plot: figure, study: Study, x_axis: ParameterAxis, y_axis: P
     """Mark the study's best with a star and its plateau with a diamond, one star where they are one."""
     best, plateau = candidate(study, "best"), candidate(study, "plateau")
     marks = [(plateau, "plateau", "diamond", PURPLE, 18), (best, "best", "star", VERMILLION, 20)]
-    if best is not None and plateau is not None and dict(best.params) == dict(plateau.params):
+    if best is not None and plateau is not None and best.trial == plateau.trial:
         marks = [(best, "best and plateau", "star", VERMILLION, 20)]
+    drawn = {}
     for found, text, marker, colour, size in marks:
         if found is None:
             continue
         place = x_axis.position(found.params[x_axis.name])
         height = found.value if y_axis is None else y_axis.position(found.params[y_axis.name])
-        plot.scatter(
-            [place], [height], marker=marker, size=size, fill_color=colour, line_color="#222222", line_width=1.2,
-            legend_label=text,
-        )  # fmt: skip
+        drawn[text] = plot.scatter(
+            [place], [height], marker=marker, size=size, fill_color=colour, line_color="#222222", line_width=1.2
+        )
+    if drawn:
+        add_marks(plot, drawn)
 
 
 def _curve(study: Study, x_axis: ParameterAxis, cells: pd.DataFrame, *, height: int) -> figure:

@@ -6,7 +6,6 @@ dark one. The report, which knows its page, darkens or lightens the text from th
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from bokeh.models import (
     Text,
     WheelZoomTool,
 )
-from bokeh.models.annotations import Legend
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
@@ -42,7 +40,6 @@ _PAPER = {"light": "#ffffff", "dark": "#111111"}
 _GRID = {"light": 0.18, "dark": 0.30}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 SIZE = "12px"
-_LEGEND = 48  # characters of a legend that fit one line of a telephone
 
 _DATES = {
     "minutes": "%H:%M",
@@ -136,32 +133,6 @@ def restyle(plot: figure, theme: str) -> None:
         glyph = getattr(renderer, "glyph", None)
         if isinstance(glyph, Text):  # it may stand on lines, so it brings its paper
             glyph.text_color, glyph.background_fill_color, glyph.background_fill_alpha = text, _PAPER[theme], 0.75
-
-
-def style_legend(plot: figure, *, glyph: int = 20) -> None:
-    """Lay the legend in a line above the picture, where it hides nothing; a click hides a line."""
-    for legend in plot.legend:
-        legend.background_fill_alpha = 0.0
-        legend.border_line_color = None
-        legend.label_text_font = FONT
-        legend.label_text_font_size = SIZE
-        legend.label_text_color = GREY
-        legend.orientation = "horizontal"
-        legend.ncols = _columns([str(item.label.value) for item in legend.items])
-        legend.padding = 2
-        legend.margin = 2
-        legend.spacing = 12
-        legend.click_policy = "hide"
-        legend.glyph_width = legend.glyph_height = glyph  # markers are drawn at 0.4 of it
-        if isinstance(legend, Legend) and legend in plot.center:
-            plot.center.remove(legend)
-            plot.add_layout(legend, "above")
-
-
-def _columns(labels: list[str]) -> int:
-    """Return over how many columns a legend fits a telephone: all in one line, or two lines of them."""
-    one_line = sum(len(label) + 4 for label in labels) <= _LEGEND
-    return len(labels) if one_line else math.ceil(len(labels) / 2)
 
 
 def add_hover(plot: figure, renderers: list[Any], rows: list[tuple[str, str]], **options: Any) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from bokeh.models import BoxZoomTool, FixedTicker, LinearAxis, LinearColorMapper, Range1d
 
 from mrtoolkit.maps.value_range import value_range
+from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import (
     GREY,
     INK,
@@ -14,7 +15,6 @@ from mrtoolkit.views.theme import (
     level_colours,
     restyle,
     style_axis,
-    style_legend,
     themed_figure,
 )
 from mrtoolkit.widgets.changing_source import ChangingSource

@@ -12,6 +12,8 @@ from bokeh.models import (
     BoxAnnotation,
     BoxSelectTool,
     ColorBar,
+    Legend,
+    LegendItem,
     LinearColorMapper,
     PanTool,
     Range1d,
@@ -20,6 +22,7 @@ from bokeh.palettes import Viridis256
 
 from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.views.heat_image import painted
+from mrtoolkit.views.legends import add_marks, style_legend
 from mrtoolkit.views.theme import (
     PURPLE,
     VERMILLION,
@@ -27,7 +30,6 @@ from mrtoolkit.views.theme import (
     level_colours,
     restyle,
     style_axis,
-    style_legend,
     themed_figure,
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
@@ -187,15 +189,21 @@ class MapChart:
             "x", "y", source=self._points.source, size=_DOT, fill_color={"field": "value", "transform": self._colours},
             line_color="#ffffff", line_alpha=0.75, line_width=0.8,
         )  # fmt: skip
-        for name, marker, colour, size in (("plateau", "diamond", PURPLE, 18), ("best", "star", VERMILLION, 22)):
-            plot.scatter(
+        looks = (("best", "star", VERMILLION, 22), ("plateau", "diamond", PURPLE, 18))
+        marks = {
+            name: plot.scatter(
                 "x", "y", source=self._marks[name].source, marker=marker, size=size, fill_color=colour,
-                line_color="#ffffff", line_width=1.4, legend_label=name,
-            )  # fmt: skip
-        plot.quad(
+                line_color="#ffffff", line_width=1.4,
+            )
+            for name, marker, colour, size in reversed(looks)  # the best on top
+        }  # fmt: skip
+        looked = plot.quad(
             left="left", right="right", bottom="bottom", top="top", source=self._looked.source, fill_alpha=0.0,
-            line_color=VERMILLION, line_width=2, line_dash="dotted", legend_label="your look",
+            line_color=VERMILLION, line_width=2, line_dash="dotted",
         )  # fmt: skip
+        self._boxes_legend = Legend(items=[])
+        plot.add_layout(self._boxes_legend, "above")
+        self._marks_legend = add_marks(plot, {**{name: marks[name] for name, *_ in looks}, "your look": looked})
         self._top = plot.renderers[2:]  # marks and looks stay above the boxes of levels to come
         self._add_levels()
         bar = ColorBar(
@@ -224,16 +232,17 @@ class MapChart:
         while len(self._boxes) < len(names):
             level = len(self._boxes)
             boxes = ChangingSource(*_BOX)
-            plot.quad(
+            quads = plot.quad(
                 left="left", right="right", bottom="bottom", top="top", source=boxes.source,
                 line_color=colours[level], line_alpha="alpha", line_width="width", fill_color=colours[level],
-                fill_alpha="fill", legend_label=names[level],
+                fill_alpha="fill",
             )  # fmt: skip
+            self._boxes_legend.items.append(LegendItem(label=names[level], renderers=[quads]))
             self._boxes.append(boxes)
         # only glyphs are cut at the frame: what lies over others is later in the list, and in no level of its own
         plot.renderers = [each for each in plot.renderers if each not in self._top] + self._top
         style_legend(plot, glyph=_GLYPH)
-        plot.legend.ncols = legend_columns(["plateau", "best", *names])  # without what is seldom there
+        self._boxes_legend.ncols = legend_columns(names)  # without what is seldom there
         restyle(plot, self._turn.theme)
 
     def _set_axes(self) -> None:
@@ -316,8 +325,9 @@ class MapChart:
 
     def _show_legend(self) -> None:
         """List what is drawn; a sign for nothing would be a riddle."""
-        shown = [*self._marks.values(), self._looked, *self._boxes]
-        for item, source in zip(self.figure.legend[0].items, shown, strict=True):
+        items = [*self._marks_legend.items, *self._boxes_legend.items]
+        shown = [self._marks["best"], self._marks["plateau"], self._looked, *self._boxes]
+        for item, source in zip(items, shown, strict=True):
             if item.visible != bool(len(source)):
                 item.visible = bool(len(source))
 

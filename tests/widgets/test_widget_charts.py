@@ -277,3 +277,12 @@ def test_the_table_is_escaped_and_has_scopes():
     for text in ("1,200", "3 of 9", "40.0\u00a0%", "2.5 MB", "500 ms", "1.2500", "fine (running)"):
         assert text in html
     assert "No level has begun" in level_table([], "sharpe")
+
+
+def test_marks_have_a_legend_of_their_own_in_which_they_can_be_seen():
+    chart = MapChart(SearchModel(random_study(24, PLANE)[0]))
+    marks, boxes = sorted(chart.figure.legend, key=lambda legend: legend.name != "marks")
+    assert [item.label.value for item in marks.items] == ["best", "plateau", "your look"]
+    assert 0.4 * marks.glyph_height >= 14  # pixels: bokeh draws a marker in a legend at 0.4 of the sign
+    assert boxes.glyph_height < marks.glyph_height
+    assert [item.label.value for item in boxes.items] == chart._model.level_names

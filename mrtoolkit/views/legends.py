@@ -1,0 +1,55 @@
+"""Legends above the picture, where they hide nothing; marks have one of their own, in which they can be seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from bokeh.models import GlyphRenderer
+from bokeh.models.annotations import Legend, LegendItem
+from bokeh.plotting import figure
+
+from mrtoolkit.views.theme import FONT, GREY, SIZE
+
+_LINE = 48  # characters of a legend that fit one line of a telephone
+_MARK = 36  # pixels of a mark's sign: in a legend bokeh draws a marker at 0.4 of it, whatever its size
+
+
+def style_legend(plot: figure, *, glyph: int = 20) -> None:
+    """Lay the legend in a line above the picture; a click hides a line. Of marks, there is another (`add_marks`)."""
+    for legend in plot.legend:
+        if legend.name != "marks":
+            _dress(legend, glyph)
+        if legend in plot.center:
+            plot.center.remove(legend)
+            plot.add_layout(legend, "above")
+
+
+def add_marks(plot: figure, marks: Mapping[str, GlyphRenderer]) -> Legend:
+    """Add the legend of single marks, by their names; nothing else of the figure may ask for a `legend_label` after."""
+    items = [LegendItem(label=name, renderers=[renderer]) for name, renderer in marks.items()]
+    legend = Legend(items=items, name="marks")
+    _dress(legend, _MARK)
+    plot.add_layout(legend, "above")
+    return legend
+
+
+def _dress(legend: Legend, glyph: int) -> None:
+    legend.background_fill_alpha = 0.0
+    legend.border_line_color = None
+    legend.label_text_font = FONT
+    legend.label_text_font_size = SIZE
+    legend.label_text_color = GREY
+    legend.orientation = "horizontal"
+    legend.ncols = _columns([str(item.label.value) for item in legend.items])
+    legend.padding = 2
+    legend.margin = 2
+    legend.spacing = 12
+    legend.click_policy = "hide"
+    legend.glyph_width = legend.glyph_height = glyph
+
+
+def _columns(labels: list[str]) -> int:
+    """Return over how many columns a legend fits a telephone: all in one line, or two lines of them."""
+    one_line = sum(len(label) + 4 for label in labels) <= _LINE
+    return max(1, len(labels) if one_line else math.ceil(len(labels) / 2))
