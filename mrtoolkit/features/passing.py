@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -19,8 +20,9 @@ from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.evaluate import Value, apply, parameters_of, series
 from mrtoolkit.features.key import feature_key, indicator_of, without_output
 from mrtoolkit.features.lookup import Lookup
+from mrtoolkit.indicators._kernels.moderate import is_moderate
 from mrtoolkit.indicators.registry import is_built_in
-from mrtoolkit.indicators.resume import State, go_on
+from mrtoolkit.indicators.resume import State, go_on, initial_states
 from mrtoolkit.indicators.spec import Indicator
 
 
@@ -33,14 +35,14 @@ class _Family:
     parameters: np.ndarray
     first: int
     stop: int
+    initial: np.ndarray | None
+    """States before the first bar, (n, size), of what goes on from some."""
 
     def compute(self, columns: tuple[np.ndarray, ...], rows: np.ndarray) -> None:
         """Write an asset's values into its rows, as `Indicator.compute` does once it has checked everything."""
         out = rows[self.first : self.stop].reshape(max(1, len(self.spec.outputs)), len(self.parameters), -1)
-        if isinstance(self.spec.resume, State):
-            states = np.empty((len(self.parameters), self.spec.state_size))
-            states[:] = self.spec.resume.initial
-            go_on(self.spec.resume, columns, self.parameters, states, out)
+        if isinstance(self.spec.resume, State) and self.initial is not None:
+            go_on(self.spec.resume, columns, self.parameters, self.initial.copy(), out)
         else:
             self.spec.kernel(columns, self.parameters, out)
 
@@ -72,14 +74,24 @@ class Passing:
             self._rows[node.key] = self._take(1)
         self.places = [self._rows[node.key] for node in nodes]
 
-    def fill(self, asset: int, rows: np.ndarray) -> None:
-        """Write the values of one asset into `rows` (row, time)."""
+    def fill(self, asset: int, rows: np.ndarray) -> bool:
+        """Write the values of one asset into `rows` (row, time); whether all are surely whole from their first on."""
         for row, values in self._kept:
             rows[row] = values[asset]
         for family in self._families:
             family.compute(tuple(self._series(source, asset, rows) for source in family.sources), rows)
         for node in self._others:
             rows[self._rows[node.key]] = self._value(node, asset, rows)
+        return self._keeps_whole and all(is_moderate(values[asset]) for values in self._inputs.values())
+
+    @cached_property
+    def _keeps_whole(self) -> bool:
+        """Whether nothing but the inputs decides on whether values are missing amid the others."""
+        made = all(
+            family.spec.keeps_whole and all(isinstance(source, Input) for source in family.sources)
+            for family in self._families
+        )
+        return made and not self._kept and all(isinstance(node, Input) for node in self._others)
 
     def _value(self, node: Node, asset: int, rows: np.ndarray) -> Value:
         """The value of an expression on one asset, (1, time), or a number."""
@@ -92,7 +104,11 @@ class Passing:
 
     def _series(self, node: Node, asset: int, rows: np.ndarray) -> np.ndarray:
         """The same as a read-only array (time,), as kernels take it."""
-        values: np.ndarray = series(self._value(node, asset, rows), (1, self.shape[1]))[0]
+        values: np.ndarray
+        if isinstance(node, Input):
+            values = self._inputs[node.name][asset]
+        else:
+            values = series(self._value(node, asset, rows), (1, self.shape[1]))[0]
         return values
 
     def _lay_calls(self, lookup: Lookup, bars: xr.Dataset, nodes: Sequence[Node]) -> None:
@@ -135,9 +151,11 @@ class Passing:
         for k, output in enumerate(outputs):
             for i, call in enumerate(calls):
                 self._rows[f"{call.key}.{output}" if output else call.key] = first + k * len(calls) + i
+        states = spec.resume.initial if isinstance(spec.resume, State) else None
         return _Family(
-            spec=spec, sources=calls[0].sources, parameters=parameters_of(calls), first=first, stop=self.n_rows
-        )
+            spec=spec, sources=calls[0].sources, parameters=parameters_of(calls), first=first, stop=self.n_rows,
+            initial=None if states is None else initial_states(states, len(calls)),
+        )  # fmt: skip
 
     def _take(self, n: int) -> int:
         self.n_rows += n

@@ -51,6 +51,8 @@ class Indicator:
         How it is computed, how it starts, what a missing value does, and where this is from.
     resume : Window, State or None
         How it goes on when bars are appended; None: it is computed anew over all bars.
+    keeps_whole : bool
+        Whether, of inputs that have numbers of moderate size at all bars, it has one at every bar after its first.
     source : callable
         What `source_hash` is the hash of; the kernel where it is not given.
     """
@@ -66,6 +68,7 @@ class Indicator:
     description: str = ""
     formula: str = ""
     resume: Window | State | None = field(default=None, repr=False)
+    keeps_whole: bool = field(default=False, repr=False)
     source: Callable[..., Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

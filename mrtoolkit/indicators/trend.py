@@ -53,6 +53,7 @@ ema = Indicator(
     warmup=lambda lookback: int(np.ceil(lookback)) - 1,
     kernel=_ema,
     resume=State(size=3, kernel=_ema_on, initial=SMOOTHING_START),
+    keeps_whole=True,
     description="Exponential moving average.",
     formula=(
         "e += alpha * (x - e), alpha = 2 / (lookback + 1), from the mean of the first ceil(lookback) values on "
@@ -68,6 +69,7 @@ sma = Indicator(
     warmup=lambda lookback: lookback - 1,
     kernel=_sma,
     resume=Window(start=block_before),
+    keeps_whole=True,
     description="Simple moving average: the mean of the last `lookback` values.",
     formula="sum of the last lookback values / lookback. A window with a missing value has no result.",
 )
@@ -79,6 +81,7 @@ wma = Indicator(
     warmup=lambda lookback: lookback - 1,
     kernel=_wma,
     resume=Window(start=block_before),
+    keeps_whole=True,
     description="Weighted moving average: weights 1 to `lookback`, the newest counts most.",
     formula=(
         "sum of i * x over the window, i = 1 (oldest) to lookback, / (lookback (lookback + 1) / 2). A missing "

@@ -10,7 +10,7 @@ import xarray as xr
 from mrtoolkit.features.for_engines import passing
 from mrtoolkit.features.passing import Passing
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy._kernels.first_value import survey
+from mrtoolkit.strategy._kernels.first_value import find_firsts, survey
 from mrtoolkit.strategy.operands import Needed, Operands, needed_by
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.span import Span
@@ -53,8 +53,10 @@ class PassingSpans:
         known, begins, is_whole = rows.view(), np.empty((n_assets, n_rows), dtype=np.int64), True
         known.flags.writeable = False
         for k in range(n_assets):
-            self._passing.fill(first + k, rows[k])
-            is_whole = bool(survey(known[k], begins[k])) and is_whole
+            if self._passing.fill(first + k, rows[k]):
+                find_firsts(known[k], begins[k])
+            else:
+                is_whole = bool(survey(known[k], begins[k])) and is_whole
         places = self._passing.places
         begin = begins[:, places]
         whole = [is_whole] * len(places)

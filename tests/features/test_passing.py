@@ -64,3 +64,31 @@ def test_expressions_of_indicators_and_what_the_store_holds(held):
     if held:
         store.compute_batch(bars, held)
     np.testing.assert_array_equal(rows_of(store, bars, nodes), kept)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in registry.names() if getattr(registry.get(name), "keeps_whole", False)]
+)
+@pytest.mark.parametrize("scale", [1e-99, 1.0, 1e99])
+def test_what_keeps_whole_has_no_gap_after_its_first_value(name, scale):
+    rng = np.random.default_rng(0)
+    walk = np.cumsum(rng.normal(0.0, 1.0, 3_000))
+    walk[1_000:1_500] = 0.0
+    walk[2_000:2_300] = walk[2_000]
+    for column in (walk, np.sign(walk), np.abs(walk)):
+        lookbacks = np.array([[1.0], [2.0], [9.0], [200.0], [2_990.0]])
+        out = np.empty((1, len(lookbacks), walk.size))
+        registry.get(name).compute((column * scale,), lookbacks, out)
+        for row in out[0]:
+            assert np.isfinite(row[np.flatnonzero(~np.isnan(row))[0] :]).all()
+
+
+def test_whether_all_is_surely_whole_is_said_asset_by_asset():
+    bars, store = bars_with_holes(), mrt.FeatureStore()
+    passing = Passing(store._lookup, bars, [mrt.ema(5), mrt.sma(9)])
+    rows = np.empty((passing.n_rows, bars.sizes["time"]))
+    assert [passing.fill(asset, rows) for asset in range(3)] == [True, False, False]
+    for node in (mrt.rsi(14), mrt.ema(5, of=mrt.rsi(14)), mrt.close / mrt.open):
+        passing = Passing(store._lookup, bars, [node, mrt.ema(5)])
+        rows = np.empty((passing.n_rows, bars.sizes["time"]))
+        assert not passing.fill(0, rows)

@@ -39,3 +39,10 @@ def survey(values, first):
         first[k] = first_value(values[k])
         whole = whole and is_whole(values[k], first[k])
     return whole
+
+
+@kernel
+def find_firsts(values, first):
+    """Write where each row of (row, time) begins into `first` (row,), as `survey` does."""
+    for k in range(values.shape[0]):
+        first[k] = first_value(values[k])
