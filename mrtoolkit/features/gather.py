@@ -22,7 +22,7 @@ from mrtoolkit.features.disk.chunks import DamagedChunkError
 from mrtoolkit.features.disk.commit import Commit
 from mrtoolkit.features.disk.disk import Disk
 from mrtoolkit.features.evaluate import Value, apply, compute_rows, parameters_of, series
-from mrtoolkit.features.family import Axes, Labels
+from mrtoolkit.features.family import Axes, Code, Labels
 from mrtoolkit.features.faults import StoreWriteWarning
 from mrtoolkit.features.key import FeatureKey, family_of, feature_key, indicator_of, without_output
 from mrtoolkit.features.memory import ByteLRU
@@ -42,6 +42,7 @@ class RowTag(NamedTuple):
     states: np.ndarray | None = None
 
 
+_WARM: set[Code] = set()  # indicators whose kernels are compiled
 Memory = ByteLRU[FeatureKey, RowTag]
 _SHARE_NS = 400_000.0  # nanoseconds of features that are worth handing to another thread, which takes 0.1 to 0.2 ms
 
@@ -201,8 +202,9 @@ class Gather:
         parameters = parameters_of(calls)
         sources = [self.array(source) for source in calls[0].sources]
         family, _ = family_of(calls[0], self.dtype)
-        if family.folder not in self.costs:
+        if family.folder not in self.costs and family.code not in _WARM:
             _warm(spec, sources, parameters)
+            _WARM.add(family.code)
         if not is_built_in(spec.name):
             self._forget_older_code(calls[0])
         last = len(calls) - 1

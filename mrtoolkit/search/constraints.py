@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -111,13 +112,13 @@ def _satisfied_on_grid(
     dimensions: Mapping[str, Dimension], group: Sequence[Node], names: Sequence[str], per_dimension: int
 ) -> bool:
     """Say whether any of the combinations of so many labels a dimension, spread evenly, satisfies the group."""
-    probes = []
-    for name in names:
-        size = dimensions[name].size
-        probes.append(nearest_codes(dimensions[name], np.linspace(0, 1, min(size, per_dimension)), 0, size - 1))
-    grid = np.meshgrid(*probes, indexing="ij")
-    columns = {name: dimensions[name].decode(codes.ravel()) for name, codes in zip(names, grid, strict=True)}
-    return bool(satisfied(group, columns, grid[0].size).any())
+    counts = [min(dimensions[name].size, per_dimension) for name in names]
+    n_points, columns, below = math.prod(counts), {}, math.prod(counts)
+    for name, count in zip(names, counts, strict=True):
+        codes = nearest_codes(dimensions[name], np.linspace(0, 1, count), 0, dimensions[name].size - 1)
+        below //= count
+        columns[name] = dimensions[name].decode(codes[np.arange(n_points) // below % count])
+    return bool(satisfied(group, columns, n_points).any())
 
 
 def _outside_bounds(dimensions: Mapping[str, Dimension], node: Node) -> bool:

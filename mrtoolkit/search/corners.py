@@ -102,7 +102,8 @@ def _ends(space: Space, name: str, levels: Sequence[Level]) -> np.ndarray:
     dimension = space[name]
     grids = [level.grid[name] for level in levels if level.grid is not None and name in level.grid]
     if len(grids) == len(levels):
-        codes = np.unique(np.concatenate([space.axis(name, tuple(labels)) for labels in grids]))
+        every = {code for labels in grids for code in space.axis(name, tuple(labels)).tolist()}
+        codes = np.array(sorted(every))
     elif isinstance(dimension, Categorical):
         codes = np.arange(dimension.size)
     else:

@@ -94,6 +94,8 @@ class LevelRun:
     def next_points(self, count: int | None) -> np.ndarray:
         """Return up to `count` places of points still to be evaluated, in order; none when the round is done."""
         size = max(1, len(self._queue) if count is None else count)
+        if self._cursor == len(self._queue):
+            return self._queue[:0]
         found, n_found, place = [self._queue[:0]], 0, self._cursor
         while place < len(self._queue) and n_found < size:
             window = self._queue[place : place + size]
@@ -103,7 +105,7 @@ class LevelRun:
                 self._cursor = place
             found.append(waiting)
             n_found += len(waiting)
-        return np.concatenate(found)[:size]
+        return np.concatenate(found)[:size] if len(found) > 2 else found[-1]
 
     def region_of(self, keys: np.ndarray) -> np.ndarray:
         """Return the region of each point, -1 for one that this level did not ask for."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, partial
 from itertools import count
 from typing import Any
 
@@ -244,7 +243,7 @@ class LevelWalk:
         n_new = 0
         regions = [look.region if isinstance(look, Look) else look for look in looking]
         if regions:
-            rng = cache(partial(np.random.default_rng, [settings.seed, run.index, run.round]))
+            rng = _Generator([settings.seed, run.index, run.round])
             looks = [look for look in looking if isinstance(look, Look)]
             if looks:
                 filling = filling_of(self._space, looks)
@@ -285,6 +284,19 @@ class LevelWalk:
         )
         found = self._transition.regions(history, run.level, index=run.index, round=run.round)
         return [_shifted(look, run.n_looks) for look in found] if run.n_looks else list(found)
+
+
+class _Generator:
+    """The generator of a round, made when it is first asked for."""
+
+    def __init__(self, seed: list[int]) -> None:
+        self._seed = seed
+        self._made: np.random.Generator | None = None
+
+    def __call__(self) -> np.random.Generator:
+        if self._made is None:
+            self._made = np.random.default_rng(self._seed)
+        return self._made
 
 
 def _shifted(looking: Looking, n: int) -> Looking:
