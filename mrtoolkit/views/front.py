@@ -69,7 +69,7 @@ def front(study: Study, *, height: int = 400) -> figure:
     data = front_data(study)
     x_name, y_name = data.columns[:2]
     on_front = data[data["is_front"]].sort_values([x_name, y_name])
-    title = f"Front of {x_name} and {y_name}: {counted(len(on_front), 'trial')}"
+    title = f"The front: {counted(len(on_front), 'trial')} of {len(data):,}"
     plot = themed_figure(title=title, x_label=str(x_name), y_label=str(y_name), height=height)
     for axis, name in ((plot.xaxis[0], x_name), (plot.yaxis[0], y_name)):
         if UNITS.get(str(name), "").startswith("fraction"):

@@ -108,7 +108,7 @@ def over_time(data: xr.Dataset, names: list[str], main: str, zone: str) -> Colum
 
 
 def _title(data: xr.Dataset) -> str:
-    made = f"Growth of 1: {percent(float(data['equity'][-1]) - 1.0)}"
+    made = f"Growth {percent(float(data['equity'][-1]) - 1.0)}"
     return f"{made}, holding {percent(float(data['hold'][-1]) - 1.0)}" if "hold" in data else made
 
 

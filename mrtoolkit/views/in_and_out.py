@@ -102,7 +102,7 @@ def in_and_out_figure(study: Study, data: InAndOut, *, height: int = 420) -> fig
     """Return the figure of `in_and_out_data`, for who has it already."""
     known = data.table.dropna()
     plot = themed_figure(
-        title=f"Early against late: rank correlation {_plain(data.correlation)}", height=height,
+        title=f"Early to late: rank correlation {_plain(data.correlation)}", height=height,
         x_label=f"{data.measure}, {data.first}", y_label=f"{data.measure}, {data.last}",
     )  # fmt: skip
     if known.empty:

@@ -129,8 +129,8 @@ def _title(study: Study, data: pd.DataFrame) -> str:
     if data.empty:
         return "Neither a best nor a plateau: no trial counts"
     if _are_one(study):
-        return f"The best is the plateau too, with {counted(len(data) // 2, 'trial')} around it"
-    return f"{objective_name(study)} around the best and the plateau"
+        return "The best is the plateau too"
+    return "Around the best and the plateau"
 
 
 def _draw_row(plot: figure, study: Study, part: pd.DataFrame, place: float, text: str, low: float) -> None:

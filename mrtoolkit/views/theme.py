@@ -6,6 +6,7 @@ dark one. The report, which knows its page, darkens or lightens the text from th
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ _PAPER = {"light": "#ffffff", "dark": "#111111"}
 _GRID = {"light": 0.18, "dark": 0.30}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 SIZE = "12px"
+_TITLE = 40  # characters that fit a figure of 400 pixels
 
 _DATES = {
     "minutes": "%H:%M",
@@ -59,7 +61,7 @@ def themed_figure(
     Parameters
     ----------
     title, x_label, y_label : str
-        Text as it is; nothing in it is read as markup.
+        Text as it is; nothing in it is read as markup. A long title takes two lines: bokeh would cut it off.
     height : int
         Pixels.
     along : {"both", "width"}
@@ -70,8 +72,8 @@ def themed_figure(
     moving = [tool(dimensions=along) for tool in (PanTool, BoxZoomTool, WheelZoomTool)]
     tools = [*moving, ResetTool(), SaveTool()]
     plot = figure(
-        title=title, x_axis_label=x_label, y_axis_label=y_label, height=height, min_width=280,
-        sizing_mode="stretch_width", tools=tools, toolbar_location="right", **options,
+        title=textwrap.fill(title, _TITLE, break_long_words=False), x_axis_label=x_label, y_axis_label=y_label,
+        height=height, min_width=280, sizing_mode="stretch_width", tools=tools, toolbar_location="right", **options,
     )  # fmt: skip
     plot.toolbar.logo = None
     plot.toolbar.autohide = True

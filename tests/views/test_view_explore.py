@@ -14,7 +14,7 @@ from mrtoolkit.search.importance import importance as shares_of
 from mrtoolkit.search.plateau import neighbourhood_scores, neighbours_of
 from mrtoolkit.views.drawdown import drawdown, drawdown_data, drawdown_sentence
 from mrtoolkit.views.front import front, front_data, has_front
-from mrtoolkit.views.growth import growth
+from mrtoolkit.views.growth import buy_and_hold, growth
 from mrtoolkit.views.importance import importance, importance_data, importance_sentence
 from mrtoolkit.views.in_and_out import in_and_out, in_and_out_data, in_and_out_sentence
 from mrtoolkit.views.neighbours import neighbours, neighbours_data, neighbours_sentence
@@ -108,7 +108,7 @@ def test_of_many_lines_the_best_and_some_of_the_rest_are_drawn(study_of):
     data = parallel_data(study)
     assert len(data) == 1_000
     assert set(np.argsort(values)[-500:]) <= set(data.index)
-    assert "1,000 of them drawn" in parallel(study).title.text
+    assert "1,000 of them drawn" in parallel(study).title.text.replace("\n", " ")
     assert len(slices_data(study, "n")) == 1_500
 
 
@@ -267,3 +267,17 @@ def test_small_and_empty_valued_studies_are_pictures(study_of, points, values):
     for say in (parallel_sentence, slices_sentence, plateau_sentence):
         assert say(study).endswith(".")
     assert neighbours_sentence(study, neighbours_data(study, 0), values[0]).endswith(".")
+
+
+def test_titles_fit_a_figure_of_400_pixels(traded):
+    def measured(p):
+        return {"a_rather_long_name_of_a_metric": p["x"], "another_long_name_of_a_metric": p["y"] - p["x"]}
+
+    measured.metrics = ("a_rather_long_name_of_a_metric", "another_long_name_of_a_metric")
+    space = mrt.Space(x=mrt.Integer(1, 9), y=mrt.Integer(1, 9))
+    study = mrt.optimize(measured, space, trials=30, objective=list(measured.metrics))
+    best = traded.backtest.trial(traded.best.params)
+    made = [plateau_and_peak(traded), in_and_out(traded), growth(best, buy_and_hold(traded.backtest)), front(study)]
+    assert [plot.title.text.count("\n") for plot in made] == [0, 0, 0, 0]
+    made += [importance(study), mrt.views.heatmap(study), parallel(study)]
+    assert all(len(line) <= 40 for plot in made for line in plot.title.text.split("\n"))

@@ -73,7 +73,7 @@ def test_many_trials_are_thinned_and_the_title_says_so(study_of):
         {"a": rng.random(count).round(3), "b": rng.random(count).round(3)}, rng.random(count), np.zeros(count)
     )
     plot = regions(study)
-    assert plot.title.text == "8,000 trials, 5,000 of them drawn, coloured by sharpe"
+    assert plot.title.text.replace("\n", " ") == "8,000 trials, 5,000 of them drawn, coloured by sharpe"
     drawn = next(r for r in plot.renderers if "others" in r.data_source.data)
     assert len(drawn.data_source.data["x"]) == 5_000
     assert max(drawn.data_source.data["value"]) == study.trials["value"].to_numpy().max()

@@ -102,6 +102,6 @@ def test_choosing_closes_the_figure_before_and_draws_a_growing_study_as_it_is_no
     extra = mrt.optimize(study.evaluator, study.space, trials=60, seed=1)
     study.log.add_new(extra.log.rows)
     explorer.show("parallel")
-    assert f"{len(study)} trials" in explorer.board._figures["figure"].title.text
+    assert f"{len(study)} trials" in explorer.board._figures["figure"].title.text.replace("\n", " ")
     assert np.isfinite(study.best.value)
     explorer.close()
