@@ -17,9 +17,9 @@ from mrtoolkit.backtest._kernels.tables import TILE, Cells, cut_cells, fill_all,
 from mrtoolkit.backtest._kernels.track import Track, build_track
 from mrtoolkit.backtest.market import Market
 from mrtoolkit.backtest.room import room
+from mrtoolkit.features._kernels.first_value import is_whole
 from mrtoolkit.features.row_memory import row_memory
-from mrtoolkit.strategy._kernels.first_value import is_whole
-from mrtoolkit.strategy.operands import address_of
+from mrtoolkit.features.surveys import address_of
 
 TABLE_BYTES, FALL_BYTES = 64, 64  # a bar: of running sums that begin anew at the edges of blocks, and of falls
 EXTREME_BYTES = 8 * TILE_NUMBERS // TILE  # a bar: of highest and lowest prices

@@ -35,6 +35,8 @@ _MISSING: Final = Constant(None)
 _TRUE: Final = Constant(True)
 _FALSE: Final = Constant(False)
 _OPEN: Final = object()  # no scalar: has a metric or an open parameter in it
+_MOST_HELD: Final = 4_096
+_held: dict[tuple[Any, ...], tuple[Node, Node]] = {}  # what was bound last: with the call, whose id is its own then
 _ORDER: Final = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
@@ -75,16 +77,31 @@ def bind_some(node: Node, values: Mapping[str, Any]) -> Node:
 def bind_each(node: Node, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Node]:
     """Return `node` with each of some rows of values in the place of its parameters, as `bind` does.
 
-    An indicator over its own inputs, as most of what a search binds is, takes half the time so.
+    An indicator over its own inputs, as most of what a search binds is, takes half the time so, and next to none where
+    one batch after the other asks for the same: the last few thousand are held.
     """
     if type(node) is not Call or not all(type(argument) in (Parameter, Constant) for argument in node.arguments):
         return [_bind(node, dict(zip(names, values, strict=True))) for values in rows]
     if not node.default_sources and any(source.params or is_missing(source) for source in node.sources):
         return [_bind(node, dict(zip(names, values, strict=True))) for values in rows]
-    places = [names.index(a.name) if isinstance(a, Parameter) else -1 for a in node.arguments]
-    given = list(zip(places, node.arguments, strict=True))
-    arguments = [tuple([each if at < 0 else Constant(values[at]) for at, each in given]) for values in rows]
-    return [node.with_constants(each) for each in arguments]
+    rows = [tuple(values) for values in rows]
+    if not {type(value) for values in rows for value in values} <= {int, float}:  # True would be found for 1
+        return [_with_constants(node, names, values) for values in rows]
+    if len(_held) > _MOST_HELD:
+        _held.clear()
+    bound = []
+    for values in rows:
+        known = _held.get((id(node), *values))
+        if known is None:
+            known = _held[(id(node), *values)] = node, _with_constants(node, names, values)
+        bound.append(known[1])
+    return bound
+
+
+def _with_constants(node: Call, names: Sequence[str], values: Sequence[Any]) -> Call:
+    """A call whose arguments are parameters and constants, with their values in their place."""
+    given = [Constant(values[names.index(a.name)]) if isinstance(a, Parameter) else a for a in node.arguments]
+    return node.with_constants(tuple(given))
 
 
 class _Some(dict[str, Any]):

@@ -13,6 +13,8 @@ from mrtoolkit.errors import StoreError
 from mrtoolkit.expressions.nodes import Arithmetic, Call, Constant, Function, Node, Shift
 from mrtoolkit.expressions.operators import ARITHMETIC, FUNCTIONS
 from mrtoolkit.features.row_memory import row_memory
+from mrtoolkit.features.surveys import Survey, note, survey_together
+from mrtoolkit.indicators._kernels.moderate import is_moderate
 from mrtoolkit.indicators.spec import Indicator
 
 Value = np.ndarray | float
@@ -29,9 +31,10 @@ def compute_rows(
     shape: tuple[int, int],
     *,
     side_by_side: int | None = None,
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Yield the feature of each row of `parameters`, and what it goes on from when bars are appended.
+) -> Iterator[list[tuple[np.ndarray, np.ndarray | None]]]:
+    """Yield the features of the rows of `parameters`, and what each goes on from when bars are appended.
 
+    As many at once as are made together, the last first: to be popped, as who takes them decides how many are held.
     A feature is (asset, time), or (output, asset, time) of several outputs; its state is (asset, state), None where the
     indicator keeps none. One kernel call computes many parameters of one asset: where their memory lies side by side,
     in place, else in a slab that they are copied from. Each feature gets memory of its own, so that evicting it frees
@@ -42,14 +45,17 @@ def compute_rows(
     whole = (n_outputs, n_assets, n_bars)
     step = max(1, _SLAB_BYTES // (8 * n_outputs * n_bars))
     step -= step % 16 if step > 16 else step % 8 if step > 8 else 0  # as many as kernels compute side by side
+    is_whole = n_assets == 1 and spec.keeps_whole and all(is_moderate(source[0]) for source in sources)
     for start in range(0, len(parameters), step):
         chosen = parameters[start : start + step]
         states = np.empty((n_assets, len(chosen), spec.state_size)) if spec.state_size else None
         rows, together = row_memory.take(len(chosen), math.prod(whole))
+        surveys: list[Survey] = []
         if n_assets == 1 and len(chosen) == 1:
             _compute(spec, sources, 0, chosen, rows[0].reshape(whole), states)
         elif n_assets == n_outputs == 1 and together is not None:
-            _compute_in_place(spec, sources, chosen, together[None], states, side_by_side or len(chosen))
+            size = side_by_side or len(chosen)
+            surveys = _compute_in_place(spec, sources, chosen, together, states, size, is_whole=is_whole)
         else:
             slab = np.empty((n_outputs, len(chosen), n_bars))
             for asset in range(n_assets):
@@ -57,10 +63,14 @@ def compute_rows(
                 for k, row in enumerate(rows):
                     row.reshape(whole)[:, asset] = slab[:, k]
         del together
-        rows.reverse()
-        for k in range(len(chosen)):  # given away one by one: who takes them decides how many are held at once
-            row = rows.pop().reshape(whole)
-            yield (row[0] if n_outputs == 1 else row), None if states is None else states[:, k].copy()
+        made = []
+        for k in range(len(chosen) - 1, -1, -1):
+            row = rows.pop().reshape(shape if n_outputs == 1 else whole)
+            made.append((row, None if states is None else states[:, k].copy()))
+            if surveys:
+                note(row, surveys[k])
+        del row
+        yield made
 
 
 def _compute_in_place(
@@ -70,14 +80,21 @@ def _compute_in_place(
     out: np.ndarray,
     states: np.ndarray | None,
     size: int,
-) -> None:
-    """Compute the rows of one asset, `size` of them a kernel call, on all cores."""
-    cuts = [slice(start, start + size) for start in range(0, len(parameters), size)]
-    calls = [
-        partial(_compute, spec, sources, 0, parameters[cut], out[:, cut], None if states is None else states[:, cut])
-        for cut in cuts
-    ]
-    on_all_cores(calls, n_threads())
+    *,
+    is_whole: bool,
+) -> list[Survey]:
+    """Compute the rows of one asset, `size` of them a kernel call, on all cores; look each call's through at once."""
+    found: dict[int, list[Survey]] = {}
+
+    def compute(start: int) -> None:
+        cut = slice(start, start + size)
+        own = None if states is None else states[:, cut]
+        _compute(spec, sources, 0, parameters[cut], out[None, cut], own)
+        found[start] = survey_together(out[cut], is_sure=is_whole)
+
+    starts = range(0, len(parameters), size)
+    on_all_cores([partial(compute, start) for start in starts], n_threads())
+    return [each for start in starts for each in found[start]]
 
 
 def _compute(

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -44,6 +44,7 @@ class RowTag(NamedTuple):
 
 _WARM: set[Code] = set()  # indicators whose kernels are compiled
 Memory = ByteLRU[FeatureKey, RowTag]
+_Made: TypeAlias = list[tuple[np.ndarray, np.ndarray | None]]
 _SHARE_NS = 400_000.0  # nanoseconds of features that are worth handing to another thread, which takes 0.1 to 0.2 ms
 
 
@@ -179,7 +180,8 @@ class Gather:
 
     def array(self, node: Node) -> np.ndarray:
         """Return the value of an expression as a read-only float64 array (asset, time)."""
-        return series(self.value(node), self.axes.shape)
+        row = self.rows[self._key(node)] if type(node) is Call and self.dtype == "float64" else None
+        return row if row is not None and row.ndim == 2 else series(self.value(node), self.axes.shape)
 
     def row(self, node: Node) -> np.ndarray:
         """Return the value of an expression, (asset, time), of the store's dtype where it is a feature."""
@@ -209,26 +211,27 @@ class Gather:
             self._forget_older_code(calls[0])
         last = len(calls) - 1
         n_values = math.prod(self.axes.shape)
+        is_ours = is_built_in(spec.name)
         kept: list[FeatureKey] = []
-        least = math.inf
-        size = _side_by_side(self.costs.ns_per_value(family.folder) * n_values) if is_built_in(spec.name) else None
+        taken = 0.0
+        size = _side_by_side(self.costs.ns_per_value(family.folder) * n_values) if is_ours else None
         rows = compute_rows(spec, sources, parameters, self.axes.shape, side_by_side=size)
-        for k, (seconds, values, states) in enumerate(_timed(rows)):
-            if k in (0, last) and not self.is_checked and not is_built_in(spec.name):
-                self._check_look_ahead(spec, sources, parameters[k], values, kept)
-            key = self._key(calls[k])
-            kept.append(key)
-            least = seconds
-            self._keep(key, calls[k], values, states)
-        self.costs.computed(family.folder, least, len(calls) * n_values)
+        for taken, made in _timed(rows):  # noqa: B007 (used below)
+            while made:
+                values, states = made.pop()
+                call = calls[len(kept)]
+                if len(kept) in (0, last) and not self.is_checked and not is_ours:
+                    self._check_look_ahead(spec, sources, parameters[len(kept)], values, kept)
+                kept.append(self._key(call))
+                self._keep(kept[-1], call, values, states)
+        self.costs.computed(family.folder, taken, len(calls) * n_values)
 
     def _keep(self, key: FeatureKey, call: Call, values: np.ndarray, states: np.ndarray | None) -> None:
         values = values.astype(self.dtype, copy=False)
-        values.flags.writeable = False
-        self.memory.put(key, values, RowTag(node=call, axes=self.axes, states=states), ahead=is_ahead())
+        self.memory.put(key, values, RowTag(call, self.axes, states), ahead=is_ahead())
         self.rows[key] = values
         self.states[key] = states
-        if key in self.damaged:
+        if self.damaged and key in self.damaged:
             self._repair(key, values)
 
     def _check_look_ahead(
@@ -328,18 +331,16 @@ def _side_by_side(nanoseconds: float) -> int | None:
     return fewest if fewest <= 8 else -(-fewest // 8) * 8  # as many as kernels compute side by side
 
 
-def _timed(
-    rows: Iterator[tuple[np.ndarray, np.ndarray | None]],
-) -> Iterator[tuple[float, np.ndarray, np.ndarray | None]]:
-    """Yield the seconds that making the rows took so far, and each row."""
+def _timed(made: Iterator[_Made]) -> Iterator[tuple[float, _Made]]:
+    """Yield the seconds that making features took so far, and what was made."""
     seconds = 0.0
     while True:
         start = time.perf_counter()
-        made = next(rows, None)
+        some = next(made, None)
         seconds += time.perf_counter() - start
-        if made is None:
+        if some is None:
             return
-        yield seconds, *made
+        yield seconds, some
 
 
 def _warm(spec: Indicator, sources: Sequence[np.ndarray], parameters: np.ndarray) -> None:

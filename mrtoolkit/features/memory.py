@@ -111,20 +111,22 @@ class ByteLRU(Generic[K, T]):
 
         What nobody has asked for yet (`ahead`) is kept only while a quarter of the room is left: nothing goes for it.
         """
-        values.flags.writeable = False
+        values.setflags(write=False)
+        n_bytes = values.nbytes
         with self._lock:
-            if ahead and (key in self._entries or self._n_bytes + values.nbytes > self._room // 4 * 3):
+            room = self._room
+            if ahead and (key in self._entries or self._n_bytes + n_bytes > room // 4 * 3):
                 return
             self._drop(key)
-            if values.nbytes > self._room:
+            if n_bytes > room:
                 self._n_evicted += 1
                 return
             self._n_used += 1
             self._entries[key] = Entry(values, tag, self._n_used)
-            self._n_bytes += values.nbytes
+            self._n_bytes += n_bytes
             if ahead:
                 self._ahead.add(key)
-            while self._n_bytes > self._room:
+            while self._n_bytes > room:
                 self._evict()
 
     @contextmanager

@@ -137,8 +137,7 @@ class RowMemory:
 
     def _use(self, slab: _Slab, slot: int) -> np.ndarray:
         slab.free.discard(slot)
-        if (slab, slot) in self._idle:
-            del self._idle[slab, slot]
+        if self._idle.pop((slab, slot), False) is None:
             self._idle_bytes -= slab.row_bytes
         row = slab.row(slot)
         owner = _Owner(row, self._lost)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,26 +16,18 @@ from mrtoolkit.expressions.nodes import Call, Comparison, Constant, Logic, Node,
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.features.key import call_of, indicator_of
 from mrtoolkit.features.store import FeatureStore
+from mrtoolkit.features.surveys import address_of, survey_of
+from mrtoolkit.indicators.registry import is_built_in
 from mrtoolkit.indicators.spec import Indicator
-from mrtoolkit.strategy._kernels.first_value import survey
 from mrtoolkit.strategy._kernels.words import BITS
 from mrtoolkit.strategy.points import Points
 
-_SURVEYS: dict[int, tuple[weakref.ref[np.ndarray], _Survey]] = {}
 _NAN = float("nan")
+_MOST_KNOWN = 20_000
+_warmups: dict[str, tuple[Indicator, int]] = {}  # of calls whose arguments are within their bounds
 
 Value = np.ndarray | float
 """A feature (asset, time), or a number that is the same at every bar."""
-
-
-class _Survey(NamedTuple):
-    """Where a feature begins and lies."""
-
-    first: np.ndarray
-    """The first bar of each asset at which it has a value."""
-    whole: bool
-    """Whether it has every value from there on."""
-    address: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +116,7 @@ def fetch_operands(bars: xr.Dataset, store: FeatureStore, points: Points, nodes:
     shape = (bars.sizes.get("asset", 1), bars.sizes["time"])
     needed = needed_by(points, nodes, bars)
     arrays = store.fetch(bars, needed.wanted)
-    surveys = [_survey(array) for array in arrays]
+    surveys = [survey_of(array) for array in arrays]
     first = np.empty((shape[0], len(arrays)), dtype=np.int64)
     for k, found in enumerate(surveys):
         first[:, k] = found.first
@@ -245,11 +235,6 @@ class Operands:
         return np.asarray(self._needed.columns[id(node)][self._needed.index[id(node)]])
 
 
-def address_of(array: np.ndarray) -> int:
-    """Where the first number of an array lies."""
-    return int(array.__array_interface__["data"][0])
-
-
 def bound_rows(operand: Node, points: Points, rows: np.ndarray, bars: xr.Dataset) -> list[Node]:
     """An operand with the values of each of some points in the place of its parameters.
 
@@ -336,19 +321,6 @@ def number_of(node: Node) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _survey(array: np.ndarray) -> _Survey:
-    """Where a feature begins and lies; kept while the array lives."""
-    known = _SURVEYS.get(id(array))
-    if known is not None and known[0]() is array:
-        return known[1]
-    first = np.empty(len(array), dtype=np.int64)
-    found = _Survey(first, bool(survey(array, first)), address_of(array))
-    if not array.flags.writeable:
-        key = id(array)
-        _SURVEYS[key] = weakref.ref(array, lambda _: _SURVEYS.pop(key, None)), found
-    return found
-
-
 def _has_timeframe(node: Node) -> bool:
     return any(isinstance(part, OnTimeframe) for part in walk(node))
 
@@ -372,10 +344,17 @@ def _check_call(call: Call | OnTimeframe, bars: xr.Dataset) -> None:
 
 def _check_arguments(call: Call, spec: Indicator, n_bars: int, bars: xr.Dataset) -> None:
     """Refuse arguments out of their bounds, and those with which an indicator has no value within the history."""
-    values = [argument.value if type(argument) is Constant else None for argument in call.arguments]
-    for parameter, value in zip(spec.parameters, values, strict=True):
-        parameter.check(value, spec.name)
-    warmup = spec.warmup_of([float(value) for value in values if value is not None])
+    known = _warmups.get(call.key)
+    if known is None or known[0] is not spec:
+        values = [argument.value if type(argument) is Constant else None for argument in call.arguments]
+        for parameter, value in zip(spec.parameters, values, strict=True):
+            parameter.check(value, spec.name)
+        known = spec, spec.warmup_of([float(value) for value in values if value is not None])
+        if len(_warmups) > _MOST_KNOWN:
+            _warmups.clear()
+        if is_built_in(spec.name):  # what a user's own depends on may change
+            _warmups[call.key] = known
+    warmup = known[1]
     if warmup >= n_bars:
         raise StrategyError(
             f"{call.key} has its first value after {warmup:,} bars, but there are {n_bars:,} of "

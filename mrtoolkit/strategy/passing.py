@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
+from mrtoolkit.features._kernels.first_value import find_firsts, survey
 from mrtoolkit.features.for_engines import passing
 from mrtoolkit.features.passing import Passing
 from mrtoolkit.features.store import FeatureStore
-from mrtoolkit.strategy._kernels.first_value import find_firsts, survey
 from mrtoolkit.strategy.operands import Needed, Operands, needed_by
 from mrtoolkit.strategy.pieces import Piece
 from mrtoolkit.strategy.span import Span

@@ -148,8 +148,8 @@ def _encode(name: str, column: pd.Series) -> tuple[tuple[Scalar, ...], np.ndarra
                 f"the parameter {name!r} is {values[~np.isfinite(values)][0]} in a point, but it needs a finite "
                 "number; for None, give a list of mappings, or a column of dtype object."
             )
-        distinct, inverse = np.unique(values, return_inverse=True)
-        return _merge(tuple(canonical(v) for v in distinct), inverse.astype(np.int64))
+        numbers, places = _distinct_numbers(values)
+        return _merge(tuple(map(canonical, numbers.tolist())), places)
     seen: dict[tuple[type, object], int] = {}
     labels: list[Scalar] = []
     codes = np.empty(len(column), dtype=np.int64)
@@ -160,6 +160,18 @@ def _encode(name: str, column: pd.Series) -> tuple[tuple[Scalar, ...], np.ndarra
             labels.append(label)
         codes[k] = code
     return tuple(labels), codes
+
+
+def _distinct_numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct numbers of a column, sorted, and which of these each point has, (point,) int64."""
+    if values.dtype.kind != "f" and values.size:
+        low, high = int(values.min()), int(values.max())
+        if max(-low, high) < 2**62 and high - low < _FEW_CODES:  # as in most columns of whole numbers
+            offsets = values.astype(np.int64) - low
+            first, codes = distinct(offsets, high - low + 1)
+            return values[first], codes
+    found, inverse = np.unique(values, return_inverse=True)
+    return found, inverse.astype(np.int64)
 
 
 def _merge(labels: tuple[Scalar, ...], codes: np.ndarray) -> tuple[tuple[Scalar, ...], np.ndarray]:

@@ -139,3 +139,11 @@ def test_binding_each_of_some_rows_is_binding_one_after_the_other(node):
     rows = [tuple(point[name] for name in node.params) for point in points]
     found = bind_each(node, node.params, rows)
     assert all(a is bind(node, point) for a, point in zip(found, points, strict=True))
+
+
+def test_values_that_are_equal_and_of_another_kind_are_bound_apart_again_and_again():
+    node = ema(P.n)
+    for _ in range(2):
+        assert bind_each(node, ("n",), [(1,)])[0] is bind(node, {"n": 1})
+        assert bind_each(node, ("n",), [(True,)])[0] is bind(node, {"n": True})
+        assert bind_each(node, ("n",), [(1.0,), (1.5,)]) == [bind(node, {"n": 1}), bind(node, {"n": 1.5})]

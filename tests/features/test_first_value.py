@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mrtoolkit._jit import read_only
-from mrtoolkit.strategy._kernels.first_value import first_value, is_whole
+from mrtoolkit.features._kernels.first_value import first_value, is_whole
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 1_023, 1_024, 1_025, 3_000])

@@ -46,3 +46,11 @@ def find_firsts(values, first):
     """Write where each row of (row, time) begins into `first` (row,), as `survey` does."""
     for k in range(values.shape[0]):
         first[k] = first_value(values[k])
+
+
+@kernel
+def survey_rows(values, is_sure, first, whole):
+    """The same of rows of one asset, each for itself; where it `is_sure` that all of them are whole, nobody looks."""
+    for k in range(values.shape[0]):
+        first[k, 0] = first_value(values[k])
+        whole[k] = is_sure or is_whole(values[k], first[k, 0])

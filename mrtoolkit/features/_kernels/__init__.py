@@ -1,0 +1,1 @@
+"""Kernels over features: arrays in, numbers out."""
