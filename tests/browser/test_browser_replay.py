@@ -23,6 +23,22 @@ STAR = """canvas => {
   for (let i = 0; i < bytes.length; i += 4) found += bytes[i] === 0xD5 && bytes[i + 1] === 0x5E && bytes[i + 2] === 0;
   return found;
 }"""
+# lengths of the runs of the blue of a box that was asked for, in the row of pixels that has most of it
+DASHES = """canvas => {
+  const {width, height} = canvas, bytes = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  let found = [], most = 0;
+  for (let y = 0; y < height; y++) {
+    const runs = [0];
+    let all = 0;
+    for (let x = 0; x < width; x++) {
+      const i = 4 * (y * width + x);
+      if (bytes[i] === 0x00 && bytes[i + 1] === 0x72 && bytes[i + 2] === 0xB2) { runs[runs.length - 1]++; all++; }
+      else if (runs[runs.length - 1]) runs.push(0);
+    }
+    if (all > most) [most, found] = [all, runs.filter(n => n)];
+  }
+  return found;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +125,11 @@ def test_what_was_asked_for_by_hand_is_said_when_it_was_asked(study, chromium, t
             wait_for(page, f"document.querySelector('.now b').textContent === '{at}'")
             words = page.locator(".caption p").inner_text()
             assert ("Asked for by hand: a look into fast 6 to 8, slow 50 to 58." in words) == is_said
+        page.evaluate(f"{PLAYER}.seek(23)")
+        wait_for(page, "document.querySelector('.now b').textContent === '23'")
+        dashes = page.locator("canvas").nth(1).evaluate(DASHES)
+        assert len(dashes) >= 4
+        assert max(dashes) <= 7  # pixels of a screen of one pixel a point
 
 
 @pytest.mark.parametrize("width", [390, 800, 1400])
