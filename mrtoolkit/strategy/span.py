@@ -27,9 +27,7 @@ from mrtoolkit.strategy.strategy import RULES, SETTINGS
 _SLICE_BYTES = 64 * 2**20
 _SLICE_BARS = 12_000_000  # about 50 ms of the dense engine: pause, progress and Ctrl-C wait for no longer
 
-_ROWS_A_CODE = 10  # comparisons a feature from which codes pay: one costs what eight comparisons save,
-_ROWS_A_CODE_NEAR = 4  # or three, where all features of an asset lie
-_NEAR_BYTES = 4 * 2**20  # in the caches
+_ROWS_A_CODE = 4  # comparisons a feature from which codes pay; from 2 where the features are larger than the caches
 _NO_GROUPS = np.empty(0, dtype=np.int64)
 
 
@@ -183,7 +181,7 @@ class Span:
         points = self.points.take(chosen)
         rows, rules = self._rows(points, chosen)
         steps = self.operands.places.steps
-        groups = _groups(rows, steps, self.shape[1]) if not self.rules.has_gaps else _NO_GROUPS
+        groups = _groups(rows, steps) if not self.rules.has_gaps else _NO_GROUPS
         made = _Recipes(rows, rules, groups, points is self.points)
         if self.is_moved:
             self._recipes_of[key] = made
@@ -237,9 +235,8 @@ def _bound(part: Part, points: Points, first: np.ndarray) -> list[Node]:
     return [bind(node, points.values(int(i), node.params)) for i in first]
 
 
-def _groups(rows: np.ndarray, steps: np.ndarray, n_bars: int) -> np.ndarray:
+def _groups(rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """The group of each operand that is worth coding: those that are compared with each other, by many rows."""
     groups = np.empty(len(steps), dtype=np.int64)
     n_rows, n_coded = join_compared(rows, steps, groups)
-    least = _ROWS_A_CODE_NEAR if 8 * n_bars * n_coded <= _NEAR_BYTES else _ROWS_A_CODE
-    return groups if n_coded and n_rows >= least * n_coded else _NO_GROUPS
+    return groups if n_coded and n_rows >= _ROWS_A_CODE * n_coded else _NO_GROUPS
