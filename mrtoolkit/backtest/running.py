@@ -14,7 +14,7 @@ from mrtoolkit.backtest import dense, event
 from mrtoolkit.backtest._kernels.columns import STATISTICS
 from mrtoolkit.backtest._kernels.window import LEAN, WINDOW, join_into
 from mrtoolkit.backtest.asset_groups import Group, cut_groups, group_share, run_groups
-from mrtoolkit.backtest.budget import Budget, Cut
+from mrtoolkit.backtest.budget import Budget, Cut, parts_of
 from mrtoolkit.backtest.event import Wanted
 from mrtoolkit.backtest.ground import Ground
 from mrtoolkit.backtest.market import Market
@@ -32,6 +32,7 @@ from mrtoolkit.strategy.position_plan import PositionPlan, PositionSpan, Targets
 from mrtoolkit.strategy.signals import BitSignals
 from mrtoolkit.strategy.span import Span
 
+_FEW_SHARED = 8  # points to a row of bits that several of them share
 _T = TypeVar("_T")
 AnySpan: TypeAlias = Span | PositionSpan
 
@@ -218,7 +219,7 @@ class Runner:
 
     def _run_piece(self, piece: Piece, cut: Cut, run: Callable[..., None], tables: Callable[[], None] | None) -> None:
         """Run points whose features fit into memory together; they are dropped before the next piece's are made."""
-        slices = piece.points.slices(cut.slice_points)
+        slices = _slices(piece, cut)
         with meanwhile(tables):  # which `run` needs beside the features
             span = self.plan.span(piece)
             work = [partial(run, span, chosen) for chosen in slices]
@@ -233,6 +234,23 @@ class Runner:
         if isinstance(span, PositionSpan):
             return evaluate_targets(market, span.signals(chosen), with_drawdown=wanted.drawdown)
         return dense.evaluate(market, span.signals(chosen), with_drawdown=wanted.drawdown)
+
+
+def _slices(piece: Piece, cut: Cut) -> list[np.ndarray]:
+    """Positions of the points of each slice.
+
+    Where each thread has one, and hardly two trials share a condition, it is every so manieth point: those next to each
+    other trade as often, and one thread would have most of the trades.
+    """
+    points = piece.points
+    slices = points.slices(cut.slice_points)
+    if not 1 < len(slices) <= cut.threads:
+        return slices
+    n_rows = sum(len(points.rows(part.params)[0]) for part in parts_of(piece.nodes))
+    own_rows = max((len(points.rows(part.params)[0]) for part in parts_of(piece.nodes)), default=0)
+    if own_rows < points.n or n_rows - own_rows > points.n // _FEW_SHARED:
+        return slices
+    return [np.arange(k, points.n, len(slices)) for k in range(len(slices))]
 
 
 def mean_of_assets(values: np.ndarray) -> np.ndarray:

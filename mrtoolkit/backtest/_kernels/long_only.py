@@ -11,17 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from mrtoolkit._jit import kernel
-from mrtoolkit.backtest._kernels.changes import write_changes
+from mrtoolkit.backtest._kernels.changes import changes_of, write_changes, write_word
 from mrtoolkit.backtest._kernels.columns import BARS, GROWTH, HIGHEST, LOWEST, SUM, SUM_SQ, TRADES, WINS
 from mrtoolkit.backtest._kernels.fills import CostRates
-from mrtoolkit.backtest._kernels.pointers import moved, pointer_to
+from mrtoolkit.backtest._kernels.pointers import local_words, moved, pointer_to
 from mrtoolkit.backtest._kernels.tables import FACTOR, LEFT, REACH, TILE, TOTAL, TOTAL_SQ, Cells, fill_tile
 from mrtoolkit.backtest._kernels.tolerances import ALLOWED_OF_TABLES, RESOLUTION, ROUNDING, TINY
 from mrtoolkit.strategy._kernels.conditions import fill_rows
 from mrtoolkit.strategy._kernels.words import ALL, BITS, NONE
 
 TILE_WORDS = TILE // BITS
-ONE, _TOP = np.uint64(1), np.uint64(63)
+ONE, _TOP, _NEXT_TO_TOP = np.uint64(1), np.uint64(63), np.uint64(62)
 
 # what a trial carries from tile to tile
 SUMS = ("sum", "sum_sq", "growth", "entered", "trades", "wins", "doubt", "doubt_sq")
@@ -65,6 +65,19 @@ def from_first(wanted, bar, first):
     return wanted
 
 
+@kernel(inline=True)
+def word_before(carried):
+    """A word of positions that ends as what is carried says: decided on at its last bar, held there."""
+    return (carried[C_DECIDED] << _TOP) | (carried[C_HELD] << _NEXT_TO_TOP)
+
+
+@kernel(inline=True)
+def carry(last, at_close, carried):
+    """Carry on from the last word of positions."""
+    carried[C_DECIDED] = last >> _TOP
+    carried[C_HELD] = last >> _TOP if at_close else (last >> _NEXT_TO_TOP) & ONE
+
+
 @kernel
 def find_fills(entry, exit_, flips, first, words, at_close, carried, fills):
     """Write the bars, among some words, at which a position is entered or left; return how many.
@@ -73,37 +86,39 @@ def find_fills(entry, exit_, flips, first, words, at_close, carried, fills):
     nothing resets it. All but numbers are pointers; `entry` and `exit_` begin at the first of the `words` (first and
     last), `carried` (2,) goes from tile to tile; `first` is the first bar whose entry counts.
     """
-    decided, held = carried[C_DECIDED], carried[C_HELD]
-    flip_entry, flip_exit = flips[0], flips[1]
-    n = 0
-    for w in range(words[0], words[1]):
-        reset = exit_[w - words[0]] ^ flip_exit
-        bar = w << 6
-        wanted = from_first((entry[w - words[0]] ^ flip_entry) & ~reset, bar, first)
-        stays = ~reset
-        flood = wanted | (decided & stays & ONE)
-        position = (((stays + flood) ^ stays) | flood) & stays
-        holds = position if at_close else (position << ONE) | decided
-        changes = holds ^ ((holds << ONE) | held)
-        decided, held = position >> _TOP, holds >> _TOP
-        n = write_changes(changes, bar, fills, n)
-    carried[C_DECIDED], carried[C_HELD] = decided, held
+    decided, flip_entry, flip_exit = carried[C_DECIDED], flips[0], flips[1]
+    positions, before, lag = local_words(TILE_WORDS), word_before(carried), 0 if at_close else 1
+    n, n_words = 0, words[1] - words[0]
+    for start in range(0, n_words, TILE_WORDS):
+        count, begin = min(TILE_WORDS, n_words - start), (words[0] + start) << 6
+        for w in range(count):
+            stays = ~(exit_[start + w] ^ flip_exit)
+            wanted = from_first((entry[start + w] ^ flip_entry) & stays, begin + (w << 6), first)
+            flood = wanted | (decided & stays & ONE)
+            position = (((stays + flood) ^ stays) | flood) & stays
+            positions[w] = position
+            decided = position >> _TOP
+        n = write_changes(positions, count, before, lag, begin, fills, n)
+        before = positions[count - 1]
+    carry(before, at_close, carried)
     return n
 
 
 @kernel
 def find_state_fills(entry, flip, first, words, at_close, carried, fills):
     """The same where the exit is `~entry`: the position is the entry, and no word waits for the one before."""
-    decided, held = carried[C_DECIDED], carried[C_HELD]
-    n = 0
-    for w in range(words[0], words[1]):
-        bar = w << 6
-        position = from_first(entry[w - words[0]] ^ flip, bar, first)
-        holds = position if at_close else (position << ONE) | decided
-        changes = holds ^ ((holds << ONE) | held)
-        decided, held = position >> _TOP, holds >> _TOP
-        n = write_changes(changes, bar, fills, n)
-    carried[C_DECIDED], carried[C_HELD] = decided, held
+    before, lag = word_before(carried), 0 if at_close else 1
+    n, begin, n_words = 0, words[0] << 6, words[1] - words[0]
+    n_early = min(max(0, ((first + BITS - 1) >> 6) - words[0]), n_words)
+    for w in range(n_early):  # some bars of these words do not count
+        position = from_first(entry[w] ^ flip, begin + (w << 6), first)
+        n = write_word(changes_of(position, before, lag), begin + (w << 6), fills, n)
+        before = position
+    if n_early < n_words:  # turning over all words changes nothing
+        row, begin = moved(entry, n_early), begin + (n_early << 6)
+        n = write_changes(row, n_words - n_early, before ^ flip, lag, begin, fills, n)
+        before = entry[n_words - 1] ^ flip
+    carry(before, at_close, carried)
     return n
 
 

@@ -41,13 +41,20 @@ def moved(typingctx, pointer, by):
     return pointer(pointer, types.int64), generate
 
 
-@intrinsic
-def local_row(typingctx, size):
-    """A row of as many numbers (a literal) in the kernel's own frame: the compiler leaves out what nobody reads."""
+def _local(kind):
+    """An intrinsic: so many numbers (a literal) in the kernel's own frame."""
 
-    def generate(context, builder, signature, arguments):
-        return cgutils.alloca_once(builder, ir.DoubleType(), ir.Constant(ir.IntType(64), size.literal_value))
+    @intrinsic
+    def local(typingctx, size):
+        def generate(context, builder, signature, arguments):
+            number = context.get_value_type(kind)
+            return cgutils.alloca_once(builder, number, ir.Constant(ir.IntType(64), size.literal_value))
 
-    if isinstance(size, types.IntegerLiteral):
-        return types.CPointer(types.float64)(size), generate
-    return None
+        if isinstance(size, types.IntegerLiteral):
+            return types.CPointer(kind)(size), generate
+        return None
+
+    return local
+
+
+local_row, local_words = _local(types.float64), _local(types.uint64)  # the compiler leaves out what nobody reads

@@ -15,6 +15,14 @@ from __future__ import annotations
 import numpy as np
 
 from mrtoolkit._jit import kernel
+from mrtoolkit.strategy._kernels.code_runs import (
+    BY_LEFT,
+    BY_NUMBERS,
+    CODES_BYTES,
+    compare_left,
+    compare_right,
+    find_runs,
+)
 from mrtoolkit.strategy._kernels.codes import AT_ONCE, compare_coded, lay_codes, room_for_codes
 from mrtoolkit.strategy._kernels.words import (
     ALL,
@@ -80,33 +88,48 @@ def compare_rest(kind, left, right, step_left, step_right, n, numbers):
 
 
 @kernel
-def compare_block(rows, places, steps, groups, codes, words, at, ahead, bits):
-    """Write some words of comparisons into columns of `bits` from `at` on.
+def compare_block(rows, runs, others, places, steps, codes, words, out, row_bytes, ahead, ties):
+    """Write some words of comparisons from the address `out` on, the next row's so many bytes behind.
 
     Addresses in the place of rows of arrays: counting references to them took as long as to compare them.
 
+    codes : (operand, bar) uint16, contiguous, begins at the first word
     words : the first, and one past the last
-    codes : (operand, bar) uint16, contiguous, begins at the first word; without rows where nothing is coded
     ahead : addresses of operands whose next words are coded after this, which memory can bring meanwhile
+    ties : (row + 1,) int64, overwritten
     """
     start, n = np.uint64(words[0]), words[1] - words[0]
-    own, codes_bytes = np.uint64(codes.ctypes.data), np.uint64(2 * codes.shape[1])
-    out, row_bytes = np.uint64(bits.ctypes.data) + np.uint64(at) * _WORD_BYTES, np.uint64(bits.strides[0])
-    is_coded = codes.shape[0] > 0
-    n_lines, line = ahead.size * _LINES_AT_ONCE, 0
+    codes_at, n_lines, line = np.uint64(codes.ctypes.data), ahead.size * _LINES_AT_ONCE, 0
     lines_a_row = -(-n_lines // max(rows.shape[0], 1))
-    for k in range(rows.shape[0]):
-        for _ in range(min(lines_a_row, n_lines - line)):
+    others_at, ties_at, n_ties = np.uint64(others.ctypes.data), np.uint64(ties.ctypes.data), 0
+    for r in range(runs.shape[0]):
+        first, last, how = runs[r, 0], runs[r, 1], runs[r, 2]
+        for _ in range(min(lines_a_row * (last - first), n_lines - line)):
             prefetch(ahead[line // _LINES_AT_ONCE] + np.uint64(line % _LINES_AT_ONCE) * _LINE_BYTES)
             line += 1
+        place, room = out + np.uint64(first) * row_bytes, ties_at + np.uint64(n_ties) * _WORD_BYTES
+        if how == BY_NUMBERS:
+            for k in range(first, last):
+                a, b = rows[k, 1], rows[k, 2]
+                left, right = places[a] + start * steps[a], places[b] + start * steps[b]
+                compare_words(rows[k, 0], left, right, steps[a], steps[b], out + np.uint64(k) * row_bytes, n)
+        elif n == AT_ONCE:
+            own = codes_at + np.uint64(rows[first, 1 if how == BY_LEFT else 2]) * CODES_BYTES
+            at = others_at + np.uint64(first) * _WORD_BYTES
+            if how == BY_LEFT:
+                n_ties += compare_left(own, codes_at, at, place, row_bytes, last - first, room, first)
+            else:
+                n_ties += compare_right(own, codes_at, at, place, row_bytes, last - first, room, first)
+        else:
+            for k in range(first, last):
+                ties[n_ties] = k
+                n_ties += 1
+    for t in range(n_ties):  # the values decide; or there are too few words for a run
+        k = ties[t]
         a, b = rows[k, 1], rows[k, 2]
         left, right = places[a] + start * steps[a], places[b] + start * steps[b]
-        if rows[k, 0] == GREATER and is_coded and groups[a] >= 0 and groups[a] == groups[b]:
-            codes_a, codes_b = own + np.uint64(a) * codes_bytes, own + np.uint64(b) * codes_bytes
-            compare_coded(codes_a, codes_b, left, right, out, n)
-        else:
-            compare_words(rows[k, 0], left, right, steps[a], steps[b], out, n)
-        out += row_bytes
+        codes_a, codes_b = codes_at + np.uint64(a) * CODES_BYTES, codes_at + np.uint64(b) * CODES_BYTES
+        compare_coded(codes_a, codes_b, left, right, out + np.uint64(k) * row_bytes, n)
 
 
 @kernel
@@ -116,12 +139,17 @@ def compare_rows(rows, places, steps, groups, first, last, n_bars, bits):
     n_groups = groups.max() + 1 if groups.size > 0 else 0
     codes = room_for_codes(places.size if n_groups > 0 else 0)
     coded = places[groups >= 0] if n_groups > 0 else places[:0]
+    runs, others = np.empty((rows.shape[0], 3), np.int64), np.empty(rows.shape[0], np.uint64)
+    runs = runs[: find_runs(rows, groups, runs, others)]
+    ties = np.empty(rows.shape[0] + 1, np.int64)
+    out, row_bytes = np.uint64(bits.ctypes.data), np.uint64(bits.strides[0])
     for start in range(first, whole, AT_ONCE):
         stop = min(start + AT_ONCE, whole)
         if n_groups > 0:
             lay_codes(places, groups, n_groups, start << 6, (stop - start) << 6, codes)
         ahead = coded[: coded.size if stop + AT_ONCE <= whole else 0] + np.uint64(stop * BITS) * _NUMBER_BYTES
-        compare_block(rows, places, steps, groups, codes, (start, stop), start - first, ahead, bits)
+        here = out + np.uint64(start - first) * _WORD_BYTES
+        compare_block(rows, runs, others, places, steps, codes, (start, stop), here, row_bytes, ahead, ties)
     if whole < last:
         numbers = np.full((2, BITS), np.nan)
         for k in range(rows.shape[0]):
