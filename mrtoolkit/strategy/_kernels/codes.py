@@ -2,7 +2,7 @@
 
 At each bar the values of a group run from its lowest to its highest; a code is how far up a value lies, in 65,536
 steps. Where the codes of two features differ, so do their values, in the same direction; where they are equal, which is
-seldom, the values decide. Measured at 50,000 bars and 100 features: 10 us a comparison of numbers, 3.5 of codes, and 30
+seldom, the values decide. Measured at 50,000 bars and 100 features: 10 us a comparison of numbers, 1.3 of codes, and 30
 to code a feature, most of it to read it; a dense rank would spare the look at equal codes, but takes 290.
 """
 
