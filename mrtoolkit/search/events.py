@@ -59,7 +59,10 @@ class LevelStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDone:
-    """`done` of the `total` new points of a level are evaluated; `best` is the best of the whole search so far."""
+    """`done` of the `total` new points of a level are evaluated; `best` is the best of the whole search so far.
+
+    Of several objectives, or of neighbourhoods, it is the best as of some batches ago, once it takes long to find.
+    """
 
     level: int
     done: int

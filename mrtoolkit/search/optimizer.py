@@ -371,7 +371,7 @@ class MultiResOptimizer:
         )
         if not self.listeners:
             return
-        best = self.study.scoring.best()
+        best = self.study.scoring.best_so_far()
         done, total = walk.progress()
         self.emit(
             BatchDone(

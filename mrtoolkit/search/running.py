@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.events import Event, Listener, StateChanged, as_listeners
-from mrtoolkit.search.gate import DONE, FAILED, Gate
+from mrtoolkit.search.gate import DONE, FAILED, RUNNING, Gate
 from mrtoolkit.search.live_progress import Progress
 from mrtoolkit.search.live_searches import enter, leave
 from mrtoolkit.search.looking import TRIALS, as_bounds, refuse_seen
@@ -65,7 +65,7 @@ class RunningSearch:
         self._alongside = False
         # the one that works, and before it the one of an earlier end, which may still tell of that
         self._threads: tuple[threading.Thread, ...] = ()
-        self._known_best: tuple[int, float, dict[str, Any] | None] = (0, float("nan"), None)
+        self._known_best: tuple[Any, float, dict[str, Any] | None] = (None, float("nan"), None)
 
     @classmethod
     def begun(cls, optimizer: MultiResOptimizer, *, pace: Any = None, alongside: bool = False) -> RunningSearch:
@@ -268,11 +268,12 @@ class RunningSearch:
         )
 
     def _best(self, trials: int) -> tuple[float, dict[str, Any] | None]:
-        if self._known_best[0] != trials:
+        of = (trials, self._gate.state == RUNNING)
+        if self._known_best[0] != of:
             study = self.study
-            best = study.scoring.best()
+            best = study.scoring.best_so_far() if of[1] else study.scoring.best()
             value = float("nan") if best is None else float(study.log.value[best])
-            self._known_best = (trials, value, None if best is None else study.space.point(study.log.codes[best]))
+            self._known_best = (of, value, None if best is None else study.space.point(study.log.codes[best]))
         return self._known_best[1:]
 
     def _seconds_left(self, trials: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from mrtoolkit.search.objective import Goal, best_index
@@ -9,6 +11,9 @@ from mrtoolkit.search.pareto import compromise, pareto_front, search_order
 from mrtoolkit.search.plateau import neighbourhood_order
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.trial_log import TrialLog
+
+_REST = 30.0  # seconds without another look for a second that one took
+_FREE = 0.05  # seconds of that rest that are left out: a quick look is made each time
 
 
 class Scoring:
@@ -27,6 +32,7 @@ class Scoring:
         self._goal = goal
         self._log = log
         self._kept: tuple[int, np.ndarray] = (-1, np.empty(0))
+        self._watched: tuple[int | None, float] = (None, 0.0)  # the best as last found, and when to look again
 
     @property
     def _is_plain(self) -> bool:
@@ -46,6 +52,22 @@ class Scoring:
             return compromise(self._goal.all_scores(self._log), self._log.keys)
         scores = self.scores()
         return best_index(scores, self._log.keys[: len(scores)])  # another thread may be adding trials
+
+    def best_so_far(self) -> int | None:
+        """Return the best trial for who watches a search: a front or neighbourhoods of many trials, only now and then.
+
+        To look at all of them after each batch would take longer than the batches.
+        """
+        if self._is_plain:
+            return self.best()
+        trial, due = self._watched
+        begun = time.perf_counter()
+        if begun < due:
+            return trial
+        trial = self.best()
+        end = time.perf_counter()
+        self._watched = (trial, end + _REST * (end - begun) - _FREE)
+        return trial
 
     def front(self) -> np.ndarray:
         """Return the trials that no other beats in every objective, in the order evaluated."""

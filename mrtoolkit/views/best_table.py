@@ -12,8 +12,8 @@ from mrtoolkit.views.trial_table import level_names
 from mrtoolkit.views.words import counted, label, metric_text
 
 
-def best_text(study: Study, n: int = 5) -> str:
-    """Return the n best trials as a table, the plateau marked, and why the search stopped.
+def best_text(study: Study, n: int = 5, *, plateau: bool = True) -> str:
+    """Return the n best trials as a table, the plateau marked if asked for, and why the search stopped.
 
     Rounded and without timings, so that it is equal wherever the search was the same.
 
@@ -22,6 +22,8 @@ def best_text(study: Study, n: int = 5) -> str:
     study : Study
         One without trials, or without a best, says so.
     n : int
+    plateau : bool
+        Of many trials it takes long to find.
 
     Raises
     ------
@@ -47,14 +49,14 @@ def best_text(study: Study, n: int = 5) -> str:
         ending = f"It stopped: {still.stopped}"
     if not ranked:
         return f"{still.why_no_best()}\n{ending}" if len(still) else still.why_no_best()
-    plateau = still.plateau.trial
-    shown = ranked if plateau in ranked else [*ranked, plateau]
+    marked = still.plateau.trial if plateau else ranked[0]
+    shown = ranked if marked in ranked else [*ranked, marked]
     points, names = still.space.shown(still.log.codes[shown]), level_names(still)
     lines = []
     for place, (trial, point) in enumerate(zip(shown, points.itertuples(index=False), strict=True), start=1):
         rank = str(place) if place <= len(ranked) else ""
         value, level = _value(still, float(still.log.value[trial])), names[int(still.log.level[trial])]
-        lines.append([rank, value, *map(label, point), level, "plateau" if trial == plateau else ""])
+        lines.append([rank, value, *map(label, point), level, "plateau" if plateau and trial == marked else ""])
     held = still.benchmark_value
     if math.isfinite(held):
         lines.append(["", _value(still, held), *[""] * len(still.space), "", "buy and hold"])

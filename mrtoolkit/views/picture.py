@@ -31,7 +31,13 @@ Theme = Literal["light", "dark"]
 
 
 def picture_png(
-    study: Study, *, x: str | None = None, y: str | None = None, width: int = 1000, theme: Theme = "light"
+    study: Study,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    width: int = 1000,
+    theme: Theme = "light",
+    plateau: bool = True,
 ) -> bytes:
     """Return a search as a PNG: its convergence, beside it the map of two parameters with the boxes of each level.
 
@@ -44,6 +50,8 @@ def picture_png(
     width : int
         Pixels, 320 to 3,000; under 680 the map stands below.
     theme : {"light", "dark"}
+    plateau : bool
+        Whether it is marked: of many trials it takes longer to find than all else to draw.
 
     Returns
     -------
@@ -63,7 +71,7 @@ def picture_png(
     if not _NARROWEST <= width <= _WIDEST:
         msg = f"the picture was asked for {width:,} pixels wide; give a width from {_NARROWEST} to {_WIDEST:,}."
         raise StudyError(msg)
-    story, look = search_story(study, x, y), _LOOKS[theme]
+    story, look = search_story(study, x, y, plateau=plateau), _LOOKS[theme]
     return png(_drawn(story, int(width), look), palette(look, len(story.names)))
 
 

@@ -7,10 +7,18 @@ from base64 import b64encode
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.best_table import best_text
 from mrtoolkit.views.picture import Theme, picture_png
+from mrtoolkit.views.still import held_still
+from mrtoolkit.views.trial_table import candidate
 
 
 def snapshot(
-    study: Study, *, x: str | None = None, y: str | None = None, width: int = 1000, theme: Theme = "light"
+    study: Study,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    width: int = 1000,
+    theme: Theme = "light",
+    plateau: bool = True,
 ) -> dict[str, str]:
     """Return a study as a bundle for `IPython.display.display(bundle, raw=True)`: a picture and a table of the best.
 
@@ -18,7 +26,7 @@ def snapshot(
     ----------
     study : Study
         One that still grows is shown as it is now; of one without trials there are words alone.
-    x, y, width, theme
+    x, y, width, theme, plateau
         See `picture_png`.
 
     Returns
@@ -31,7 +39,11 @@ def snapshot(
     StudyError
         As `picture_png`, but for a study without trials.
     """
-    bundle = {"text/plain": best_text(study)}
-    if len(study):
-        bundle["image/png"] = b64encode(picture_png(study, x=x, y=y, width=width, theme=theme)).decode("ascii")
+    still = held_still(study)
+    if plateau:
+        candidate(still, "plateau")  # found once: copies of what is held still know it too
+    bundle = {"text/plain": best_text(still, plateau=plateau)}
+    if len(still):
+        png = picture_png(still, x=x, y=y, width=width, theme=theme, plateau=plateau)
+        bundle["image/png"] = b64encode(png).decode("ascii")
     return bundle

@@ -33,6 +33,7 @@ from mrtoolkit.widgets.runtime import BokehRuntime, runtime
 _FILES = resources.files("mrtoolkit.widgets").joinpath("js")
 _HZ = 8.0  # messages a second
 _CALM_HZ = 2.0  # for who asked the system for less motion
+_LONGEST_PAINTING = 1.0  # seconds: a page that was held up otherwise did not paint all the time
 _GATHER = 0.02  # seconds: changes made outside `change()` wait so long for each other
 
 _log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Board(anywidget.AnyWidget):  # type: ignore[misc]  # it has no types
         self._is_closed = True  # until it is open
         self.is_seen = False  # a front end has drawn it, or has said why it cannot
         self.trouble = ""  # why it could not, in its own words
+        self.page_seconds = 0.0  # that the page last took to paint a change
         self.document = Document()
         with self.document.models.freeze():  # or bokeh looks through all models again at each
             for figure in self._figures.values():
@@ -282,8 +284,14 @@ class Board(anywidget.AnyWidget):  # type: ignore[misc]  # it has no types
             if kind in ("here", "ask"):
                 self.is_seen = True
                 self._flush()
-                if content.get("number") != self._number:
+                if content.get("number") == self._number:
+                    return
+                if kind == "here":  # what it lacks may be on its way; after this it knows, and asks
+                    self.send({"kind": "at", "number": self._number})
+                else:
                     self.send({"kind": "whole", "number": self._number, "picture": self._whole()})
+            elif kind == "painted":
+                self.page_seconds = min(max(float(content.get("ms", 0.0)) / 1_000.0, 0.0), _LONGEST_PAINTING)
             elif kind == "trouble":
                 self.is_seen, self.trouble = False, str(content.get("text", ""))
             elif kind == "events":

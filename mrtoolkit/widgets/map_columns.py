@@ -30,7 +30,9 @@ def hover_field(column: str, scale: Scale) -> str:
 def category_names(scale: Scale | None, places: np.ndarray) -> np.ndarray:
     """Return the names of places on an axis of categories; nothing on one of numbers, which are their own names."""
     named = () if scale is None else scale.categories
-    return np.array([named[int(place)] for place in places] if named else [""] * len(places), dtype=object)
+    if not named:  # bytes that nobody reads: 2,000 empty texts took half of the time that a message takes to write
+        return np.zeros(len(places), dtype=np.uint8)
+    return np.array([named[int(place)] for place in places], dtype=object)
 
 
 def box_columns(boxes: list[Box], span: Range1d, *, is_strong: bool, is_filled: bool) -> dict[str, Any]:

@@ -158,6 +158,12 @@ class SearchModel:
             return self._shown_level
         return None if self.state.state in ("done", "failed") else max(self.state.level, 0)
 
+    @property
+    def has_plateau(self) -> bool:
+        """Whether the plateau is looked for: where the search stands still, among up to 100,000 trials."""
+        is_over = not self.state.is_live and self.state.state != "paused"
+        return is_over and len(self.study) <= _MOST_FOR_PLATEAU
+
     def choose(self, *, x: str | None = None, y: str | None = None) -> None:
         """Choose the parameters of the map; one that the other axis has changes places with it.
 
@@ -278,7 +284,7 @@ class SearchModel:
         trial = self._reading.best if is_plain or not is_over else self.study.scoring.best()
         self.best = self._mark(trial)
         n = self._reading.n
-        if not is_over or self.best is None or n > _MOST_FOR_PLATEAU:
+        if not self.has_plateau or self.best is None:
             self.plateau = None
             return
         if self._plateau[0] != n:

@@ -19,7 +19,7 @@ import ipywidgets
 from IPython.display import display
 
 from mrtoolkit.errors import MrtoolkitError
-from mrtoolkit.search.events import BatchDone, Event
+from mrtoolkit.search.events import Event, StateChanged, Steered
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_text import failure_note
 from mrtoolkit.views.replay import replay
@@ -34,19 +34,21 @@ from mrtoolkit.widgets.map_chart import MapChart
 from mrtoolkit.widgets.model import SearchModel
 from mrtoolkit.widgets.one_per_cell import take_over
 from mrtoolkit.widgets.runtime import runtime
-from mrtoolkit.widgets.stand_in import COUNT, Snapshot, StandIn
+from mrtoolkit.widgets.stand_in import COUNT, Shown, Snapshot, StandIn
 from mrtoolkit.widgets.tabs import Tabs
 from mrtoolkit.widgets.ticker import LONGEST_REST, REST, Ticker
 
 _HEIGHT = 420  # pixels of a figure
 _PATIENCE = 3.0  # seconds until a front end has answered
 _PICTURE_EVERY = 60.0  # seconds between two pictures for the saved notebook while the search runs
-# A search at full speed uses every processor, and a page on the same machine draws for five times as long as is
-# drawn here: so each two seconds, while what is pressed shows at once.
-_FULL_SPEED_REST = 100.0  # seconds for a second of work
-_LONGEST_FULL_SPEED_REST = 2.0  # seconds
+_FIRST_PICTURE = 10.0  # seconds until the first one of a search at full speed
+# A search at full speed uses every processor, and a page on the same machine paints for five times as long as is
+# drawn here: both together may take a twentieth of one of them, while what is pressed shows at once.
+_FULL_SPEED_REST = 20.0  # seconds for a second of work, here and in the page
+_LONGEST_FULL_SPEED_REST = 4.0  # seconds
 _LOOK_EVERY = 1.0  # seconds: the clock goes on, and a study that somebody else fills tells nothing
 _ANSWERED = ("pause", "resume", "step", "stop")  # wishes after which the search tells its new state
+_ANSWERS = (StateChanged, Steered)  # of all else there may be more than a view is drawn: a region a round
 _SLOW = ("inspect", "open", "picture")
 _NOT_ANSWERED = (
     "The live view did not appear within 3 seconds: this editor did not answer, or its widgets do not fit "
@@ -93,12 +95,13 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._map.on_click(lambda trial: self._tell("inspect", trial))
         self.board = self._make_board()
         self._controls = Controls(self.model, self.search, self._tell)
-        self._stand_in = StandIn(lambda: (self.study, self.model.x, self.model.y))
+        self._stand_in = StandIn(lambda: Shown(self.study, self.model.x, self.model.y, self.model.has_plateau))
         self._tabs = Tabs(self.model.study, self._tell)
         super().__init__([self._controls.box, self.board, self._tabs.box], layout={"width": "100%"})
         self._ticker = Ticker(self._work, every=_LOOK_EVERY, failed=self._failed)
         self._slow_ticker = Ticker(self._work_slowly, failed=self._failed)
-        self.board.on_theme(lambda theme: self._tell("theme", theme))
+        self._theme: str = theme
+        self.board.on_theme(self._themed)
         self._unsubscribe = self.search.subscribe(self._happened) if self.search is not None else lambda: None
 
     def __repr__(self) -> str:
@@ -139,8 +142,11 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._absence = (_NOT_ANSWERED, _PATIENCE) if is_attended() else (_UNATTENDED, 0.0)
         absence, patience = self._absence
         reason = "" if patience else absence
-        self._pictured, self._pictured_at = self._stage(reason), time.monotonic()
-        self._stand_in.show(reason)
+        now, has_picture = time.monotonic(), bool(reason) or not self._is_fast
+        self._pictured, self._pictured_at = self._stage(reason), now
+        if not has_picture:  # the search does not pay at once for what is hidden as long as the view lives
+            self._pictured, self._pictured_at = (reason,), now - _PICTURE_EVERY + _FIRST_PICTURE
+        self._stand_in.show(reason, picture=has_picture)
         self._shown_at = time.monotonic()
         self._ticker.wake()
 
@@ -165,8 +171,13 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             self._wishes.append((wish, value))
             self._ticker.wake(at_once=True)
 
+    def _themed(self, theme: str) -> None:
+        if theme != self._theme:
+            self._theme = theme
+            self._tell("theme", theme)
+
     def _happened(self, event: Event) -> None:
-        self._ticker.wake(at_once=not isinstance(event, BatchDone))
+        self._ticker.wake(at_once=isinstance(event, _ANSWERS))
 
     # What the view's own thread does
 
@@ -178,16 +189,23 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             is_awaited = wish in _ANSWERED and not self._trouble
         if is_awaited:
             return  # the search's answer comes in a moment, and is not to wait for a picture
-        if self.model.refresh() or self._is_behind():
+        # until a page stands there is nobody who sees what is drawn while the search pays for it
+        if (self.board.is_seen or not self._is_fast) and (self.model.refresh() or self._is_behind()):
             self._controls.update()
             hear_beside_cells(self)  # fields may be new
             self._draw()
         self._keep_picture()
         is_waiting = self._shown_at is not None and not self.board.is_seen
         self._ticker.every = _LOOK_EVERY if self.model.state.is_live or is_waiting else None
-        is_fast = self.model.state.state == "running" and self.search is not None and self.search.pace is None
+        is_fast = self._is_fast
         self._ticker.rest = _FULL_SPEED_REST if is_fast else REST
         self._ticker.longest_rest = _LONGEST_FULL_SPEED_REST if is_fast else LONGEST_REST
+        self._ticker.elsewhere = self.board.page_seconds if is_fast and self.board.is_seen else 0.0
+
+    @property
+    def _is_fast(self) -> bool:
+        """Whether a search runs as fast as it goes, so that all that is drawn is taken from it."""
+        return self.search is not None and self.search.state == "running" and self.search.pace is None
 
     def _work_slowly(self) -> None:
         """Draw what takes its time, a tab or the picture of a long search: the buttons are to answer meanwhile."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from IPython.display import display, update_display
 
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.best_table import best_text
 from mrtoolkit.views.snapshot import snapshot
 
 COUNT = 2  # outputs: the picture, the table
@@ -21,11 +22,20 @@ COUNT = 2  # outputs: the picture, the table
 Bundle = dict[str, Any]
 
 
+class Shown(NamedTuple):
+    """What is to be shown, as it is then: the study, the parameters of its map, and whether the plateau is marked."""
+
+    study: Study
+    x: str | None
+    y: str | None
+    has_plateau: bool = True
+
+
 class Snapshot:
     """A study as it was at one moment, for the last line of a cell: a picture, and below it a table of the best."""
 
     def __init__(self, study: Study, x: str | None, y: str | None) -> None:
-        self.picture, self.table = _bundles(study, x, y, "")
+        self.picture, self.table = _bundles(Shown(study, x, y))
 
     def __repr__(self) -> str:
         return str(self.table["text/plain"])
@@ -40,21 +50,24 @@ class StandIn:
 
     Parameters
     ----------
-    axes : callable
-        Returns the study and the parameters of its map, as they are then.
+    shown : callable
+        Returns what is to be shown, each time anew.
     """
 
-    def __init__(self, axes: Callable[[], tuple[Study, str | None, str | None]]) -> None:
-        self._axes = axes
+    def __init__(self, shown: Callable[[], Shown]) -> None:
+        self._now = shown
         name = uuid.uuid4().hex
         self._ids = (f"{name}-picture", f"{name}-table")
         self._shown: list[Bundle] | None = None
         self.reason = ""
 
-    def show(self, reason: str = "") -> None:
-        """Show both after what was shown last in this cell; `reason` as `update` takes it."""
+    def show(self, reason: str = "", *, picture: bool = True) -> None:
+        """Show both after what was shown last in this cell; `reason` as `update` takes it.
+
+        Without the picture its place is kept for one to come.
+        """
         self.reason = reason
-        self._shown = list(_bundles(*self._axes(), self.reason))
+        self._shown = list(_bundles(self._now(), self.reason, picture=picture))
         for bundle, name in zip(self._shown, self._ids, strict=True):
             display(bundle, raw=True, display_id=name)
 
@@ -69,14 +82,19 @@ class StandIn:
         if self._shown is None:
             return
         self.reason = reason
-        before, self._shown = self._shown, list(_bundles(*self._axes(), reason))
+        before, self._shown = self._shown, list(_bundles(self._now(), reason))
         for old, new, name in zip(before, self._shown, self._ids, strict=True):
             if new != old:
                 update_display(new, raw=True, display_id=name)
 
 
-def _bundles(study: Study, x: str | None, y: str | None, reason: str) -> tuple[Bundle, Bundle]:
-    whole = snapshot(study, x=x, y=y)
+def _bundles(shown: Shown, reason: str = "", *, picture: bool = True) -> tuple[Bundle, Bundle]:
+    study, x, y, plateau = shown
+    has_picture = picture and len(study) > 0
+    if has_picture:
+        whole = snapshot(study, x=x, y=y, plateau=plateau)
+    else:
+        whole = {"text/plain": best_text(study, plateau=plateau)}
     table = {"text/plain": f"{reason}\n{whole['text/plain']}" if reason else whole["text/plain"]}
     title = f"Search over {x}" + (f" and {y}" if y else "")
-    return {**whole, "text/plain": f"{title}: a picture."} if len(study) else {"text/plain": title}, table
+    return {**whole, "text/plain": f"{title}: a picture."} if has_picture else {"text/plain": title}, table

@@ -32,6 +32,8 @@ class Ticker:
         Seconds after which the work is done even if nobody asked. May be changed meanwhile, by the work itself too.
     rest, longest_rest : float
         Seconds of rest for a second of work, and at most. May be changed meanwhile, by the work itself too.
+    elsewhere : float
+        Seconds that each call has others work, as the page that paints: it rests for them too.
     failed : callable, optional
         Takes the exception.
     """
@@ -47,6 +49,7 @@ class Ticker:
         self.hz = hz
         self.every = every
         self.rest, self.longest_rest = REST, LONGEST_REST
+        self.elsewhere = 0.0
         self._work = work
         self._failed = failed or _write_down
         self._is_wanted = threading.Event()
@@ -82,7 +85,8 @@ class Ticker:
                 self._failed(error)
             spent = time.monotonic() - begin
             # the rest counts from the end of the work, the pace from its beginning
-            self._is_urgent.wait(max(1.0 / self.hz - spent, min(self.rest * spent, self.longest_rest), 0.0))
+            rest = min(self.rest * (spent + self.elsewhere), self.longest_rest)
+            self._is_urgent.wait(max(1.0 / self.hz - spent, rest, 0.0))
 
 
 def _write_down(error: Exception) -> None:

@@ -59,7 +59,8 @@ def test_fields_and_button_do_what_the_box_does(open_lab):
         field.press("Tab")
     press(lab, "Search this region")
     until(lambda: looks(lab) == [wanted], 5)
-    until(lambda: trials(lab) > 40, 10)
+    made = trials(lab)  # at any time, on a busy machine
+    until(lambda: trials(lab) > made + 30, 10)
     tried = "search.study.trials"
     inside = f"((11 <= {tried}.fast) & ({tried}.fast <= 17) & (60 <= {tried}.slow) & ({tried}.slow <= 90)).sum()"
     assert int(lab.value(f"int({inside})")) >= 10

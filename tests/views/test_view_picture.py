@@ -9,6 +9,7 @@ from PIL import Image
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.maps.value_range import value_range
+from mrtoolkit.search import study as study_module
 from mrtoolkit.search.region import Region
 from mrtoolkit.search.trial_log import TrialRows
 from mrtoolkit.views.best_table import best_text
@@ -265,3 +266,20 @@ def test_a_snapshot_is_a_picture_and_a_table(study, study_of):
     assert base64.b64decode(bundle["image/png"]) == picture_png(study)
     assert bundle["text/plain"] == best_text(study)
     assert set(snapshot(study_of({"n": []}, [], []))) == {"text/plain"}
+
+
+def test_without_its_plateau_nobody_looks_for_it(study, monkeypatch):
+    monkeypatch.setattr(type(study), "plateau", property(lambda _: 1 / 0))
+    bundle = snapshot(study, plateau=False)
+    assert base64.b64decode(bundle["image/png"]) == picture_png(study, plateau=False)
+    assert bundle["text/plain"] == best_text(study, plateau=False)
+    assert "plateau" not in bundle["text/plain"]
+
+
+def test_a_snapshot_looks_for_the_plateau_once(study, monkeypatch):
+    calls = []
+    found = study_module.plateau_trial
+    monkeypatch.setattr(study_module, "plateau_trial", lambda *parts: calls.append(1) or found(*parts))
+    monkeypatch.setattr(study, "_plateau", (-1, None))
+    assert snapshot(study)["text/plain"].count("plateau") == 1
+    assert calls == [1]

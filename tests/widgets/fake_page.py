@@ -85,6 +85,9 @@ class Page:
             message = data.get("content", {})
             if message.get("kind") == "whole" and message["number"] > self.number:
                 self._show(json.loads(message["picture"]))
+            if message.get("kind") == "at" and message["number"] > self.number:
+                self.asks += 1
+                self.say(kind="ask", number=self.number)
             if message.get("kind") != "patch" or message["number"] <= self.number:
                 continue
             if message["number"] != self.number + 1:

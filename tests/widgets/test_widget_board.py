@@ -247,6 +247,34 @@ def test_the_theme_is_the_page_s_and_a_later_board_begins_with_it():
     assert themes == ["light", "dark", "light"]
 
 
+def test_a_page_gets_the_whole_again_only_where_it_missed_a_message():
+    board, _, source = make()
+    page = Page(board)
+    with board.change():
+        source.stream({"x": [1.0], "y": [2.0]})
+    settle(board)
+    page.say(kind="here", number=0, theme="light")  # the message is on its way
+    page.take()
+    assert (page.number, page.asks) == (1, 0)
+    assert page.same()
+    late = Page(board)
+    late.number = 0  # shown from a state of before, and the message did not reach it
+    late.read = len(board.comm.sent)
+    late.say(kind="here", number=0, theme="light")
+    late.take()
+    late.take()
+    assert (late.number, late.asks) == (1, 1)
+    assert late.same()
+
+
+def test_a_page_tells_how_long_it_paints():
+    board, _, _ = make()
+    page = Page(board)
+    for ms, seconds in ((40.0, 0.04), (-1.0, 0.0), (9e9, 1.0)):
+        page.say(kind="painted", ms=ms)
+        assert board.page_seconds == seconds
+
+
 def test_who_asked_for_less_motion_gets_two_messages_a_second():
     board, _, source = make()
     page = Page(board)

@@ -12,7 +12,10 @@ import pytest
 from fake_page import Page, comms  # noqa: F401
 
 import mrtoolkit as mrt
-from mrtoolkit.widgets import explore, search_view, stand_in
+from mrtoolkit.search import study as study_module
+from mrtoolkit.search.events import RegionFound, StateChanged, Steered
+from mrtoolkit.search.region import Region
+from mrtoolkit.widgets import explore, model, search_view, stand_in
 from mrtoolkit.widgets.search_view import SearchView
 
 pytestmark = pytest.mark.usefixtures("comms")
@@ -215,6 +218,60 @@ def test_a_notebook_keeps_the_last_picture_and_why_it_is_seen(live, shown, monke
     search.pace = None
     search.wait(20)
     until(lambda: "It stopped" in shown[table]["text/plain"])
+
+
+def test_a_search_at_full_speed_pays_for_no_picture_that_nobody_sees(live, shown, monkeypatch):
+    drawn, wanted = [], threading.Event()
+    monkeypatch.setattr(search_view.ConvergenceChart, "update", lambda *_: drawn.append(1))
+
+    def slow(point):
+        wanted.wait(0.001)
+        return hill(point)
+
+    search, view = live(slow, trials=10_000)
+    view._ipython_display_()
+    _, picture, table = shown.values()
+    assert "image/png" not in picture
+    assert "It has not ended" in table["text/plain"]
+    before = len(drawn)
+    time.sleep(1.5)
+    assert search.state == "running"
+    assert len(drawn) == before
+    Page(view.board).say(kind="here", number=0, theme="light")
+    until(lambda: len(drawn) > before)
+    search.stop()
+    until(lambda: "image/png" in list(shown.values())[1])
+    until(lambda: "It stopped" in list(shown.values())[2]["text/plain"])
+
+
+def test_what_happens_every_round_does_not_end_the_rest_of_the_view(live, monkeypatch):
+    """A search finds regions more often than it can be drawn; only what the user did shows at once."""
+    woken = []
+    monkeypatch.setattr(search_view.Ticker, "wake", lambda _, at_once=False: woken.append(at_once))
+    _, view = live(pace="1 trials/s")
+    woken.clear()
+    region = Region(level=0, index=0, bounds={"x": (0, 9), "y": (0, 9)}, centre={"x": 4, "y": 4})
+    view._happened(RegionFound(region=region))
+    view._happened(StateChanged(state="paused"))
+    view._happened(Steered(region=region))
+    assert woken == [False, True, True]
+
+
+@pytest.mark.parametrize("most", [0, 1_000])
+def test_the_saved_picture_marks_a_plateau_only_where_the_view_looks_for_it(live, shown, monkeypatch, most):
+    """While a search runs, or of very many trials, it takes longer than all else together."""
+    monkeypatch.setattr(model, "_MOST_FOR_PLATEAU", most)
+    asked = []
+    monkeypatch.setattr(study_module, "plateau_trial", lambda space, log: asked.append(len(log)) or 0)
+    search, view = live(pace="5 trials/s", trials=60)
+    view._ipython_display_()
+    time.sleep(0.3)
+    assert asked == []
+    search.pace = None
+    search.wait(20)
+    until(lambda: "It stopped" in list(shown.values())[2]["text/plain"])
+    assert asked == ([60] if most else [])
+    assert ("plateau" in list(shown.values())[2]["text/plain"]) == bool(most)
 
 
 def test_a_page_that_refuses_scripts_is_named_as_the_reason(live, shown, monkeypatch):

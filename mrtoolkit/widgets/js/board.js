@@ -179,6 +179,21 @@ function make_stage(Bokeh, report) {
   };
 }
 
+// Does a change and tells how long this page was busy with it, from the call until its frame has been painted.
+function timed(work, tell) {
+  const began = performance.now();
+  work();
+  const spent = performance.now() - began;
+  requestAnimationFrame((frame) => {
+    const { port1, port2 } = new MessageChannel(); // heard after the frame
+    port1.onmessage = () => {
+      port1.close();
+      tell(spent + performance.now() - Math.max(frame, began + spent));
+    };
+    port2.postMessage(null);
+  });
+}
+
 // Marks the output that holds this view, so that the style sheet hides the pictures which follow it for who has no kernel.
 function hide_stand_ins(el, count) {
   const output = el.closest(".jp-OutputArea-child");
@@ -249,11 +264,18 @@ async function render({ model, el }, before) {
     if (number < 0) return; // not shown yet: it is in `before`
     if (message.kind === "whole" && message.number > number) {
       show(JSON.parse(message.picture));
+    } else if (message.kind === "at" && message.number > number) {
+      ask();
     } else if (message.kind === "patch" && message.number > number) {
       if (message.number !== number + 1) return ask();
       try {
         write(message.texts, message.labels); // first: words cost nothing, figures are painted
-        if (message.patch) stage.patch(message.patch, message.buffers, buffers);
+        if (message.patch) {
+          timed(
+            () => stage.patch(message.patch, message.buffers, buffers),
+            (ms) => send({ kind: "painted", ms }),
+          );
+        }
         number = message.number;
         board.dataset.number = number;
       } catch (error) {
