@@ -46,9 +46,8 @@ class ConvergenceChart:
 
     def __init__(self, model: SearchModel, *, height: int = 320) -> None:
         self._model = model
-        unit = f" ({model.unit})" if model.unit else ""
         plot = self.figure = themed_figure(
-            title="Convergence", x_label="Trial", y_label=f"{model.objective}{unit}", height=height,
+            title="Convergence", x_label="Trial", y_label=model.objective_with_unit, height=height,
             x_range=Range1d(0.5, 10.5), y_range=Range1d(0.0, 1.0),
         )  # fmt: skip
         plot.xaxis.ticker.min_interval = 1

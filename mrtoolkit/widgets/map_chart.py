@@ -41,7 +41,6 @@ from mrtoolkit.widgets.map_columns import (
     category_names,
     edge_columns,
     hover_field,
-    legend_columns,
     put_mark,
 )
 from mrtoolkit.widgets.model import SearchModel
@@ -51,6 +50,7 @@ _GLYPH = 26  # pixels of a legend's sign
 _DOT, _SMALL_DOT, _CROWD = 7.0, 5.5, 300  # pixels; smaller where there are more trials than that
 _SLIP = 6  # screen pixels: a shorter drag is a click that slipped
 _NEAR = 0.03  # of the window: how far from a trial a click may be
+_ROOM = 0.08  # of the values, above and below, on a map of one parameter
 _BOX = ("left", "right", "bottom", "top", "alpha", "width", "fill")
 
 Bounds = Mapping[str, tuple[Any, Any]]
@@ -242,7 +242,6 @@ class MapChart:
         # only glyphs are cut at the frame: what lies over others is later in the list, and in no level of its own
         plot.renderers = [each for each in plot.renderers if each not in self._top] + self._top
         style_legend(plot, glyph=_GLYPH)
-        self._boxes_legend.ncols = legend_columns(names)  # without what is seldom there
         restyle(plot, self._turn.theme)
 
     def _set_axes(self) -> None:
@@ -252,13 +251,13 @@ class MapChart:
         self._shown = {"axes": (model.x, model.y)}
         show_scale(plot, "x", model.map.x)
         if model.map.y is None:
-            show_values(plot, "y", _with_unit(model))
+            show_values(plot, "y", model.objective_with_unit)
         else:
             show_scale(plot, "y", model.map.y)
         axes = [("x", model.map.x), *([] if model.map.y is None else [("y", model.map.y)])]
         places = [(scale.name, hover_field(column, scale)) for column, scale in axes]
         self._hover.tooltips = [
-            *places, (_with_unit(model), "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level")
+            *places, (model.objective_with_unit, "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level")
         ]  # fmt: skip
         self.choose(None if self.chosen is None or not set(self.chosen) <= {model.x, model.y} else self.chosen)
 
@@ -280,7 +279,7 @@ class MapChart:
         if model.map.y is None:
             values = model.points.value
             low, high = value_range(values, is_maximized=model.study.direction == "maximize")
-            bottom, top = low - 0.08 * (high - low), high + 0.08 * (high - low)
+            bottom, top = low - _ROOM * (high - low), high + _ROOM * (high - low)
         if self._shown.get("window") == (left, right, bottom, top):
             return
         self._shown["window"] = (left, right, bottom, top)
@@ -344,7 +343,3 @@ class MapChart:
         best = model.best
         found = "" if best is None else f"; the best is {number(best.value)} at {params_text(best.params)}"
         self.description = f"Map of {title}, {counted(made, 'trial')}{found}."
-
-
-def _with_unit(model: SearchModel) -> str:
-    return f"{model.objective} ({model.unit})" if model.unit else model.objective

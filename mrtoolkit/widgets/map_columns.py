@@ -13,14 +13,6 @@ from mrtoolkit.maps.scale import Scale
 from mrtoolkit.widgets.changing_source import ChangingSource
 from mrtoolkit.widgets.model import Mark
 
-_LEGEND = 46  # characters of a legend that fit one line of a telephone, a sign counted as six
-
-
-def legend_columns(texts: list[str]) -> int:
-    """Return over how many columns a legend fits a telephone."""
-    lines = math.ceil(sum(len(text) + 6 for text in texts) / _LEGEND)
-    return math.ceil(len(texts) / lines)
-
 
 def hover_field(column: str, scale: Scale) -> str:
     """Return what the hover shows of a place: the number, or for a category its name."""

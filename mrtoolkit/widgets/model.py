@@ -60,6 +60,8 @@ class SearchModel:
     Attributes
     ----------
     study : Study
+    map : MapPart
+        The two axes, and what is on them.
     state : SearchState
     convergence : Convergence
     points : Points
@@ -118,6 +120,11 @@ class SearchModel:
     def unit(self) -> str:
         """The objective's unit; nothing where it has none or it is not known."""
         return UNITS.get(self.study.objective, "")
+
+    @property
+    def objective_with_unit(self) -> str:
+        """The objective as an axis names it: "volatility (fraction a year)"."""
+        return f"{self.objective} ({self.unit})" if self.unit else self.objective
 
     @property
     def x(self) -> str:

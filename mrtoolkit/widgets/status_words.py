@@ -68,11 +68,11 @@ def _best(best: tuple[str, float, Mapping[str, Any]] | None, n_trials: int) -> s
     if best is None:
         return "none of them has a value that counts" if n_trials else ""
     objective, value, params = best
-    if not objective:  # of several objectives: none of them alone is the best
-        return f"a knee of the front at {params_text(dict(list(params.items())[:_SHOWN]))}"
-    shown = dict(list(params.items())[:_SHOWN])
     more = f" and {len(params) - _SHOWN} more" if len(params) > _SHOWN else ""
-    return f"best {objective} {_value(objective, value)} at {params_text(shown)}{more}"
+    where = f"{params_text(dict(list(params.items())[:_SHOWN]))}{more}"
+    if not objective:  # of several objectives: none of them alone is the best
+        return f"a knee of the front at {where}"
+    return f"best {objective} {_value(objective, value)} at {where}"
 
 
 def _value(objective: str, value: float) -> str:

@@ -286,3 +286,19 @@ def test_marks_have_a_legend_of_their_own_in_which_they_can_be_seen():
     assert 0.4 * marks.glyph_height >= 14  # pixels: bokeh draws a marker in a legend at 0.4 of the sign
     assert boxes.glyph_height < marks.glyph_height
     assert [item.label.value for item in boxes.items] == chart._model.level_names
+
+
+def test_a_study_without_levels_has_a_map():
+    chart = MapChart(SearchModel(empty_study(PLANE, levels=())))
+    assert chart._model.level_names == []
+    assert chart._boxes_legend.items == []
+
+
+def test_a_legend_takes_as_many_lines_as_a_telephone_needs():
+    columns_of = {}
+    for n in (1, 3, 12):
+        study = empty_study(PLANE, levels=[f"level {i + 1}" for i in range(n)])
+        columns_of[n] = MapChart(SearchModel(study))._boxes_legend.ncols
+    assert columns_of[1] == 1
+    assert columns_of[3] == 3
+    assert 2 <= columns_of[12] <= 4

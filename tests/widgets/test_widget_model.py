@@ -13,18 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrtoolkit.errors import StudyError
+from mrtoolkit.maps.heat import neighbour_distances
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
 from mrtoolkit.widgets import model as module
 from mrtoolkit.widgets.model import SearchModel
+from mrtoolkit.widgets.state import SearchState
+from mrtoolkit.widgets.status_words import status_words
 
 
 @pytest.fixture
 def plane():
     return PLANE
-
-
 
 
 def seen(model):
@@ -171,6 +172,19 @@ def test_the_status_says_where_the_search_is(plane):
     source.said |= {"state": "running", "notice": "The search before was stopped."}
     model.refresh()
     assert model.status.startswith("The search before was stopped. Level 2 of 3")
+
+
+def test_the_status_names_six_parameters_and_counts_the_others():
+    state = SearchState(state="running", level=0, n_levels=1, done=9, total=0, seconds=1.0, seconds_left=np.nan)
+    for count, ending in ((6, "f 5"), (8, "f 5 and 2 more")):
+        params = dict(zip("abcdefgh"[:count], range(count), strict=True))
+        said = [
+            status_words(state, level_name="only", n_trials=9, best=(objective, 2.0, params), stopped="")
+            for objective in ("sharpe", "")  # without one there are several
+        ]
+        where = f"a 0, b 1, c 2, d 3, e 4, {ending}"
+        level = "Level 1 of 1, only: 9 trials"
+        assert said == [f"{level}; best sharpe 2 at {where}", f"{level}; a knee of the front at {where}"]
 
 
 def test_the_table_has_the_levels_that_ended_and_the_one_that_runs(plane):
@@ -325,6 +339,13 @@ def test_the_heat_is_the_nearest_trial_and_blank_where_nobody_tried(plane):
     assert heat.opacity[-1, -1] == 0.0
     assert heat.opacity.max() == 1.0
     assert (heat.left, heat.right, heat.bottom, heat.top) == (4.5, 50.5, 17.5, 202.5)
+
+
+def test_how_far_the_neighbours_are_is_the_mean_of_four_others():
+    corners = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0], [1.0, 1.0], [9.0, 1.0]])
+    near = (np.sqrt(2.0) + 2.0 + 2.0 + 2.0 * np.sqrt(2.0)) / 4  # the middle, two corners, the opposite one
+    np.testing.assert_allclose(neighbour_distances(corners)[:5], [near] * 4 + [np.sqrt(2.0)])
+    assert neighbour_distances(corners[:2]).tolist() == [2.0, 2.0]
 
 
 def test_a_category_tells_nothing_of_the_next():
