@@ -268,12 +268,13 @@ class RunningSearch:
         )
 
     def _best(self, trials: int) -> tuple[float, dict[str, Any] | None]:
-        of = (trials, self._gate.state == RUNNING)
-        if self._known_best[0] != of:
+        is_running = self._gate.state == RUNNING
+        if self._known_best[0] != (trials, is_running):
             study = self.study
-            best = study.scoring.best_so_far() if of[1] else study.scoring.best()
+            best = study.scoring.best_so_far() if is_running else study.scoring.best()
             value = float("nan") if best is None else float(study.log.value[best])
-            self._known_best = (of, value, None if best is None else study.space.point(study.log.codes[best]))
+            params = None if best is None else study.space.point(study.log.codes[best])
+            self._known_best = ((trials, is_running), value, params)
         return self._known_best[1:]
 
     def _seconds_left(self, trials: int) -> float:

@@ -30,12 +30,15 @@ class Ticker:
         Calls a second at most. May be changed meanwhile.
     every : float, optional
         Seconds after which the work is done even if nobody asked. May be changed meanwhile, by the work itself too.
+    failed : callable, optional
+        Takes the exception.
+
+    Attributes
+    ----------
     rest, longest_rest : float
         Seconds of rest for a second of work, and at most. May be changed meanwhile, by the work itself too.
     elsewhere : float
-        Seconds that each call has others work, as the page that paints: it rests for them too.
-    failed : callable, optional
-        Takes the exception.
+        Seconds that each call has others work, as the page that paints: it rests for them too. Likewise.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ def view(
     Returns
     -------
     SearchView or TextView
-        Both have `search`, `study`, `snapshot()` and `close()`.
+        Both have `search`, `study`, `model`, `snapshot()`, `replay()` and `close()`.
 
     Raises
     ------
