@@ -113,7 +113,8 @@ def _satisfied_on_grid(
 ) -> bool:
     """Say whether any of the combinations of so many labels a dimension, spread evenly, satisfies the group."""
     counts = [min(dimensions[name].size, per_dimension) for name in names]
-    n_points, columns, below = math.prod(counts), {}, math.prod(counts)
+    columns = {}
+    n_points = below = math.prod(counts)
     for name, count in zip(names, counts, strict=True):
         codes = nearest_codes(dimensions[name], np.linspace(0, 1, count), 0, dimensions[name].size - 1)
         below //= count

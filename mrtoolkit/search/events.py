@@ -118,7 +118,13 @@ Listener: TypeAlias = Callable[[Event], Any]
 
 
 def as_listeners(value: Listener | Iterable[Listener] | None) -> tuple[Listener, ...]:
-    """Return one callable, several, or none, as a tuple."""
+    """Return one callable, several, or none, as a tuple.
+
+    Raises
+    ------
+    StudyError
+        For what cannot be called.
+    """
     if value is None:
         return ()
     found = (value,) if callable(value) else tuple(value) if isinstance(value, Iterable) else (value,)

@@ -73,13 +73,16 @@ def as_study(search: Any) -> Study:
     used = {*metrics, "value", "level", "region", "feasible"}
     names = {name: _free(name, used) for name in distributions}
     try:
-        space = _space(trials, names, distributions)
+        space, codes = _space(trials, names, distributions)
     except (SpaceError, TypeError) as error:
         raise StudyError(f"the Optuna study {search.study_name!r} cannot be shown: {error}") from error
-    return _filled(search, trials, space, names, metrics)
+    return _filled(search, trials, space, codes, metrics)
 
 
-def _space(trials: Sequence[Any], names: Mapping[str, str], distributions: Mapping[str, Any]) -> Space:
+def _space(
+    trials: Sequence[Any], names: Mapping[str, str], distributions: Mapping[str, Any]
+) -> tuple[Space, np.ndarray]:
+    """Return the space of some trials, and where on its lattice they lie, codes (trial, parameter)."""
     dimensions: dict[str, Any] = {names[name]: _dimension(found) for name, found in distributions.items()}
     plain = Space(**dimensions)
     codes = np.array([_codes(plain, names, trial.params) for trial in trials], dtype=np.int64)
@@ -87,12 +90,12 @@ def _space(trials: Sequence[Any], names: Mapping[str, str], distributions: Mappi
     is_whole = np.array([trial.state.name == _COMPLETE for trial in trials], dtype=bool)
     rules = seen_conditions(dimensions, codes, has, is_whole)
     if not rules:
-        return plain
+        return plain, codes
     dimensions = {names[name]: _dimension(found, rules.get(names[name])) for name, found in distributions.items()}
-    return Space(**dimensions)
+    return Space(**dimensions), codes
 
 
-def _filled(search: Any, trials: Sequence[Any], space: Space, names: Mapping[str, str], metrics: list[str]) -> Study:
+def _filled(search: Any, trials: Sequence[Any], space: Space, codes: np.ndarray, metrics: list[str]) -> Study:
     directions = [direction.name.lower() for direction in search.directions]
     goal = Goal.checked(metrics if len(metrics) > 1 else metrics[0], (), directions, metrics)
     study = Study(
@@ -111,7 +114,6 @@ def _filled(search: Any, trials: Sequence[Any], space: Space, names: Mapping[str
         },
         metrics=tuple(metrics),
     )
-    codes = np.array([_codes(space, names, trial.params) for trial in trials], dtype=np.int64)
     values = np.array([_values(trial, len(metrics)) for trial in trials], dtype=np.float64)
     counts = np.array([trial.state.name == _COMPLETE and _is_feasible(trial) for trial in trials], dtype=bool)
     rows = TrialRows(
@@ -202,7 +204,7 @@ def _code(dimension: Any, value: Any) -> int:
 
 
 def _values(trial: Any, count: int) -> list[float]:
-    values = list(trial.values or ()) if trial.values is not None else []
+    values = list(trial.values or ())
     if not values and trial.state.name == _PRUNED and trial.intermediate_values:
         values = [trial.intermediate_values[max(trial.intermediate_values)]]
     values += [float("nan")] * (count - len(values))

@@ -72,14 +72,13 @@ class Gate:
             self._is_paused, self._step, self._step_level, self._step_left = True, what, None, STEP
             self.changed.notify_all()
 
-    def stop(self, reason: str) -> bool:
-        """Let the search end before its next batch; say whether it had not ended yet."""
+    def stop(self, reason: str) -> None:
+        """Let the search end before its next batch."""
         with self.changed:
             if self.state in (DONE, FAILED):
-                return False
+                return
             self.state, self.stop_reason = STOPPING, self.stop_reason or reason
             self.changed.notify_all()
-            return True
 
     def order(self, do: Callable[[], None]) -> bool:
         """Have something done by the search's thread before its next batch, or once it has stopped.

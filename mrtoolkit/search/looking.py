@@ -48,10 +48,10 @@ def as_bounds(space: Space, bounds: Any) -> dict[str, tuple[Any, Any]]:
     found = {}
     for name, pair in bounds.items():
         dimension = space[name]
-        single = isinstance(dimension, Categorical) and (isinstance(pair, str) or not isinstance(pair, Sequence))
-        if not single and (not isinstance(pair, Sequence | np.ndarray) or isinstance(pair, str) or len(pair) != 2):
+        is_single = isinstance(dimension, Categorical) and (isinstance(pair, str) or not isinstance(pair, Sequence))
+        if not is_single and (not isinstance(pair, Sequence | np.ndarray) or isinstance(pair, str) or len(pair) != 2):
             raise SpaceError(f"look_into was given {name}={pair!r}; give its low and its high end, {_CURE}.")
-        ends = [pair, pair] if single else list(pair)
+        ends = [pair, pair] if is_single else list(pair)
         codes = (_categories if isinstance(dimension, Categorical) else _cells)(name, dimension, ends)
         low, high = dimension.decode(np.array(codes)).tolist()
         found[name] = (low, high)

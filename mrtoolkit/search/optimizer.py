@@ -287,7 +287,8 @@ class MultiResOptimizer:
         self._has_recorded = True
         evaluation = as_evaluation(result, len(codes), self.goal)
         keys = self.space.keys(codes)
-        rows = (first := first_places(keys))[self.study.log.find(keys[first]) < 0]
+        first = first_places(keys)
+        rows = first[self.study.log.find(keys[first]) < 0]
         metrics = {name: np.asarray(values, dtype=np.float64) for name, values in evaluation.metrics.items()}
         metrics |= {name: np.full(len(codes), np.nan) for name in self.evaluator.metrics if name not in metrics}
         value, feasible = self.goal.values(metrics, len(codes)), self.goal.feasible(metrics, len(codes))
@@ -296,9 +297,7 @@ class MultiResOptimizer:
         self.study.spent[self.walk.level_index] = (computed + evaluation.features_computed, seconds)
         if evaluation.failures:
             known = {int(row): len(self.study) + place for place, row in enumerate(rows.tolist())}
-            self.study.failures |= {
-                known[row]: failure_text(error) for row, error in evaluation.failures.items() if row in known
-            }
+            self.study.failures |= {known[i]: failure_text(e) for i, e in evaluation.failures.items() if i in known}
         self._record(
             (codes[rows], keys[rows]),
             (value[rows], feasible[rows]),

@@ -123,7 +123,7 @@ class StudyLock:
             if self._handle is not None:
                 _holders[self._name] = self
                 says = {"search": self.is_search, "pid": os.getpid(), "host": socket.gethostname()}
-                _write(self._handle, self._file, json.dumps(says))
+                _write(self._handle, json.dumps(says))
             return self._handle is not None
 
     def _make_folder(self) -> None:
@@ -189,7 +189,7 @@ def _give_back(handle: Any, path: Path) -> None:
     os.close(handle)
 
 
-def _write(handle: Any, path: Path, text: str) -> None:
+def _write(handle: Any, text: str) -> None:
     with suppress(OSError):  # a full disk: who holds it is then not known to others
         if isinstance(handle, int):
             os.ftruncate(handle, 0)

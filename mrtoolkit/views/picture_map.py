@@ -32,7 +32,7 @@ def draw_map(canvas: Canvas, story: Story, look: Look, frame: Frame) -> None:
     )
     if story.is_map:
         plot.pixels(_heat(story, look), 0, 0, width, height)
-        _draw_places(plot, story, look, places)
+        _draw_places(plot, look, places)
         _draw_boxes(plot, story, look)
     else:
         _draw_curve(plot, story, look, places)
@@ -81,7 +81,7 @@ def _heat(story: Story, look: Look) -> np.ndarray:
     return found
 
 
-def _draw_places(plot: Canvas, story: Story, look: Look, places: np.ndarray) -> None:
+def _draw_places(plot: Canvas, look: Look, places: np.ndarray) -> None:
     """Draw a point a trial, small where they are many."""
     if len(places) > POINTS:
         return  # they would hide what they stand on

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +40,6 @@ class SearchState:
     total: int
     seconds: float
     seconds_left: float
-    best_params: Mapping[str, Any] | None = None
     notice: str = ""
     error: str = ""
 
@@ -73,8 +71,7 @@ def state_of(source: Any, study: Study, n_trials: int) -> SearchState:
         total=int(said.total or 0),
         seconds=float(said.seconds),
         seconds_left=float(said.seconds_left),
-        best_params=said.best_params,
-        notice=str(getattr(said, "notice", "") or getattr(source, "notice", "") or ""),
+        notice=str(said.notice),
         error="" if error is None else f"{type(error).__name__}: {error}",
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
@@ -10,7 +9,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed (pip install playwright)")
 from labdriver import Lab, until
-from live_page import IN_BROWSER, drag
+from live_page import IN_BROWSER, as_json, drag
 
 pytestmark = IN_BROWSER
 
@@ -62,8 +61,8 @@ def shown_points(lab: Lab, at: int = 0) -> list[tuple[float, float]]:
 
 
 def python_points(lab: Lab) -> list[tuple[float, float]]:
-    text = lab.value("__import__('json').dumps([list(map(float, points.data[k])) for k in 'xy'])")
-    return sorted(zip(*json.loads(text.strip("'")), strict=True))
+    columns = as_json(lab, "[list(map(float, points.data[k])) for k in 'xy']")
+    return sorted(zip(*columns, strict=True))
 
 
 def test_what_two_threads_wrote_stands_on_the_page_without_network(open_lab):
@@ -106,7 +105,7 @@ def test_a_brush_and_a_tap_reach_python(open_lab):
     until(lambda: lab.value("len(brushed)") == "1", 3)
     drag(lab, "left", (0.5, 0.6), (0.25, 0.25))
     until(lambda: lab.value("len(brushed)") == "2", 3)
-    x0, x1 = eval(lab.value("(brushed[0]['x0'], brushed[0]['x1'])"))
+    x0, x1 = as_json(lab, "[brushed[0]['x0'], brushed[0]['x1']]")
     assert 0 < x0 < x1 < 320
     box = lab.page.locator("[data-slot=right]").bounding_box()
     lab.page.mouse.click(box["x"] + 200, box["y"] + 120)

@@ -11,12 +11,11 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed (pip install playwright)")
 from labdriver import Lab, browser, lab_server, until
-from live_page import IN_BROWSER, as_json, click_trial, shoot
+from live_page import IN_BROWSER, READY, as_json, click_trial, shoot
 from playwright.sync_api import expect
 
 pytestmark = IN_BROWSER
 WRITTEN = Path(__file__).parents[2] / "notebooks" / "05-the-live-search.ipynb"
-DRAWN = ".mrt-board[data-number] [data-slot=map] .bk-Figure"
 
 
 class Participant:
@@ -76,7 +75,7 @@ def test_a_participant_of_a_workshop_runs_watches_leads_and_keeps_it(participant
 
     # watch it, pause it, go step by step
     me.run_through(first)
-    me.cell(first).locator(DRAWN).wait_for()
+    me.cell(first).locator(READY).wait_for()
     until(lambda: int(lab.value(trials)) > 5, 60)  # what is compiled is compiled by then
     me.press(first, "Pause")
     me.sees(first, "^Paused")
@@ -113,7 +112,7 @@ def test_a_participant_of_a_workshop_runs_watches_leads_and_keeps_it(participant
 
     # a search that finds its own way, and all of its parameters at once
     me.run_through(free)
-    me.cell(free).locator(DRAWN).wait_for()
+    me.cell(free).locator(READY).wait_for()
     me.cell(free).get_by_label("y", exact=True).select_option(label="overbought")
     me.run_through("free.more(trials=100)")
     me.sees(free, "^Done. 400 trials")
@@ -134,7 +133,7 @@ def test_a_participant_of_a_workshop_runs_watches_leads_and_keeps_it(participant
     # reloaded it goes on, and without its kernel there are pictures
     lab.open(WRITTEN.name, is_new=False)
     lab.ready()
-    until(lambda: page.locator(DRAWN).count() == 3, 30)
+    until(lambda: page.locator(READY).count() == 3, 30)
     me.sees(first, "^Done. ")
     assert lab.errors() == []
     assert lab.external == []

@@ -47,8 +47,6 @@ def comms(monkeypatch):
     return FakeComm.opened
 
 
-
-
 def _plain(value: Any) -> Any:
     return value if isinstance(value, str) else np.asarray(value, dtype=float).tolist()
 

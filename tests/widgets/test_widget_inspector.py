@@ -43,14 +43,10 @@ def called():
     return mrt.optimize(measure, space, trials=30, seed=0)
 
 
-def board_of(inspector):
-    return inspector.board
-
-
 def test_a_trial_is_shown_with_price_account_numbers_and_neighbours(traded):
     inspector = TrialInspector(traded)
     box = inspector.show(3)
-    board = board_of(inspector)
+    board = inspector.board
     assert box.children[-1] is board
     assert list(board._figures) == ["price", "growth", "drawdown", "neighbours"]
     assert all(board._labels.values())
@@ -75,7 +71,7 @@ def test_a_point_that_was_not_tried_is_run_and_named_so(traded):
 def test_a_function_has_numbers_and_neighbours_and_says_why_no_price(called):
     inspector = TrialInspector(called)
     inspector.show({"kind": "a", "n": 5})
-    board = board_of(inspector)
+    board = inspector.board
     assert list(board._figures) == ["neighbours"]
     assert "no backtest at hand" in board._texts["trades"]
     inspector.show({"kind": "b"})
@@ -87,8 +83,8 @@ def test_what_the_evaluator_raised_is_said_as_text(called):
     inspector = TrialInspector(called)
     (failed,) = called.failures
     inspector.show(failed)
-    assert "no kind &lt;at all&gt;" in board_of(inspector)._texts["status"]
-    assert "no value that counts" in board_of(inspector)._texts["status"]
+    assert "no kind &lt;at all&gt;" in inspector.board._texts["status"]
+    assert "no value that counts" in inspector.board._texts["status"]
     inspector.close()
 
 
@@ -110,14 +106,14 @@ def test_each_neighbour_of_the_list_is_shown_when_it_is_chosen_and_back_leads_ba
 def test_a_click_on_a_row_shows_that_neighbour_and_draws_nothing_under_the_lock(traded):
     inspector = TrialInspector(traded)
     inspector.show(dict(traded.best.params))
-    first = board_of(inspector)
+    first = inspector.board
     wanted = inspector.look.neighbours.iloc[1]
     plot = first._figures["neighbours"]
     with first.change():  # as an event from the page arrives
         first.document.callbacks.trigger_event(Tap(plot, sx=0, sy=0, x=0.3, y=1.2))
-        assert board_of(inspector) is first
+        assert inspector.board is first
     end = time.monotonic() + 10
-    while board_of(inspector) is first and time.monotonic() < end:
+    while inspector.board is first and time.monotonic() < end:
         time.sleep(0.02)
     assert {name: inspector.look.params[name] for name in ("fast", "slow")} == dict(wanted[["fast", "slow"]])
     inspector.close()
@@ -140,9 +136,9 @@ def test_several_assets_are_chosen_from_a_list():
     inspector = TrialInspector(study)
     inspector.show(0)
     first, second = inspector._asset.options
-    assert first in board_of(inspector)._figures["price"].title.text
+    assert first in inspector.board._figures["price"].title.text
     inspector._asset.value = second
-    assert second in board_of(inspector)._figures["price"].title.text
+    assert second in inspector.board._figures["price"].title.text
     inspector.close()
 
 
@@ -150,7 +146,7 @@ def test_a_long_history_stays_light_for_the_browser():
     inspector = TrialInspector(search(mrt.data.simulate(bars=50_000, seed=1)))
     inspector.show({"fast": 5, "slow": 20})
     assert len(inspector.look.trial.trades) > 1_000
-    picture = board_of(inspector).get_state()["picture"]
+    picture = inspector.board.get_state()["picture"]
     assert len(picture) < 1_500_000
     assert len(json.loads(picture)["figures"]) == 4
     inspector.close()
@@ -169,11 +165,11 @@ def test_a_loaded_study_without_its_backtest_is_shown(called, tmp_path):
 def test_what_was_closed_is_not_drawn_again(called):
     inspector = TrialInspector(called)
     inspector.show(0)
-    board = board_of(inspector)
+    board = inspector.board
     inspector.close()
     inspector.show(1)
     inspector._again()
-    assert board_of(inspector) is board
+    assert inspector.board is board
     assert board._is_closed
 
 

@@ -43,7 +43,7 @@ def add_fills(mark, found, n_trades, growth, end):
 
 
 @kernel
-def part_trades(found, n_trades, growth, lowest, order):
+def part_trades(n_trades, growth, lowest, order):
     """Write first the trades whose returns are the market's, then the others; how many the former are."""
     n_full, last = 0, n_trades - 1
     for k in range(n_trades):
@@ -95,7 +95,7 @@ def measure_growth(track, found, n_trades, setup, costs, growth, room, edges, bl
     if not least > TINY:
         return False
     total, total_sq, spare = add_fills(track.mark, found, n_trades, growth, edges[1])
-    n_full = part_trades(found, n_trades, growth, track.bounds[0], order)
+    n_full = part_trades(n_trades, growth, track.bounds[0], order)
     more, more_sq = add_market(found, n_full, order, track.sums)
     total, total_sq = total + more, total_sq + more_sq
     for lane in range(LANES):

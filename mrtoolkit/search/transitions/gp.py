@@ -61,7 +61,7 @@ class GaussianProcessTransition:
         model = learnt_model(history, pool)
         axes: list[np.ndarray | None] = [None] * len(history.space)
         centres = separated(history, pool, level.regions, model, axes)
-        codes = _candidates(history, rng)
+        codes = _candidates(history)
         if codes is None:
             near = [around(history.space, c.codes, c.reach, axes, _AROUND, rng) for c in centres]
             near.append(beside(history.space, pool.codes[pool.order[:8]], rng))
@@ -76,7 +76,7 @@ class GaussianProcessTransition:
         return {"transition": "gp"}
 
 
-def _candidates(history: History, rng: np.random.Generator) -> np.ndarray | None:
+def _candidates(history: History) -> np.ndarray | None:
     """Return all points of a small lattice that satisfy the constraints, None for a large one."""
     space = history.space
     if space.size > _WHOLE:
