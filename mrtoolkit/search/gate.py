@@ -15,6 +15,7 @@ from mrtoolkit.search.pace import STEP, Pace
 from mrtoolkit.search.work_clock import WorkClock
 
 RUNNING, PAUSED, STOPPING, DONE, FAILED = "running", "paused", "stopping", "done", "failed"
+_SLOW = 0.3  # seconds after which a batch that ends no sooner is worth a word
 _LATE = 0.05  # seconds by which a piece may come sooner after one that came late
 
 
@@ -38,6 +39,7 @@ class Gate:
         self._pace: Pace | None = None
         self._due = 0.0
         self._is_paused = False
+        self._asked_at = 0.0
         self._step = ""
         self._step_level: int | None = None
         self._step_left = 0
@@ -57,8 +59,14 @@ class Gate:
     def pause(self) -> None:
         """Let no batch begin."""
         with self.changed:
-            self._is_paused, self._step = True, ""
+            self._is_paused, self._step, self._asked_at = True, "", time.perf_counter()
             self.changed.notify_all()
+
+    @property
+    def waits_for_batch(self) -> bool:
+        """Whether a pause was asked for a while ago, and the batch before it is not made yet."""
+        is_asked = self._is_paused and not self._step and self.state == RUNNING
+        return is_asked and time.perf_counter() - self._asked_at > _SLOW
 
     def resume(self) -> None:
         """Let batches begin."""

@@ -264,7 +264,7 @@ class RunningSearch:
             seconds_left=0.0 if self.has_ended else self._seconds_left(trials),
             best=best,
             best_params=params,
-            notice=self.notice,
+            notice=self.notice or ("Pausing after this batch" if self._gate.waits_for_batch else ""),
         )
 
     def _best(self, trials: int) -> tuple[float, dict[str, Any] | None]:

@@ -153,6 +153,25 @@ def test_pause_freezes_resume_goes_on_and_a_step_is_one_batch_or_one_level():
     assert len(search.wait(SOON)) == 120
 
 
+def test_a_pause_that_waits_for_a_long_batch_is_said():
+    is_in, may_end = threading.Event(), threading.Event()
+
+    def slow(p):
+        is_in.set()
+        may_end.wait(SOON)
+        return value(p)
+
+    search = MultiResOptimizer(slow, CROSS, trials=40).start()
+    assert is_in.wait(SOON)
+    search.pause()
+    assert search.progress().notice == ""  # most batches end sooner than a word is read
+    until(lambda: search.progress().notice == "Pausing after this batch")
+    assert search.state == "running"
+    may_end.set()
+    until(lambda: search.state == "paused")
+    assert search.progress().notice == ""
+
+
 def test_a_pause_is_no_time_of_the_search():
     search = MultiResOptimizer(value, CROSS, seconds=30.0, trials=60).start(pace=10)
     time.sleep(0.3)
