@@ -92,3 +92,7 @@ def test_whether_all_is_surely_whole_is_said_asset_by_asset():
         passing = Passing(store._lookup, bars, [node, mrt.ema(5)])
         rows = np.empty((passing.n_rows, bars.sizes["time"]))
         assert not passing.fill(0, rows)
+    store.compute_batch(bars, [mrt.rsi(14)])  # held: what it may miss is not asked of its indicator
+    passing = Passing(store._lookup, bars, [mrt.rsi(14), mrt.ema(5)])
+    assert passing._kept
+    assert not passing.fill(0, np.empty((passing.n_rows, bars.sizes["time"])))

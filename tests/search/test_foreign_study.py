@@ -133,3 +133,28 @@ def test_what_came_or_went_for_no_reason_that_is_seen_has_no_condition():
     study = as_study(made(later))
     assert not study.space.has_conditions
     assert study.to_pandas()["y"].tolist()[:30] == [0.0] * 30
+
+
+def test_a_trial_that_breaks_a_constraint_of_theirs_does_not_count():
+    study = optuna.create_study(direction="maximize")
+    for x, broken in ((1.0, -1.0), (3.0, 0.5), (2.0, 0.0)):  # above 0 it is broken
+        trial = optuna.trial.create_trial(
+            params={"x": x}, distributions={"x": optuna.distributions.FloatDistribution(0.0, 4.0)}, value=x,
+            system_attrs={"constraints": (broken,)},
+        )  # fmt: skip
+        study.add_trial(trial)
+    ours = as_study(study)
+    assert ours.log.feasible.tolist() == [True, False, True]
+    assert ours.best.value == 2.0
+
+
+def test_of_two_that_tell_the_trials_apart_the_category_is_the_condition():
+    study, depth = optuna.create_study(), optuna.distributions.FloatDistribution(0.0, 1.0)
+    known = {
+        "side": optuna.distributions.IntDistribution(1, 2),
+        "kind": optuna.distributions.CategoricalDistribution(["a", "b"]),
+    }
+    for params in ({"side": 1, "kind": "a", "depth": 0.5}, {"side": 2, "kind": "b"}):
+        own = known | ({"depth": depth} if "depth" in params else {})
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=1.0))
+    assert as_study(study).space["depth"].only.key == 'P.kind == "a"'

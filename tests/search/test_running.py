@@ -19,6 +19,7 @@ from mrtoolkit.search.events import BatchDone, LevelEnded, LevelStarted, StateCh
 from mrtoolkit.search.level import Level
 from mrtoolkit.search.live_searches import LiveSearchWarning
 from mrtoolkit.search.loading import load_study
+from mrtoolkit.search.pace import as_pace
 from mrtoolkit.search.space import Space
 from mrtoolkit.words import counted
 
@@ -372,6 +373,13 @@ def test_progress_says_where_the_search_stands():
     search.resume()
     search.wait(SOON)
     assert search.progress().seconds_left == 0.0
+
+
+def test_the_slowest_pace_is_a_trial_an_hour_in_whatever_it_is_said():
+    assert as_pace("5e-5 batches/s").trials_a_second == pytest.approx(4e-4)
+    for slow in ("3e-5 batches/s", "0.0002 trials/s", 1e-9):
+        with pytest.raises(StudyError, match="hours; give one an hour or more"):
+            as_pace(slow)
 
 
 @pytest.mark.parametrize("pace", ["fast", "5", "5 bars/s", 0, -1, True, float("nan"), "inf trials/s", 1e-9, [5]])
