@@ -100,7 +100,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged:
-    """A search that runs in a thread of its own is "running", "paused", "done" or "failed" now, and why."""
+    """A search that runs in a thread of its own is "running", "paused", "stopping", "done" or "failed" now, and why."""
 
     state: str
     reason: str = ""

@@ -156,8 +156,8 @@ def mark_candidates(plot: figure, study: Study, x_axis: ParameterAxis, y_axis: P
         marks = [(best, "best and plateau", "star", VERMILLION, 20)]
     drawn = {}
     for found, text, marker, colour, size in marks:
-        if found is None:
-            continue
+        if found is None or not {x_axis.name, *(() if y_axis is None else (y_axis.name,))} <= set(found.active):
+            continue  # a parameter that does not matter there has no place on its axis
         place = x_axis.position(found.params[x_axis.name])
         height = found.value if y_axis is None else y_axis.position(found.params[y_axis.name])
         drawn[text] = plot.scatter(

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 from bokeh.model import Model
 
-from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.errors import MrtoolkitError, StudyError
 from mrtoolkit.search.foreign_study import as_study
 from mrtoolkit.search.still import still
 from mrtoolkit.search.study import Study
@@ -116,8 +116,17 @@ class Explorer:
         self.box = ipywidgets.VBox([self._controls], layout=ipywidgets.Layout(width="100%"))
 
     def show(self, name: str | None = None) -> ipywidgets.VBox:
-        """Draw a figure by its name (`parallel`, `slices`, `map`, ...; the chosen one by default); return the box."""
+        """Draw a figure by its name (`parallel`, `slices`, `map`, ...; the chosen one by default); return the box.
+
+        Raises
+        ------
+        StudyError
+            If this study has no such figure.
+        """
         chosen = str(self.choice.value if name is None else name)
+        names = [value for _, value in self.choice.options]
+        if chosen not in names:
+            raise StudyError(f"show({chosen!r}): this study has no such figure; choose one of {', '.join(names)}.")
         if chosen != self.choice.value:
             self.choice.value = chosen  # which draws it
             return self.box

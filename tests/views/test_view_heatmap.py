@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mrtoolkit.errors import StudyError
-from mrtoolkit.search.dimensions import Integer
+from mrtoolkit.expressions import P
+from mrtoolkit.search.dimensions import Categorical, Integer
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
 from mrtoolkit.views.cells import heatmap_data
@@ -126,3 +127,22 @@ def test_one_parameter_twice_and_an_unknown_word_are_refused(study):
 def test_missing_values_and_one_trial_are_pictures(study_of):
     assert heatmap(study_of({"a": [1, 2], "b": [1, 2]}, [np.nan, np.nan], [0, 0])).renderers
     assert heatmap(study_of({"a": [1], "b": [2]}, [0.5], [0])).renderers
+
+
+def marks(plot):
+    """What each mark is called in its legend, and where it stands."""
+    named = [(item.label.value, item.renderers[0].data_source.data) for one in plot.legend for item in one.items]
+    return {name: (list(data["x"]), list(data["y"])) for name, data in named}
+
+
+def test_best_and_plateau_that_are_one_trial_are_one_star(study_of):
+    one = heatmap(study_of({"a": [1, 1, 2, 2], "b": [5, 6, 5, 6]}, [0.1, 0.2, 0.3, 0.9], np.zeros(4)))
+    assert list(marks(one)) == ["best and plateau"]
+
+
+def test_a_trial_is_not_marked_on_an_axis_that_does_not_matter_there():
+    space = Space(kind=Categorical(["a", "b"]), n=Integer(1, 9, only=P.kind == "a"), m=Integer(1, 9))
+    study = optimize(lambda p: p["m"] + (p["kind"] == "b"), space, trials=60)
+    assert study.best.params["kind"] == "b"
+    assert not any("best" in name for name in marks(heatmap(study, "n", "m")))
+    assert any("best" in name for name in marks(heatmap(study, "kind", "m")))

@@ -8,6 +8,7 @@ from fake_page import comms  # noqa: F401
 
 import mrtoolkit as mrt
 from mrtoolkit import P
+from mrtoolkit.errors import StudyError
 from mrtoolkit.views.theme import INK
 from mrtoolkit.widgets.explore import Explorer, figures_for
 
@@ -60,6 +61,11 @@ def test_what_a_study_has_not_is_not_offered():
     assert "front" in figures_for(STUDIES["several objectives"]())
     assert {"front", "in_and_out"}.isdisjoint(figures_for(called(3)))
     assert {"parallel", "importance"}.isdisjoint(figures_for(called(1)))
+
+
+def test_a_figure_that_a_study_has_not_is_refused_by_name():
+    with pytest.raises(StudyError, match=r"show\('front'\): this study has no such figure; choose one of parallel,"):
+        Explorer(called(3)).show("front")
 
 
 def test_a_loaded_study_shows_early_against_late(tmp_path):

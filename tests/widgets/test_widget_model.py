@@ -131,9 +131,9 @@ def test_a_refresh_costs_what_is_new_and_memory_stays_flat(plane, monkeypatch):
     tracemalloc.start()
     for first in range(100_000, 104_000, 40):
         fill(study, codes, values, levels, feasible, slice(first, first + 40))
-        before = time.perf_counter()
+        before = time.thread_time()  # not the seconds that a busy machine keeps it waiting
         assert model.refresh()
-        times.append(time.perf_counter() - before)
+        times.append(time.thread_time() - before)
         if first % 2_000 == 0:
             sizes.append(held())
     sizes.append(held())
