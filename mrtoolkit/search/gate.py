@@ -141,6 +141,7 @@ class Gate:
             if self._orders:
                 return False
             self.state = DONE
+            self._clock.stop()
             self.changed.notify_all()
             return True
 
@@ -150,6 +151,7 @@ class Gate:
             n_left = len(self._orders)
             self._orders.clear()
             self.state = FAILED
+            self._clock.stop()
             self.changed.notify_all()
             return n_left
 
@@ -168,6 +170,7 @@ class Gate:
             do()
 
     def _start_again(self) -> None:
+        self._clock.go()
         self.state, self.stop_reason, self._is_paused, self._step, self._due = RUNNING, "", False, "", 0.0
 
     def _wait(self, size: int) -> int | None:

@@ -137,7 +137,7 @@ class RunningSearch:
             raise StudyError(f"step({what!r}) was asked for; a search goes by one 'batch' or by one 'level'.")
         self._gate.step(what)
 
-    def more(self, *, trials: int) -> None:
+    def more(self, trials: int) -> None:
         """Give the search so many more trials: where it would end, or has ended, it goes on with another level.
 
         That level goes by the search's own transition, and by moving regions where that finds nothing new. It is taken

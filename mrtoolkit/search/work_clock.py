@@ -29,6 +29,16 @@ class WorkClock:
         waited, since = self._state
         return (time.perf_counter() if since is None else since) - waited
 
+    def stop(self) -> None:
+        """Count no further until `go`: the search has ended."""
+        self._state = (self._state[0], time.perf_counter())
+
+    def go(self) -> None:
+        """Count again after a `stop`."""
+        waited, since = self._state
+        if since is not None:
+            self._state = (waited + time.perf_counter() - since, None)
+
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Leave out what passes meanwhile."""

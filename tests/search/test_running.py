@@ -154,6 +154,18 @@ def test_pause_freezes_resume_goes_on_and_a_step_is_one_batch_or_one_level():
     assert len(search.wait(SOON)) == 120
 
 
+def test_a_search_that_has_ended_takes_no_more_time_and_goes_on_from_there():
+    search = MultiResOptimizer(value, CROSS, trials=40).start()
+    search.wait(SOON)
+    took = search.progress().seconds
+    time.sleep(0.3)
+    assert search.progress().seconds == took
+    begin = time.perf_counter()
+    search.more(20)
+    search.wait(SOON)
+    assert took < search.progress().seconds < took + time.perf_counter() - begin
+
+
 def test_a_pause_that_waits_for_a_long_batch_is_said():
     is_in, may_end = threading.Event(), threading.Event()
 
