@@ -51,6 +51,7 @@ class Tabs:
 
     def open(self, tab: str) -> None:
         """Show a tab: the trial that was looked at last, or the best; or the figures of the study."""
+        self._choose(tab)  # a trial that was opened late may have pressed its own button meanwhile
         if tab == TRIAL:
             best = self._study.scoring.best() if self.inspector is None else None
             if best is not None:
@@ -70,9 +71,7 @@ class Tabs:
         self.inspector = self.inspector or TrialInspector(self._study)
         self.inspector.show(trial)
         self._show(self.inspector, "")
-        self._quiet_thread = threading.get_ident()
-        self.choice.value = TRIAL
-        self._quiet_thread = None
+        self._choose(TRIAL)
 
     def close(self) -> None:
         """End all of it; once more, by whoever opened something meanwhile, ends that too."""
@@ -84,6 +83,11 @@ class Tabs:
 
     def _show(self, part: TrialInspector | Explorer | None, otherwise: str) -> None:
         self._page.children = (part.box if part is not None else ipywidgets.HTML(otherwise),)
+
+    def _choose(self, tab: str) -> None:
+        self._quiet_thread = threading.get_ident()
+        self.choice.value = tab
+        self._quiet_thread = None
 
     def _chosen(self, change: dict[str, Any]) -> None:
         if self._quiet_thread != threading.get_ident():

@@ -179,6 +179,9 @@ def test_a_click_on_a_trial_and_an_opened_tab_show_it_from_all_sides(live):
     assert tabs._page.children == (tabs.inspector.box,)
     tabs.choice.value = "the whole study"
     until(lambda: tabs.explorer is not None and tabs._page.children == (tabs.explorer.box,))
+    tabs.show_trial(0)  # one that was clicked before and opened late
+    tabs.open("the whole study")
+    assert (tabs.choice.value, tabs._page.children) == ("the whole study", (tabs.explorer.box,))
     tabs.choice.value = "nothing"
     until(lambda: tabs._page.children == ())
 
