@@ -41,11 +41,15 @@ from mrtoolkit.widgets.ticker import LONGEST_REST, REST, Ticker
 _HEIGHT = 420  # pixels of a figure
 _PATIENCE = 3.0  # seconds until a front end has answered
 _PICTURE_EVERY = 60.0  # seconds between two pictures for the saved notebook while the search runs
-_FIRST_PICTURE = 10.0  # seconds until the first one of a search at full speed
-# A search at full speed uses every processor, and a page on the same machine paints for five times as long as is
-# drawn here: both together may take a twentieth of one of them, while what is pressed shows at once.
-_FULL_SPEED_REST = 20.0  # seconds for a second of work, here and in the page
-_LONGEST_FULL_SPEED_REST = 4.0  # seconds
+_FIRST_PICTURE = 30.0  # seconds until the first one of a search at full speed
+# A search at full speed uses every processor, and a page on the same machine paints for ten times as long as is drawn
+# here: words come each two seconds then, and figures as a twentieth of one processor allows. What is pressed shows at
+# once.
+_FULL_SPEED_REST = 200.0  # seconds for a second of work
+_LONGEST_FULL_SPEED_REST = 2.0  # seconds
+_FIGURES_REST = 20.0  # seconds for a second of drawing, here and in the page
+_LONGEST_FIGURES_REST = 8.0  # seconds
+_PAINTING = 2.0  # processor seconds in all threads of a page for one that its own is busy
 _LOOK_EVERY = 1.0  # seconds: the clock goes on, and a study that somebody else fills tells nothing
 _ANSWERED = ("pause", "resume", "step", "stop")  # wishes after which the search tells its new state
 _ANSWERS = (StateChanged, Steered)  # of all else there may be more than a view is drawn: a region a round
@@ -81,6 +85,8 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._slow_wishes: deque[tuple[str, Any]] = deque()
         self._trouble = ""
         self._drawn: tuple[int, str, str] = (-1, "", "")  # the model's version, the trouble, the state
+        self._figured = -1  # the model's version that the figures show
+        self._figures_at, self._figures_took = 0.0, 0.0  # when they were drawn last, and for how long
         self._is_closed = False
         self._shown_at: float | None = None
         self._absence = _NOT_ANSWERED, _PATIENCE  # what is said where nobody has answered, and after how many seconds
@@ -182,7 +188,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
     # What the view's own thread does
 
     def _work(self) -> None:
-        is_awaited = False
+        is_awaited, is_told = False, bool(self._wishes)
         while self._wishes:
             wish, value = self._wishes.popleft()
             self._do(wish, value)
@@ -193,14 +199,13 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         if (self.board.is_seen or not self._is_fast) and (self.model.refresh() or self._is_behind()):
             self._controls.update()
             hear_beside_cells(self)  # fields may be new
-            self._draw()
+            self._draw(has_figures=is_told or self._are_figures_due())
         self._keep_picture()
         is_waiting = self._shown_at is not None and not self.board.is_seen
         self._ticker.every = _LOOK_EVERY if self.model.state.is_live or is_waiting else None
         is_fast = self._is_fast
         self._ticker.rest = _FULL_SPEED_REST if is_fast else REST
         self._ticker.longest_rest = _LONGEST_FULL_SPEED_REST if is_fast else LONGEST_REST
-        self._ticker.elsewhere = self.board.page_seconds if is_fast and self.board.is_seen else 0.0
 
     @property
     def _is_fast(self) -> bool:
@@ -222,9 +227,15 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             self._tabs.close()
 
     def _is_behind(self) -> bool:
-        return self._drawn[:2] != (self.model.version, self._trouble)
+        return self._drawn[:2] != (self.model.version, self._trouble) or self._figured != self.model.version
 
-    def _draw(self, theme: str | None = None) -> None:
+    def _are_figures_due(self) -> bool:
+        """Whether figures are to be drawn with the words: of a search at full speed, not each time."""
+        spent = self._figures_took + _PAINTING * self.board.page_seconds
+        rest = min(_FIGURES_REST * spent, _LONGEST_FIGURES_REST)
+        return not self._is_fast or time.monotonic() >= self._figures_at + rest
+
+    def _draw(self, theme: str | None = None, *, has_figures: bool = True) -> None:
         board, state = self.board, self.model.state.state
         before, self._drawn = self._drawn, (self.model.version, self._trouble, state)
         if before[1:] != self._drawn[1:]:  # what the user waits for does not wait for the figures
@@ -232,13 +243,21 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
                 board.set_text("status", html.escape(self.model.status))
                 board.set_text("message", self._message())
         with board.change():
-            self._convergence.update(theme)
-            self._map.update(theme)
-            board.set_label("convergence", self._convergence.description)
-            board.set_label("map", self._map.description)
             board.set_text("status", html.escape(self.model.status))
             board.set_text("message", self._message())
-            board.set_text("levels", self._table())
+            if has_figures:
+                self._draw_figures(theme)
+
+    def _draw_figures(self, theme: str | None) -> None:
+        board, begun = self.board, time.monotonic()
+        self._figured = self.model.version
+        self._convergence.update(theme)
+        self._map.update(theme)
+        board.set_label("convergence", self._convergence.description)
+        board.set_label("map", self._map.description)
+        board.set_text("levels", self._table())
+        self._figures_at = time.monotonic()
+        self._figures_took = self._figures_at - begun
 
     def _message(self) -> str:
         parts = [f'<div role="alert">{html.escape(self._trouble)}</div>'] if self._trouble else []

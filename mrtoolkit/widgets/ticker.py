@@ -37,8 +37,6 @@ class Ticker:
     ----------
     rest, longest_rest : float
         Seconds of rest for a second of work, and at most. May be changed meanwhile, by the work itself too.
-    elsewhere : float
-        Seconds that each call has others work, as the page that paints: it rests for them too. Likewise.
     """
 
     def __init__(
@@ -52,7 +50,6 @@ class Ticker:
         self.hz = hz
         self.every = every
         self.rest, self.longest_rest = REST, LONGEST_REST
-        self.elsewhere = 0.0
         self._work = work
         self._failed = failed or _write_down
         self._is_wanted = threading.Event()
@@ -88,8 +85,7 @@ class Ticker:
                 self._failed(error)
             spent = time.monotonic() - begin
             # the rest counts from the end of the work, the pace from its beginning
-            rest = min(self.rest * (spent + self.elsewhere), self.longest_rest)
-            self._is_urgent.wait(max(1.0 / self.hz - spent, rest, 0.0))
+            self._is_urgent.wait(max(1.0 / self.hz - spent, min(self.rest * spent, self.longest_rest), 0.0))
 
 
 def _write_down(error: Exception) -> None:

@@ -25,6 +25,11 @@ def hill(point):
     return -((point["x"] - 30) ** 2) - (point["y"] - 60) ** 2 / 4
 
 
+def slow_hill(point):
+    time.sleep(0.001)
+    return hill(point)
+
+
 SPACE = mrt.Space(x=mrt.Integer(0, 100), y=mrt.Integer(0, 100))
 
 
@@ -224,14 +229,9 @@ def test_a_notebook_keeps_the_last_picture_and_why_it_is_seen(live, shown, monke
 
 
 def test_a_search_at_full_speed_pays_for_no_picture_that_nobody_sees(live, shown, monkeypatch):
-    drawn, wanted = [], threading.Event()
+    drawn = []
     monkeypatch.setattr(search_view.ConvergenceChart, "update", lambda *_: drawn.append(1))
-
-    def slow(point):
-        wanted.wait(0.001)
-        return hill(point)
-
-    search, view = live(slow, trials=10_000)
+    search, view = live(slow_hill, trials=10_000)
     view._ipython_display_()
     _, picture, table = shown.values()
     assert "image/png" not in picture
@@ -245,6 +245,25 @@ def test_a_search_at_full_speed_pays_for_no_picture_that_nobody_sees(live, shown
     search.stop()
     until(lambda: "image/png" in list(shown.values())[1])
     until(lambda: "It stopped" in list(shown.values())[2]["text/plain"])
+
+
+def test_beside_a_search_at_full_speed_figures_rest_for_what_they_cost_and_words_go_on(live, monkeypatch):
+    monkeypatch.setattr(search_view, "_LONGEST_FULL_SPEED_REST", 0.1)
+    figures = []
+    monkeypatch.setattr(SearchView, "_draw_figures", lambda view, theme: figures.append(theme))
+    search, view = live(slow_hill, trials=10_000)
+    page = Page(view.board)
+    page.say(kind="here", number=0, theme="light")
+    page.say(kind="painted", ms=400.0)
+    view._figures_at = time.monotonic()
+    figures.clear()
+    said = set()
+    until(lambda: (page.take(), said.add(page.texts["status"]), len(said) > 3)[2])
+    assert search.state == "running"
+    assert figures == []
+    view._tell("level", 0)  # what the user asks for is drawn at once
+    until(lambda: figures, 2.0)
+    search.stop()
 
 
 def test_what_happens_every_round_does_not_end_the_rest_of_the_view(live, monkeypatch):

@@ -45,18 +45,6 @@ def test_what_takes_long_is_done_less_often():
     assert 1 <= len(times) <= 4  # 0.02 s of work, 0.5 s of rest
 
 
-def test_it_rests_for_what_its_work_has_others_do():
-    times = []
-    ticker = Ticker(lambda: times.append(time.monotonic()), hz=100)
-    ticker.rest, ticker.elsewhere = 10.0, 0.03
-    ticker.wake()
-    until(lambda: len(times) == 1)
-    ticker.wake()
-    until(lambda: len(times) == 2)
-    ticker.close()
-    assert times[1] - times[0] >= 0.3
-
-
 def test_what_is_urgent_does_not_wait_for_the_rest():
     times = []
 
