@@ -267,7 +267,6 @@ def test_beside_a_search_at_full_speed_figures_rest_for_what_they_cost_and_words
 
 
 def test_what_happens_every_round_does_not_end_the_rest_of_the_view(live, monkeypatch):
-    """A search finds regions more often than it can be drawn; only what the user did shows at once."""
     woken = []
     monkeypatch.setattr(search_view.Ticker, "wake", lambda _, at_once=False: woken.append(at_once))
     _, view = live(pace="1 trials/s")
@@ -281,7 +280,6 @@ def test_what_happens_every_round_does_not_end_the_rest_of_the_view(live, monkey
 
 @pytest.mark.parametrize("most", [0, 1_000])
 def test_the_saved_picture_marks_a_plateau_only_where_the_view_looks_for_it(live, shown, monkeypatch, most):
-    """While a search runs, or of very many trials, it takes longer than all else together."""
     monkeypatch.setattr(model, "_MOST_FOR_PLATEAU", most)
     asked = []
     monkeypatch.setattr(study_module, "plateau_trial", lambda space, log: asked.append(len(log)) or 0)
