@@ -71,7 +71,7 @@ def running_row(study: Study, state: SearchState, name: str, ended: Sequence[Sho
     before = sum(row.seconds for row in ended)
     return ShownLevel(
         name=name,
-        is_running=True,
+        is_running=state.is_live or state.state == "paused",
         trials=state.done,
         total=state.total or NAN,
         reused=NAN,

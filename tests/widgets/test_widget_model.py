@@ -166,9 +166,11 @@ def test_the_status_says_where_the_search_is(plane):
     source.said["state"] = "paused"
     model.refresh()
     assert model.status == f"Paused. {words}"
+    assert model.table[-1].is_running
     source.said["state"], source.error = "failed", ValueError("no such bar")
     model.refresh()
     assert model.status.startswith("Failed with ValueError: no such bar; 1 trial in 2 levels")
+    assert not model.table[-1].is_running
     source.said |= {"state": "running", "notice": "The search before was stopped."}
     model.refresh()
     assert model.status.startswith("The search before was stopped. Level 2 of 3")
