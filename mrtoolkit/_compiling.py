@@ -1,4 +1,4 @@
-"""One line on the terminal where kernels are compiled for longer than two seconds: the first call is not stuck."""
+"""Says where kernels are compiled: the first call of all is not stuck, but for half a minute nothing else happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from numba.core import event
 
-_SECONDS = 2.0
+_SECONDS = 2.0  # of compiling, after which a terminal is told
+_SHORT = 0.5  # seconds of it that are not worth a word, all in all
 
 
 class _Notice(event.Listener):
@@ -45,9 +46,17 @@ class _Notice(event.Listener):
             return
         self.is_said = True
         if _is_watched():
-            how = "once on this machine" if self.is_kept() else "in each process, as no folder to keep them is writable"
-            sys.stderr.write(f"mrtoolkit: compiling its kernels, {how}; about 20 s ...\n")
+            sys.stderr.write(f"mrtoolkit: compiling its kernels, {self._how()}; about half a minute ...\n")
             sys.stderr.flush()
+
+    def words(self) -> str:
+        """Return what is to be said now, from any thread: nothing where nothing is compiled."""
+        if self._depth == 0 or self._spent + self._clock() - self._since < _SHORT:
+            return ""
+        return f"Compiling ({self._how()}; takes about half a minute)"
+
+    def _how(self) -> str:
+        return "once on this machine" if self.is_kept() else "in each process, as no folder to keep it is writable"
 
 
 _NOTICE = _Notice()
@@ -57,6 +66,11 @@ def watch_compiling(is_kept: Callable[[], bool]) -> None:
     """Begin to listen; `is_kept` says whether what is compiled is kept for the next process."""
     _NOTICE.is_kept = is_kept
     event.register("numba:compile", _NOTICE)  # type: ignore[no-untyped-call]
+
+
+def compiling_words() -> str:
+    """Return that kernels are compiled at this moment, as a status line says it; nothing where none are."""
+    return _NOTICE.words()
 
 
 def hush() -> None:

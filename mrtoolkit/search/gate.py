@@ -62,11 +62,16 @@ class Gate:
             self._is_paused, self._step, self._asked_at = True, "", time.perf_counter()
             self.changed.notify_all()
 
-    @property
-    def waits_for_batch(self) -> bool:
-        """Whether a pause was asked for a while ago, and the batch before it is not made yet."""
-        is_asked = self._is_paused and not self._step and self.state == RUNNING
-        return is_asked and time.perf_counter() - self._asked_at > _SLOW
+    def awaited(self, *, at_once: bool = False) -> str:
+        """Return what was asked for a while ago, or just now, and is not done: "pause", "batch", "level", "order".
+
+        Nothing where there is no such thing: most batches end before a word is read.
+        """
+        if self.state != RUNNING or not (at_once or time.perf_counter() - self._asked_at > _SLOW):
+            return ""
+        if self._orders:
+            return "order"
+        return (self._step or "pause") if self._is_paused else ""
 
     def resume(self) -> None:
         """Let batches begin."""
@@ -78,6 +83,7 @@ class Gate:
         """Let one batch begin, or those until another level begins, and pause then."""
         with self.changed:
             self._is_paused, self._step, self._step_level, self._step_left = True, what, None, STEP
+            self._asked_at = time.perf_counter()
             self.changed.notify_all()
 
     def stop(self, reason: str) -> None:
@@ -96,6 +102,7 @@ class Gate:
         with self.changed:
             has_ended = self.state in (DONE, FAILED)
             self._orders.append(do)
+            self._asked_at = time.perf_counter()
             if has_ended:
                 self._start_again()
             self.changed.notify_all()

@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from mrtoolkit._compiling import compiling_words
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.events import Event, Listener, StateChanged, as_listeners
 from mrtoolkit.search.gate import DONE, FAILED, RUNNING, Gate
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 5.0  # seconds for one batch to end
+_AWAITED = {
+    "pause": "Pausing after this batch",
+    "batch": "Pausing after this batch",
+    "level": "Pausing after this level",
+    "order": "What was asked for comes after this batch",
+}
 _LOOK = 0.5  # seconds after which a wait looks for Ctrl-C, where a lock does not let it through
 
 
@@ -251,6 +258,8 @@ class RunningSearch:
         done, total = walk.progress()
         trials = len(self.study)
         best, params = self._best(trials)
+        compiling = "" if self.has_ended else compiling_words()
+        awaited = _AWAITED.get(self._gate.awaited(at_once=bool(compiling)), "")
         return Progress(
             state=state,
             level=walk.level_index,
@@ -261,10 +270,10 @@ class RunningSearch:
             trials=trials,
             budget=walk.limit,
             seconds=optimizer.elapsed(),
-            seconds_left=0.0 if self.has_ended else self._seconds_left(trials),
+            seconds_left=0.0 if self.has_ended else float("nan") if compiling else self._seconds_left(trials),
             best=best,
             best_params=params,
-            notice=self.notice or ("Pausing after this batch" if self._gate.waits_for_batch else ""),
+            notice=_joined(self.notice, compiling, awaited),
         )
 
     def _best(self, trials: int) -> tuple[float, dict[str, Any] | None]:
@@ -337,3 +346,9 @@ class RunningSearch:
 
     def _announce(self, state: str, reason: str = "") -> None:
         self.optimizer.emit(StateChanged(state=state, reason=reason))
+
+
+def _joined(*texts: str) -> str:
+    """Return the sentences that say something; a single one as it is."""
+    said = [text for text in texts if text]
+    return ". ".join([*(text.rstrip(".") for text in said[:-1]), *said[-1:]])

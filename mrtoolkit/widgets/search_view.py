@@ -18,6 +18,7 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
+from mrtoolkit._compiling import compiling_words
 from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.events import Event, StateChanged, Steered
 from mrtoolkit.search.study import Study
@@ -192,7 +193,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         while self._wishes:
             wish, value = self._wishes.popleft()
             self._do(wish, value)
-            is_awaited = wish in _ANSWERED and not self._trouble
+            is_awaited = wish in _ANSWERED and not self._trouble and not compiling_words()
         if is_awaited:
             return  # the search's answer comes in a moment, and is not to wait for a picture
         # until a page stands there is nobody who sees what is drawn while the search pays for it

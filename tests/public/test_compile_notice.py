@@ -67,7 +67,7 @@ def test_two_seconds_of_compiling_are_said_once_and_at_once(terminal):
     assert not terminal.getvalue()
     compiling.begin()
     compiling.end(after=0.2)  # within the first one, which goes on
-    assert terminal.getvalue() == "mrtoolkit: compiling its kernels, once on this machine; about 20 s ...\n"
+    assert terminal.getvalue() == "mrtoolkit: compiling its kernels, once on this machine; about half a minute ...\n"
     for _ in range(3):
         compiling.begin()
         compiling.end(after=5.0)
@@ -132,7 +132,7 @@ def test_the_first_process_on_a_machine_says_it_and_the_next_does_not(tmp_path):
         assert done.returncode == 0, text
         return text
 
-    line = "mrtoolkit: compiling its kernels, once on this machine; about 20 s ...\n"
+    line = "mrtoolkit: compiling its kernels, once on this machine; about half a minute ...\n"
     assert said() == line + "end"
     assert said() == "end"
     assert said("hush", cache="other") == "end"
