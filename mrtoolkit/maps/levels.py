@@ -13,7 +13,9 @@ def level_entries(study: Study) -> list[Mapping[str, Any]]:
     entries = list(study.keys.get("levels") or [])
     if study.keys.get("levels_follow"):
         entries = entries[:1] + list(study.notes.get("levels") or [])
-    return entries
+    added = study.notes.get("added_levels")
+    # levels that the user adds take the place of what is left
+    return entries[: min(map(int, list(added)))] if added else entries
 
 
 def names_of_levels(study: Study, count: int) -> list[str]:

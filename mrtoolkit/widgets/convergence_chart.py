@@ -145,7 +145,7 @@ class ConvergenceChart:
             for level, first, last in data.bands:
                 if last - first + 1 >= _NARROW * max(data.n_trials, 10):
                     middles[(first + last) / 2] = names[level] if level < len(names) else ""
-        if list(middles) != list(self._names.ticker.ticks):
+        if middles != self._names.major_label_overrides or list(middles) != list(self._names.ticker.ticks):
             self._names.major_label_overrides = middles
             self._names.ticker.ticks = list(middles)
 

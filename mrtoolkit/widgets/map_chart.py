@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import (
     BoxAnnotation,
@@ -224,8 +225,11 @@ class MapChart:
         restyle(plot, self._turn.theme)
 
     def _add_levels(self) -> None:
-        """Add the rectangles of levels that are new, each a line of its own in the legend."""
+        """Add the rectangles of levels that are new, each a line of its own in the legend, and name those there are."""
         plot, names = self.figure, self._model.level_names
+        for item, name in zip(self._boxes_legend.items, names, strict=False):
+            if item.label != value(name):  # a level that was planned gives its place to one that the user adds
+                item.label = value(name)
         colours = level_colours(max(len(names), 1))
         if len(self._boxes) >= len(names) and self._boxes:
             return
@@ -237,7 +241,7 @@ class MapChart:
                 line_color=colours[level], line_alpha="alpha", line_width="width", fill_color=colours[level],
                 fill_alpha="fill",
             )  # fmt: skip
-            self._boxes_legend.items.append(LegendItem(label=names[level], renderers=[quads]))
+            self._boxes_legend.items.append(LegendItem(label=value(names[level]), renderers=[quads]))
             self._boxes.append(boxes)
         # only glyphs are cut at the frame: what lies over others is later in the list, and in no level of its own
         plot.renderers = [each for each in plot.renderers if each not in self._top] + self._top

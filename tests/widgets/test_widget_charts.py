@@ -302,3 +302,34 @@ def test_a_legend_takes_as_many_lines_as_a_telephone_needs():
     assert columns_of[1] == 1
     assert columns_of[3] == 3
     assert 2 <= columns_of[12] <= 4
+
+
+def test_a_level_that_the_user_adds_in_place_of_a_planned_one_has_one_name_everywhere():
+    study = empty_study(PLANE)
+    source = running(study, level=1)
+    model = SearchModel(source)
+    chart, course = MapChart(model), ConvergenceChart(model)
+    add(study, [[0, 0], [1, 1]], [0.1, 0.2])
+    add(study, [[2, 2], [3, 3]], [0.3, 0.4], level=1)  # where it is stopped
+    add(study, [[4, 4], [5, 5]], [0.5, 0.6], level=2)
+    source.said |= {"level": 2}
+    model.refresh()
+    course.update()
+    assert "fine" in course._names.major_label_overrides.values()
+    study.notes["added_levels"] = {"2": "more 1"}
+    source.said |= {"done": 2}
+    model.refresh()
+    chart.update()
+    course.update()
+    assert [item.label.value for item in chart._boxes_legend.items] == ["coarse", "medium", "more 1"]
+    assert list(course._names.major_label_overrides.values()) == ["coarse", "medium", "more 1"]
+    assert model.level_names == ["coarse", "medium", "more 1"]
+    assert model.table[-1].name == "more 1"
+
+
+def test_planned_levels_after_one_that_the_user_adds_are_planned_no_more():
+    study = empty_study(PLANE)
+    add(study, [[0, 0], [1, 1]], [0.1, 0.2])
+    study.notes["added_levels"] = {"1": "look 1"}
+    add(study, [[2, 2], [3, 3]], [0.3, 0.4], level=1)
+    assert SearchModel(running(study, level=1, n_levels=2)).level_names == ["coarse", "look 1"]
