@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mrtoolkit.maps.heat import Raster
@@ -86,7 +88,7 @@ def _draw_places(plot: Canvas, look: Look, places: np.ndarray) -> None:
     if len(places) > POINTS:
         return  # they would hide what they stand on
     radius = 1.7 if len(places) <= 600 else 1.2
-    for x, y in places.tolist():
+    for x, y in places[np.isfinite(places).all(axis=1)].tolist():
         plot.dot((x, y), radius, look.paper, alpha=0.75, ring=look.rim, width=0.5)
 
 
@@ -131,8 +133,8 @@ def _mark(plot: Canvas, story: Story, look: Look) -> None:
     if not story.same():
         both.insert(0, (story.plateau, diamond(10), PURPLE))
     for found, corners, colour in both:
-        if found is not None:
-            x, y = story.place(found)
+        x, y = (math.nan, math.nan) if found is None else story.place(found)
+        if math.isfinite(x) and math.isfinite(y):
             at = float(story.x.share(np.array(x))), float(story.y.share(np.array(y)))
             plot.shape((at[0] * plot.width, (1 - at[1]) * plot.height), corners, colour, look.rim, 1.0)
 

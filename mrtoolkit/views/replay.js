@@ -72,7 +72,7 @@
       const map = a.log ? Math.log : (v) => v, low = map(a.low), high = map(a.high);
       return Object.assign(a, { share: (v) => (map(v) - low) / (high - low), at: (s) => (a.log ? Math.exp(low + s * (high - low)) : low + s * (high - low)) });
     });
-    const xs = data.x.map((v) => axes[0].share(v)), ys = data.y.map((v) => (v === null ? NaN : axes[1].share(v)));
+    const xs = data.x.map((v) => (v === null ? NaN : axes[0].share(v))), ys = data.y.map((v) => (v === null ? NaN : axes[1].share(v)));
     const scale = data.scale || [0, 1], colours = data.palette.map((c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));
     const levelBest = data.levels.map(() => null), levelSeen = data.levels.map(() => 0);
     const state = { at: data.count, playing: false, speed: 1, pause: 0, view: [0, 1, 0, 1], zoom: true, shown: 0 };
@@ -465,14 +465,14 @@
     }
 
     function drawMarks(pen, at, count, sx, sy) {
-      if (at < data.count && count && !Number.isNaN(ys[count - 1])) { // where it is just now
+      if (at < data.count && count && !Number.isNaN(xs[count - 1] + ys[count - 1])) { // where it is just now
         pen.strokeStyle = ink.ink;
         pen.lineWidth = 2;
         pen.beginPath();
         pen.arc(sx(xs[count - 1]), sy(ys[count - 1]), 6, 0, 2 * Math.PI);
         pen.stroke();
       }
-      if (at >= data.count && data.plateau) diamond(pen, sx(axes[0].share(data.plateau.x)), sy(axes[1].share(data.plateau.y)), 10, PLATEAU);
+      if (at >= data.count && data.plateau && data.plateau.x !== null && data.plateau.y !== null) diamond(pen, sx(axes[0].share(data.plateau.x)), sy(axes[1].share(data.plateau.y)), 10, PLATEAU);
       const done = data.steps.filter((s) => s[0] <= at), last = done[done.length - 1], i = last ? lastShown(last[0]) - 1 : -1;
       if (i >= 0) star(pen, sx(xs[i]), sy(ys[i]), 11, BEST);
     }

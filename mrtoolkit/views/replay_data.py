@@ -149,7 +149,7 @@ def _boxes(story: Story) -> list[list[Any]]:
 def _candidate(story: Story, found: Candidate | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    x, y = story.place(found)
+    x, y = (value if math.isfinite(value) else None for value in story.place(found))
     return {"x": x, "y": y, "value": story.value_text(found.value), "words": params_text(found.active)}
 
 
@@ -177,7 +177,8 @@ def _reach(x: np.ndarray, y: np.ndarray) -> float:
     x, y : (trial,)
         Those of the coarsest level, in shares of the axes.
     """
-    points = np.unique(np.column_stack([x, y]), axis=0)
+    points = np.column_stack([x, y])
+    points = np.unique(points[np.isfinite(points).all(axis=1)], axis=0)
     if len(points) < 2:
         return LONE
     return float(np.clip(REACH * np.median(neighbour_distances(points)), _NARROWEST, WIDEST))

@@ -82,7 +82,8 @@ class Story:
     names : list of str
         Of the levels.
     points : DataFrame
-        A row a trial: `x` and `y`, positions on the axes, `value` (NaN where it does not count), `level`.
+        A row a trial: `x` and `y`, positions on the axes (NaN where the parameter does not matter), `value` (NaN where
+        it does not count), `level`.
     x, y : MapAxis
         With one parameter `y` is the objective.
     boxes : DataFrame
@@ -108,7 +109,7 @@ class Story:
         return len(self.study.space) > 1
 
     def place(self, found: Candidate) -> tuple[float, float]:
-        """Return where a candidate stands on the map, in positions of the two axes."""
+        """Return where a candidate stands on the map, in positions of the two axes; NaN where one does not matter."""
         return float(self.points["x"].iloc[found.trial]), float(self.points["y"].iloc[found.trial])
 
     def same(self) -> bool:
@@ -132,8 +133,9 @@ def search_story(study: Study, x: str | None = None, y: str | None = None, *, pl
     check_trials(still)
     x_axis, y_axis = two_axes(still, x, y)
     values = objective_values(still)
-    heights = values if y_axis is None else y_axis.positions
-    points = pd.DataFrame({"x": x_axis.positions, "y": heights, "value": values, "level": still.log.level.copy()})
+    heights = values if y_axis is None else _where_it_matters(still, y_axis)
+    across = _where_it_matters(still, x_axis)
+    points = pd.DataFrame({"x": across, "y": heights, "value": values, "level": still.log.level.copy()})
     boxes = pd.DataFrame(columns=["level", "left", "right", "bottom", "top", "is_last", "first", "is_steered"])
     if y_axis is not None:
         boxes = _dated(still, regions_data(still, x, y))
@@ -191,6 +193,14 @@ def values_drawn(story: Story) -> tuple[float, float, int]:
     room = 0.08 * (high - low)
     low, high = low - room, high + room
     return low, high, int(((values < low) | (values > high)).sum())
+
+
+def _where_it_matters(study: Study, axis: ParameterAxis) -> np.ndarray:
+    """Return the positions on an axis, NaN of the trials in which the parameter does not matter, as in a live view."""
+    space = study.space
+    if not space.has_conditions:
+        return axis.positions
+    return np.where(space.active(study.log.codes)[:, space.params.index(axis.name)], axis.positions, np.nan)
 
 
 def _value_axis(study: Study) -> MapAxis:

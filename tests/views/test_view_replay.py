@@ -7,6 +7,7 @@ import pytest
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.region import Region
+from mrtoolkit.views.picture import picture_png
 from mrtoolkit.views.replay import player_code, replay
 from mrtoolkit.views.replay_data import replay_data
 from mrtoolkit.views.replay_stages import WHOLE, stages
@@ -179,3 +180,20 @@ def test_a_path_that_is_none_and_a_study_without_trials_are_refused(study, study
     with pytest.raises(StudyError, match="a study was to be shown"):
         replay(None, tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_is_not_placed_on_an_axis_that_does_not_matter_there():
+    space = mrt.Space(
+        kind=mrt.Categorical(["a", "b"]), n=mrt.Integer(1, 9, only=mrt.P.kind == "a"), m=mrt.Integer(1, 9)
+    )
+    found = mrt.optimize(lambda p: p["m"] + (p["kind"] == "b"), space, trials=60)
+    story, is_there = search_story(found, "n", "m"), (found.to_pandas()["kind"] == "a").to_numpy()
+    assert np.isfinite(story.points["x"]).tolist() == is_there.tolist()
+    assert np.isfinite(story.points["y"]).all()
+    data = replay_data(story)
+    assert [x is not None for x in data["x"]] == is_there.tolist()
+    assert data["best"]["x"] is None
+    assert data["best"]["words"] == "kind b, m 9"
+    shown, other = picture_png(found, x="n", y="m"), picture_png(found, x="kind", y="m")
+    assert shown != other  # both are drawn
+    assert replay_data(search_story(found, "kind", "m"))["best"]["x"] == 1.0
