@@ -105,8 +105,8 @@ def convergence(study: Study, *, height: int = 340) -> figure:
     _draw_bands(plot, bands)
     points = _draw_points(plot, study, data, named=len(bands) <= _NAMED)
     line = _draw_best(plot, data)
-    add_hover(plot, [line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
     add_hover(plot, points, [("Trial", "@number{0,0}"), (study.objective, "@value{0.0000}"), ("Parameters", "@params")])
+    add_hover(plot, [line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
     final = data["best"].to_numpy()[-1]
     plot.title.text = _title(data, float(final))
     style_legend(plot)

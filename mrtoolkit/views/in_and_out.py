@@ -118,7 +118,7 @@ def in_and_out_figure(study: Study, data: InAndOut, *, height: int = 420) -> fig
         look = {"marker": marker, "size": 18, "fill_color": colour, "line_color": "#222222", "legend_label": text}
         marks.append(plot.scatter("first", "last", source=_source(study, known.loc[[trial]]), **look))
     rows = [("Trial", "@number{0,0}"), ("First part", "@first{0.0000}"), ("The rest", "@last{0.0000}")]
-    add_hover(plot, marks, [*rows, ("Parameters", "@params")])
+    add_hover(plot, marks[::-1], [*rows, ("Parameters", "@params")])
     style_legend(plot, glyph=22)
     return plot
 

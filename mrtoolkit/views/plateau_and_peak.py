@@ -144,7 +144,7 @@ def _draw_row(plot: figure, study: Study, part: pd.DataFrame, place: float, text
         line_color="#222222", line_width=1.2, legend_label=text,
     )  # fmt: skip
     rows = [("Trial", "@number{0,0}"), (objective_name(study), "@value{0.0000}"), ("Parameters", "@params")]
-    add_hover(plot, [dots, mark], rows)
+    add_hover(plot, [mark, dots], rows)
 
 
 def _source(study: Study, part: pd.DataFrame, place: float) -> ColumnDataSource:

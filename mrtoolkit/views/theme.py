@@ -14,6 +14,7 @@ import xarray as xr
 from bokeh.models import (
     BasicTickFormatter,
     BoxZoomTool,
+    CustomJS,
     DatetimeTickFormatter,
     HoverTool,
     LinearColorMapper,
@@ -42,6 +43,14 @@ _GRID = {"light": 0.18, "dark": 0.30}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 SIZE = "12px"
 _TITLE = 40  # characters that fit a figure of 400 pixels
+
+# whoever is asked first under a pointer has its box; the other renderers of that figure are silent there
+_ONE_BOX = """
+const {glyph_view, sx, sy} = cb_data.vars, plot = glyph_view.parent.parent, held = plot.mrt_pointed;
+if (held && held.sx === sx && held.sy === sy) return held.glyph_view === glyph_view;
+plot.mrt_pointed = {glyph_view, sx, sy};
+return true;
+"""
 
 _DATES = {
     "minutes": "%H:%M",
@@ -72,7 +81,7 @@ def themed_figure(
     moving = [tool(dimensions=along) for tool in (PanTool, BoxZoomTool, WheelZoomTool)]
     tools = [*moving, ResetTool(), SaveTool()]
     plot = figure(
-        title=textwrap.fill(title, _TITLE, break_long_words=False), x_axis_label=x_label, y_axis_label=y_label,
+        title=titled(title), x_axis_label=x_label, y_axis_label=y_label,
         height=height, min_width=280, sizing_mode="stretch_width", tools=tools, toolbar_location="right", **options,
     )  # fmt: skip
     plot.toolbar.logo = None
@@ -137,8 +146,19 @@ def restyle(plot: figure, theme: str) -> None:
             glyph.text_color, glyph.background_fill_color, glyph.background_fill_alpha = text, _PAPER[theme], 0.75
 
 
+def titled(words: str) -> str:
+    """Return a title over as many lines as a narrow figure needs: bokeh would cut it off."""
+    return textwrap.fill(words, _TITLE, break_long_words=False)
+
+
 def add_hover(plot: figure, renderers: list[Any], rows: list[tuple[str, str]], **options: Any) -> None:
-    """Show `rows` of (label, bokeh field) beside the pointer over `renderers`; values are escaped by bokeh."""
+    """Show `rows` of (label, bokeh field) beside the pointer over `renderers`; values are escaped by bokeh.
+
+    There is one box: where several lie under the pointer, that of the first tool and its first renderer, and of that
+    the one drawn on top. Bokeh before 3.8 cannot be told so and stacks them.
+    """
+    if "limit" in HoverTool.properties():
+        options |= {"limit": 1, "sort_by": [("$index", "descending")], "filters": {"$index": CustomJS(code=_ONE_BOX)}}
     plot.add_tools(HoverTool(renderers=renderers, tooltips=rows, **options))
 
 

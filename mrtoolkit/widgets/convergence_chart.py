@@ -16,11 +16,13 @@ from mrtoolkit.views.theme import (
     restyle,
     style_axis,
     themed_figure,
+    titled,
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
 from mrtoolkit.widgets.chart_turn import ChartTurn
 from mrtoolkit.widgets.model import SearchModel
-from mrtoolkit.words import counted, number
+from mrtoolkit.widgets.status_words import value_text
+from mrtoolkit.words import counted
 
 _COLOURS = 6  # level colours, which then come round again
 _ROOM = 0.08  # of the values, above and below
@@ -112,8 +114,8 @@ class ConvergenceChart:
         self._names.major_tick_line_color = None
         plot.add_layout(self._names, "above")
         objective = self._model.objective
-        add_hover(plot, [self._line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
         add_hover(plot, [trials, broken], [("Trial", "@number{0,0}"), (objective, "@value{0.0000}")])
+        add_hover(plot, [self._line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
         style_legend(plot)
         plot.legend.click_policy = "hide"
         items = plot.legend[0].items
@@ -160,8 +162,8 @@ class ConvergenceChart:
         elif len(data.step_value) == 0:
             title = f"{trials}, none with a value that counts"
         else:
-            title = f"Best {model.objective} {number(data.step_value[-1])} after {trials}"
-        if title != self.figure.title.text:
-            self.figure.title.text = title
+            title = f"Best {model.objective} {value_text(model.objective, data.step_value[-1])} after {trials}"
+        if titled(title) != self.figure.title.text:
+            self.figure.title.text = titled(title)
         steps = f"; the best changed {counted(len(data.step_value), 'time')}" if len(data.step_value) else ""
         self.description = f"Course of the search: {title[0].lower()}{title[1:]}{steps}."

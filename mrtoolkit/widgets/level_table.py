@@ -12,7 +12,7 @@ from mrtoolkit.words import number, percent, seconds
 
 _NOTHING = "–"
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;text-align:right"
-_CELL = "padding:2px 10px"
+_CELL = "padding:2px 10px"  # where there is no style sheet; on a board, a narrow one turns rows into columns
 _UNITS = ("B", "kB", "MB", "GB")
 
 
@@ -34,8 +34,8 @@ def level_table(rows: Sequence[ShownLevel], objective: str) -> str:
     empty = f'<tr><td colspan="{len(heads)}" style="{_CELL};text-align:left">No level has begun.</td></tr>'
     caption = '<caption style="text-align:left">Levels of the search</caption>'
     return (
-        f'<div style="overflow-x:auto"><table style="{_STYLE}">{caption}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body or empty}</tbody></table></div>"
+        f'<div style="overflow-x:auto"><table class="mrt-turned" style="{_STYLE}">{caption}'
+        f"<thead><tr>{head}</tr></thead><tbody>{body or empty}</tbody></table></div>"
     )
 
 

@@ -32,6 +32,7 @@ from mrtoolkit.views.theme import (
     restyle,
     style_axis,
     themed_figure,
+    titled,
 )
 from mrtoolkit.widgets.changing_source import ChangingSource
 from mrtoolkit.widgets.chart_turn import ChartTurn
@@ -342,8 +343,8 @@ class MapChart:
         where = "" if level is None or level >= len(model.level_names) else f": {model.level_names[level]}"
         thinned = f" ({drawn:,} drawn)" if drawn < made and model.shown_level is None else ""
         title = f"{model.objective} over {over}{where}{thinned}"
-        if title != self.figure.title.text:
-            self.figure.title.text = title
+        if titled(title) != self.figure.title.text:
+            self.figure.title.text = titled(title)
         best = model.best
         found = "" if best is None else f"; the best is {number(best.value)} at {params_text(best.params)}"
         self.description = f"Map of {title}, {counted(made, 'trial')}{found}."

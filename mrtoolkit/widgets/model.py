@@ -253,10 +253,13 @@ class SearchModel:
         self.level_names = planned
         if self.study.n_rows != len(self._ended):
             rows = list(self.study.rows)
+            if hasattr(self._source, "subscribe"):  # of a study that somebody else made it is not known
+                self._memory[len(rows) - 1] = memory_used(self.study)
             self._ended = [ended_row(row, self._memory.get(i, math.nan)) for i, row in enumerate(rows)]
         self.table = list(self._ended)
         if len(self._ended) <= self.state.level and self.state.state not in ("done", ""):
-            self._memory[self.state.level] = memory_used(self.study)
+            if self.state.done:  # at the level's first look its features are still to come
+                self._memory[self.state.level] = memory_used(self.study)
             name, best = planned[self.state.level], self._reading.level_best(self.state.level)
             self.table.append(running_row(self.study, self.state, name, self._ended, best))
 

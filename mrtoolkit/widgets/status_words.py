@@ -51,7 +51,8 @@ def status_words(
         line = f"Failed with {state.error or 'an error'}; {line}"
     elif state.state == "done" and stopped and not stopped.startswith(_AS_PLANNED):
         line = f"{line}; {stopped.rstrip('.')}"
-    return f"{state.notice.rstrip('.')}. {line}" if state.notice else line
+    notice = state.notice.rstrip(".")
+    return f"{notice[0].upper()}{notice[1:]}. {line}" if notice else line
 
 
 def _where(state: SearchState, level_name: str, n_trials: int) -> str:
@@ -72,10 +73,11 @@ def _best(best: tuple[str, float, Mapping[str, Any]] | None, n_trials: int) -> s
     where = f"{params_text(dict(list(params.items())[:_SHOWN]))}{more}"
     if not objective:  # of several objectives: none of them alone is the best
         return f"a knee of the front at {where}"
-    return f"best {objective} {_value(objective, value)} at {where}"
+    return f"best {objective} {value_text(objective, value)} at {where}"
 
 
-def _value(objective: str, value: float) -> str:
+def value_text(objective: str, value: float) -> str:
+    """Return a value of the objective as a line of text has it: three digits, or percent."""
     text = metric_text(objective, value)
     return text if text.endswith("%") else number(float(f"{value:.3g}") if math.isfinite(value) else value)
 

@@ -58,12 +58,49 @@ _TEXTS = """
   return [found, n];
 }
 """
-# what is wider than its box; in a narrow page a table may be, and is scrolled alone (Tab reaches it in chromium)
+# what is wider than its box; in a narrow page the table of trades may be, and is scrolled alone
 _WIDE = """
 width => [...document.querySelectorAll('.jp-OutputArea-output')].flatMap(o => [o, ...o.querySelectorAll('*')])
   .filter(e => e.offsetParent && e.scrollWidth - e.clientWidth > 1 && getComputedStyle(e).overflowX !== 'visible'
-    && !e.closest('.mrt-announcer') && !(width < 1000 && e.matches(':is(.mrt-text, .mrt-text *):has(table)')))
+    && !e.closest('.mrt-announcer') && !(width < 1000 && e.closest('[data-slot=trades]')))
   .map(e => `${e.tagName}.${e.className}: ${e.scrollWidth} in ${e.clientWidth}`)
+"""
+# titles that end beyond their figure
+_TITLES = """
+() => Object.values(globalThis.__mrt_bokeh).flatMap(B => B.index.roots).filter(v => v.frame && v.model.title?.text)
+  .filter(v => { const pen = document.createElement('canvas').getContext('2d');
+    pen.font = `bold ${v.model.title.text_font_size.value ?? v.model.title.text_font_size} ${
+      v.model.title.text_font.value ?? v.model.title.text_font}`;
+    return v.frame.bbox.left + Math.max(...v.model.title.text.split('\\n').map(t => pen.measureText(t).width))
+      > v.el.getBoundingClientRect().width })
+  .map(v => v.model.title.text)
+"""
+# where the most trials lie close on the map, and what hover boxes say
+_CROWD = """
+() => { const view = Object.values(globalThis.__mrt_bokeh).flatMap(B => B.index.roots)
+    .find(v => v.el.closest('[data-slot=map]'));
+  const box = view.el.getBoundingClientRect(), {x_scale, y_scale} = view.frame;
+  const source = view.model.renderers.map(r => r.data_source).find(s => s.data.trial ?? s.data.get?.('trial'));
+  const {x, y} = source.data instanceof Map ? Object.fromEntries(source.data) : source.data;
+  const at = Array.from(x, (v, i) => [box.x + x_scale.compute(v), box.y + y_scale.compute(y[i])]);
+  const near = at.map(([u, v]) => at.filter(([a, b]) => Math.hypot(a - u, b - v) < 2).length);
+  const most = Math.max(...near); return [...at[near.indexOf(most)], most] }
+"""
+_ENTRIES = """
+() => { const view = Object.values(globalThis.__mrt_bokeh).flatMap(B => B.index.roots)
+    .find(v => v.el.closest('[data-slot=price]'));
+  const box = view.el.getBoundingClientRect(), {x_scale, y_scale} = view.frame;
+  const source = view.model.renderers.map(r => r.data_source)
+    .find(s => s && (s.data.entry_time ?? s.data.get?.('entry_time')));
+  const columns = source.data instanceof Map ? Object.fromEntries(source.data) : source.data;
+  return Array.from(columns.entry_time, (v, i) =>
+    [box.x + x_scale.compute(v), box.y + y_scale.compute(columns.entry_price[i])]) }
+"""
+_BOXES = """
+() => Object.values(globalThis.__mrt_bokeh).flatMap(B => B.index.roots)
+  .flatMap(v => [...(v.tool_views?.values() ?? [])])
+  .flatMap(t => [...(t.ttmodels?.values() ?? [])]).filter(t => t.position !== null)
+  .flatMap(t => [...t.content.children].map(e => e.textContent))
 """
 _CUT = """
 () => { const output = document.querySelector('.mrt-controls').closest('.jp-OutputArea-output');
@@ -96,7 +133,34 @@ def test_texts_can_be_read_and_nothing_is_cut_off(open_lab, theme):
         assert [text for text in texts if text[0] < 4.5] == []
         assert lab.page.evaluate(_WIDE, width) == []
         assert lab.page.evaluate(_CUT) == []
+        assert lab.page.evaluate(_TITLES) == []
     assert lab.external == []
+    assert lab.errors() == []
+
+
+def test_where_trials_lie_close_the_pointer_has_one_box(open_lab):
+    lab = open_lab(SETUP, FAST)
+    lab.page.set_viewport_size({"width": 800, "height": 2600})
+    lab.run_all()
+    lab.page.wait_for_selector(READY)
+    until(lambda: is_done(lab), 15)
+    time.sleep(1)
+    x, y, count = lab.page.evaluate(_CROWD)
+    assert count > 1
+    lab.page.mouse.move(x - 1, y)
+    lab.page.mouse.move(x, y)
+    until(lambda: lab.page.evaluate(_BOXES), 5)
+    assert len(lab.page.evaluate(_BOXES)) == 1
+    press(lab, "one trial")
+    lab.page.wait_for_selector("[data-slot=price] .bk-Figure", timeout=20_000)
+    time.sleep(1)
+    for x, y in lab.page.evaluate(_ENTRIES)[1:4]:  # a bar has a box of its own, which a trade at it is to silence
+        lab.page.mouse.move(x - 1, y)
+        lab.page.mouse.move(x, y)
+        until(lambda: lab.page.evaluate(_BOXES), 5)
+        boxes = [box for box in lab.page.evaluate(_BOXES) if box.startswith(("Long trade", "Bar"))]
+        assert len(boxes) == 1, boxes
+        assert boxes[0].startswith("Long trade")
     assert lab.errors() == []
 
 

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrtoolkit.maps.value_range import value_range
+from mrtoolkit.search.dimensions import Integer
+from mrtoolkit.search.space import Space
 from mrtoolkit.views.theme import INK, TEXT, restyle, themed_figure
 from mrtoolkit.widgets.changing_source import ChangingSource
 from mrtoolkit.widgets.convergence_chart import ConvergenceChart
@@ -333,3 +335,14 @@ def test_planned_levels_after_one_that_the_user_adds_are_planned_no_more():
     study.notes["added_levels"] = {"1": "look 1"}
     add(study, [[2, 2], [3, 3]], [0.3, 0.4], level=1)
     assert SearchModel(running(study, level=1, n_levels=2)).level_names == ["coarse", "look 1"]
+
+
+def test_a_title_is_folded_before_a_narrow_page_cuts_it_off():
+    study = empty_study(Space(a_very_long_lookback=Integer(1, 9), another_long_lookback=Integer(1, 9)))
+    add(study, [[0, 0], [4, 4]], [1.0, 2.0])
+    model = SearchModel(study)
+    model.shown_level = 0
+    model.refresh()
+    lines = [line for chart in (MapChart, ConvergenceChart) for line in chart(model).figure.title.text.splitlines()]
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 40

@@ -171,7 +171,7 @@ def test_the_status_says_where_the_search_is(plane):
     model.refresh()
     assert model.status.startswith("Failed with ValueError: no such bar; 1 trial in 2 levels")
     assert not model.table[-1].is_running
-    source.said |= {"state": "running", "notice": "The search before was stopped."}
+    source.said |= {"state": "running", "notice": "the search before was stopped."}
     model.refresh()
     assert model.status.startswith("The search before was stopped. Level 2 of 3")
 
@@ -378,3 +378,18 @@ def test_a_wish_of_a_search_that_stands_still_is_shown_at_once():
     study.notes["steering"] = [{"after": 10, "trials": 5, "bounds": {"x": [5, 9]}, "stopped": False}]
     assert model.refresh()
     assert [looked.after for looked in model.looked] == [10]
+
+
+def test_the_memory_of_a_level_is_that_at_its_end_not_at_its_first_look(monkeypatch):
+    study = empty_study(PLANE)
+    source = running(study)
+    source.subscribe = None  # what tells a search from a study
+    held = 0.0
+    monkeypatch.setattr("mrtoolkit.widgets.model.memory_used", lambda study: held)
+    model = SearchModel(source)
+    held = 5e6
+    add(study, [[0, 0]], [1.0])
+    end_level(study, "coarse", 1)
+    source.said |= {"state": "done", "done": 1, "trials": 1}
+    model.refresh()
+    assert model.table[0].memory == 5e6
