@@ -84,6 +84,15 @@ def test_edit_of_a_helper_kernel_is_seen_and_a_warm_process_compiles_nothing(cop
     assert _run(copy, cache) == ["12.0", "True", "True", "True", "1", "0"]
 
 
+def test_edit_of_what_the_kernels_of_all_parts_are_made_of_is_seen(copy, tmp_path):
+    cache, shared = tmp_path / "cache", copy / "mrtoolkit" / "_kernels"
+    shared.mkdir()
+    (shared / "vectors.py").write_text("ONE = 1\n")
+    assert _run(copy, cache) == ["12.0", "False", "False", "True", "0", "1"]
+    (shared / "vectors.py").write_text("ONE = 2\n")
+    assert _run(copy, cache) == ["12.0", "False", "False", "True", "0", "1"]
+
+
 def test_damaged_machine_code_is_compiled_again(copy, tmp_path):
     cache = tmp_path / "cache"
     _run(copy, cache)

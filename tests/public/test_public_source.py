@@ -48,6 +48,14 @@ def test_dots_are_for_an_init_file_and_its_own_folder():
     assert offenders(upwards) == []
 
 
+def test_kernels_are_made_of_nothing_but_what_their_cache_is_named_after():
+    """Machine code bears the digest of the `_kernels` folders and of `_jit`: an edit elsewhere would leave it stale."""
+    kernels = [tree for name, tree in TREES.items() if "/_kernels/" in name]
+    used = {name for tree in kernels for name in imports(tree) if name.startswith(("mrtoolkit", "."))}
+    assert "mrtoolkit._kernels.vectors" in used
+    assert [name for name in sorted(used) if "._kernels." not in name and name != "mrtoolkit._jit"] == []
+
+
 def test_no_function_imports_a_first_party_module():
     def hidden(tree: ast.AST) -> bool:
         functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]

@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from mrtoolkit._jit import kernel, target_features
+from mrtoolkit._kernels.vectors import filled, picked, splat
 from mrtoolkit.backtest._kernels.pointers import moved
 from mrtoolkit.strategy._kernels.words import BITS, NONE, trailing_zeros
 
@@ -29,17 +30,8 @@ _PACK = f"llvm.x86.avx512.mask.compress.v{BITS}i8"
 _COUNT, _SHIFT = f"llvm.ctpop.v{AT_ONCE}i{BITS}", f"llvm.fshl.v{AT_ONCE}i{BITS}"
 
 
-def _lanes(*places: int) -> ir.Constant:
-    return ir.Constant(ir.VectorType(_INDEX, len(places)), list(places))
-
-
 def _all(number: int, kind: ir.VectorType = _EIGHT) -> ir.Constant:
-    return ir.Constant(kind, [number] * kind.count)
-
-
-def _splat(builder, number, kind: ir.VectorType = _EIGHT):
-    one = builder.insert_element(kind(ir.Undefined), number, _INDEX(0))
-    return builder.shuffle_vector(one, kind(ir.Undefined), _lanes(*[0] * kind.count))
+    return filled(kind, number)
 
 
 def _call(builder, name: str, *arguments):
@@ -57,11 +49,11 @@ def _write_more(builder, changes, counts, bar, fills, n):
     """Write up to eight bars of each word, whatever lies behind overwritten by the next one's; the next place."""
     numbers, chosen = ir.VectorType(_BYTE, BITS), ir.VectorType(ir.IntType(1), BITS)
     eight = ir.VectorType(_INDEX, AT_ONCE)
-    every, begin = numbers([_BYTE(k) for k in range(BITS)]), _splat(builder, builder.trunc(bar, _INDEX), eight)
+    every, begin = numbers([_BYTE(k) for k in range(BITS)]), splat(builder, builder.trunc(bar, _INDEX))
     for k in range(AT_ONCE):
         word = builder.bitcast(builder.extract_element(changes, _INDEX(k)), chosen)
         packed = _call(builder, _PACK, every, _all(0, numbers), word)
-        first = builder.zext(builder.shuffle_vector(packed, numbers(ir.Undefined), _lanes(*range(AT_ONCE))), eight)
+        first = builder.zext(picked(builder, packed, packed, range(AT_ONCE)), eight)
         _store(builder, builder.add(first, builder.add(begin, _all(k * BITS, eight))), fills, n)
         n = builder.add(n, builder.extract_element(counts, _INDEX(k)))
     return n
@@ -74,7 +66,7 @@ def _write_few(builder, changes, counts, bar, fills, n):
         less = builder.sub(left, _all(1))
         numbers.append(_call(builder, _COUNT, builder.and_(less, builder.xor(left, _all(-1)))))
         left = builder.and_(left, less)
-    begin = builder.add(_splat(builder, bar), ir.Constant(_EIGHT, [BITS * k for k in range(AT_ONCE)]))
+    begin = builder.add(splat(builder, bar), ir.Constant(_EIGHT, [BITS * k for k in range(AT_ONCE)]))
     begin = builder.or_(begin, builder.shl(begin, _all(32)))
     pairs = [
         builder.add(begin, builder.or_(numbers[k], builder.shl(numbers[k + 1], _all(32)))) for k in range(0, FEW, 2)
@@ -82,12 +74,12 @@ def _write_few(builder, changes, counts, bar, fills, n):
     # so many bars are in the words up to each, a byte a word: they are few enough that a product can add them up
     counted = builder.bitcast(builder.trunc(counts, ir.VectorType(_BYTE, AT_ONCE)), _WORD)
     counted = builder.mul(counted, ir.Constant(_WORD, 0x0101_0101_0101_0101))
-    evens = builder.shuffle_vector(*pairs, _lanes(0, 8, 2, 10, 4, 12, 6, 14))
-    odds = builder.shuffle_vector(*pairs, _lanes(1, 9, 3, 11, 5, 13, 7, 15))
+    evens = picked(builder, *pairs, [0, 8, 2, 10, 4, 12, 6, 14])
+    odds = picked(builder, *pairs, [1, 9, 3, 11, 5, 13, 7, 15])
     evens, odds = _as_it_is(builder, evens), _as_it_is(builder, odds)
     for k in range(AT_ONCE):
         own, lane = odds if k % 2 else evens, k // 2 * 2
-        four = builder.shuffle_vector(own, _EIGHT(ir.Undefined), _lanes(lane, lane + 1))
+        four = picked(builder, own, own, [lane, lane + 1])
         before = builder.lshr(counted, _WORD(8 * (k - 1))) if k else _WORD(0)
         _store(builder, four, fills, builder.add(n, builder.and_(before, _WORD(0xFF))))
     return builder.add(n, builder.lshr(counted, _WORD(56)))
@@ -109,8 +101,8 @@ def _write_eight(typingctx, row, before, lag, bar, fills, n):
     def generate(context, builder, signature, arguments):
         row, before, lag, bar, fills, n = arguments
         words = builder.load(builder.bitcast(row, _EIGHT.as_pointer()), align=8)
-        one_before = builder.shuffle_vector(words, _splat(builder, before), _lanes(8, 0, 1, 2, 3, 4, 5, 6))
-        shifts = (_splat(builder, builder.add(lag, _WORD(k))) for k in (0, 1))
+        one_before = picked(builder, words, splat(builder, before), [8, 0, 1, 2, 3, 4, 5, 6])
+        shifts = (splat(builder, builder.add(lag, _WORD(k))) for k in (0, 1))
         changes = builder.xor(*(_call(builder, _SHIFT, words, one_before, by) for by in shifts))
         counts = _call(builder, _COUNT, changes)
         result = cgutils.alloca_once_value(builder, _WORD(-1))

@@ -11,6 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from mrtoolkit._kernels.vectors import filled, picked, splat
+
 LANES, BITS = 8, 64
 _DOUBLE, _INDEX = ir.DoubleType(), ir.IntType(64)
 _VECTOR = ir.VectorType(_DOUBLE, LANES)
@@ -19,16 +21,8 @@ _POINTER = types.CPointer(types.float64)
 _LANE_NUMBERS = ir.Constant(_INDICES, [ir.Constant(_INDEX, k) for k in range(LANES)])
 
 
-def _splat(builder, value, length=LANES):
-    """One value in every lane."""
-    kind = ir.VectorType(value.type, length)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), length), [ir.Constant(ir.IntType(32), 0)] * length)
-    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
-
-
 def _constant(value):
-    return ir.Constant(_VECTOR, [ir.Constant(_DOUBLE, value)] * LANES)
+    return filled(_VECTOR, value)
 
 
 def _load(builder, pointer, index, length=LANES):
@@ -41,25 +35,18 @@ def _higher(builder, a, b):
     return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
-def _shuffle(builder, a, b, places):
-    index = ir.IntType(32)
-    return builder.shuffle_vector(
-        a, b, ir.Constant(ir.VectorType(index, LANES), [ir.Constant(index, k) for k in places])
-    )
-
-
 def _lower(builder, a, b):
     return builder.select(builder.fcmp_ordered("<", a, b), a, b)
 
 
 def _last(builder, lanes):
     """The highest lane in every lane."""
-    return _shuffle(builder, lanes, lanes, [LANES - 1] * LANES)
+    return picked(builder, lanes, lanes, [LANES - 1] * LANES)
 
 
 def _shifted(builder, lanes, filler, by):
     """Every lane moved up by `by`, the lowest ones from `filler`."""
-    return _shuffle(builder, lanes, filler, [LANES + k for k in range(by)] + list(range(LANES - by)))
+    return picked(builder, lanes, filler, [LANES + k for k in range(by)] + list(range(LANES - by)))
 
 
 def _at_most(width):
@@ -69,8 +56,8 @@ def _at_most(width):
 
         def generate(context, builder, signature, arguments):
             numbers, first, side, level = arguments
-            values = builder.fmul(_load(builder, numbers, first, width), _splat(builder, side, width))
-            hits = builder.fcmp_ordered("<=", values, _splat(builder, level, width))
+            values = builder.fmul(_load(builder, numbers, first, width), splat(builder, side, width))
+            hits = builder.fcmp_ordered("<=", values, splat(builder, level, width))
             return builder.zext(builder.bitcast(hits, ir.IntType(width)), ir.IntType(BITS))
 
         return types.uint64(_POINTER, types.int64, types.float64, types.float64), generate
@@ -106,11 +93,11 @@ def _first_trailed(with_own):
         def generate(context, builder, signature, arguments):
             places, first, last, side, best, levels = arguments
             worst_place, best_place, followed_place = cgutils.unpack_tuple(builder, places, 3)
-            fixed, target, factor = (_splat(builder, level) for level in cgutils.unpack_tuple(builder, levels, 3))
-            sides = _splat(builder, side)
+            fixed, target, factor = (splat(builder, level) for level in cgutils.unpack_tuple(builder, levels, 3))
+            sides = splat(builder, side)
             at = cgutils.alloca_once_value(builder, first)
             found = cgutils.alloca_once_value(builder, last)
-            extreme = cgutils.alloca_once_value(builder, _splat(builder, best))
+            extreme = cgutils.alloca_once_value(builder, splat(builder, best))
             best_before = cgutils.alloca_once_value(builder, best)
             names = ("top", "turn", "turned", "hit", "passed", "done")
             top, turn, turned, hit_block, passed, done = (builder.append_basic_block(name) for name in names)
@@ -121,7 +108,7 @@ def _first_trailed(with_own):
 
             builder.position_at_end(turn)
             t = builder.load(at)
-            inside = builder.icmp_signed("<", builder.add(_splat(builder, t), _LANE_NUMBERS), _splat(builder, last))
+            inside = builder.icmp_signed("<", builder.add(splat(builder, t), _LANE_NUMBERS), splat(builder, last))
             followed = builder.fmul(_load(builder, followed_place, t), sides)
             running, before = _running_highest(builder, followed, inside, builder.load(extreme))
             stop = _higher(builder, builder.fmul(running if with_own else before, factor), fixed)
@@ -166,7 +153,7 @@ first_trailed, first_trailed_at_most = _first_trailed(False), _first_trailed(Tru
 def _across(builder, lanes, combine):
     """One number of all lanes."""
     for by in (4, 2, 1):
-        lanes = combine(builder, lanes, _shuffle(builder, lanes, lanes, [(k + by) % LANES for k in range(LANES)]))
+        lanes = combine(builder, lanes, picked(builder, lanes, lanes, [(k + by) % LANES for k in range(LANES)]))
     return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
 
 
@@ -175,7 +162,7 @@ class _Sums:
 
     def __init__(self, builder, pointer, risk_free):
         self.builder = builder
-        self.risk_free = _splat(builder, risk_free)
+        self.risk_free = splat(builder, risk_free)
         self.places = [
             builder.bitcast(builder.gep(pointer, [ir.Constant(_INDEX, LANES * k)]), _VECTOR.as_pointer())
             for k in range(3)
@@ -207,7 +194,7 @@ def _over_bars(builder, first, last, body):
         rest = builder.trunc(builder.sub(last, whole), ir.IntType(32))
         numbers = ir.VectorType(ir.IntType(32), LANES)
         lane_numbers = ir.Constant(numbers, [ir.Constant(ir.IntType(32), k) for k in range(LANES)])
-        body(whole, builder.icmp_signed("<", lane_numbers, _splat(builder, rest)))
+        body(whole, builder.icmp_signed("<", lane_numbers, splat(builder, rest)))
 
 
 def _inside(builder, inside, values, filler):
@@ -244,13 +231,13 @@ def add_held(typingctx, marks, first, last, account, risk_free, sums):
 
     def generate(context, builder, signature, arguments):
         marks, first, last, account, risk_free, sums = arguments
-        cash, shares, before = (_splat(builder, x) for x in cgutils.unpack_tuple(builder, account, 3))
+        cash, shares, before = (splat(builder, x) for x in cgutils.unpack_tuple(builder, account, 3))
         totals, extremes = _Sums(builder, sums, risk_free), _Range(builder)
         previous = cgutils.alloca_once_value(builder, before)
 
         def add(t, inside):
             equity = builder.fadd(cash, builder.fmul(shares, _load(builder, marks, t)))
-            earlier = _shuffle(builder, builder.load(previous), equity, range(LANES - 1, 2 * LANES - 1))
+            earlier = picked(builder, builder.load(previous), equity, range(LANES - 1, 2 * LANES - 1))
             builder.store(equity, previous)
             totals.add(builder.fsub(builder.fdiv(equity, earlier), _constant(1.0)), inside)
             extremes.add(equity, inside)
@@ -274,7 +261,7 @@ def add_returns(typingctx, marks, first, last, account, sums):
 
     def generate(context, builder, signature, arguments):
         marks, first, last, account, sums = arguments
-        cash, shares, before, least = (_splat(builder, x) for x in cgutils.unpack_tuple(builder, account, 4))
+        cash, shares, before, least = (splat(builder, x) for x in cgutils.unpack_tuple(builder, account, 4))
         places = [
             builder.bitcast(builder.gep(sums, [ir.Constant(_INDEX, LANES * k)]), _VECTOR.as_pointer()) for k in range(3)
         ]
@@ -283,7 +270,7 @@ def add_returns(typingctx, marks, first, last, account, sums):
 
         def add(t, inside):
             equity = builder.fadd(cash, builder.fmul(shares, _load(builder, marks, t)))
-            earlier = _shuffle(builder, builder.load(previous), equity, range(LANES - 1, 2 * LANES - 1))
+            earlier = picked(builder, builder.load(previous), equity, range(LANES - 1, 2 * LANES - 1))
             builder.store(equity, previous)
             returns = builder.fsub(builder.fdiv(equity, earlier), _constant(1.0))
             returns = _inside(builder, inside, returns, 0.0)
@@ -307,9 +294,9 @@ def ruined_64(typingctx, marks, first, cash, shares):
 
     def generate(context, builder, signature, arguments):
         marks, first, cash, shares = arguments
-        value = builder.fmul(_splat(builder, shares, BITS), _load(builder, marks, first, BITS))
-        equity = builder.fadd(_splat(builder, cash, BITS), value)
-        none = ir.Constant(equity.type, [ir.Constant(_DOUBLE, 0.0)] * BITS)
+        value = builder.fmul(splat(builder, shares, BITS), _load(builder, marks, first, BITS))
+        equity = builder.fadd(splat(builder, cash, BITS), value)
+        none = filled(equity.type, 0.0)
         return builder.bitcast(builder.fcmp_ordered("<=", equity, none), ir.IntType(BITS))
 
     return types.uint64(_POINTER, types.int64, types.float64, types.float64), generate
@@ -325,8 +312,8 @@ def fall_of(typingctx, marks, first, last, account):
     def generate(context, builder, signature, arguments):
         marks, first, last, account = arguments
         cash, shares, highest = cgutils.unpack_tuple(builder, account, 3)
-        cash, shares = _splat(builder, cash), _splat(builder, shares)
-        top = cgutils.alloca_once_value(builder, _splat(builder, highest))
+        cash, shares = splat(builder, cash), splat(builder, shares)
+        top = cgutils.alloca_once_value(builder, splat(builder, highest))
         least = cgutils.alloca_once_value(builder, _constant(1.0))
 
         def add(t, inside):

@@ -12,9 +12,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from mrtoolkit._kernels.vectors import filled, picked, splat
+
 LANES = 8
 _WIDTH = 4  # numbers of half a row
-_NUMBER, _INDEX, _ADDRESS = ir.DoubleType(), ir.IntType(32), ir.IntType(64)
+_NUMBER, _ADDRESS = ir.DoubleType(), ir.IntType(64)
 _BARS, _HALF = ir.VectorType(_NUMBER, LANES), ir.VectorType(_NUMBER, _WIDTH)
 
 
@@ -32,9 +34,9 @@ def fill_rows_of_eight(typingctx, raw, mark, rates, state, tables, turns):
 
     def generate(context, builder, signature, arguments):
         raw, mark, rates, state, tables, turns = arguments
-        numbers = [_splat(builder, builder.load(_at(builder, rates, 8 * k, _NUMBER))) for k in range(9)]
+        numbers = [splat(builder, builder.load(_at(builder, rates, 8 * k, _NUMBER))) for k in range(9)]
         *factors, risk_free = numbers
-        one = ir.Constant(_BARS, [1.0] * LANES)
+        one = filled(_BARS, 1.0)
         sums = cgutils.alloca_once_value(builder, builder.load(_at(builder, state, 0, _HALF), align=8))
         reach = cgutils.alloca_once_value(builder, builder.load(_at(builder, state, 8 * _WIDTH, _HALF), align=8))
 
@@ -49,7 +51,7 @@ def fill_rows_of_eight(typingctx, raw, mark, rates, state, tables, turns):
             )
             paid, got = _after_costs(builder, price, factors[:4]), _after_costs(builder, price, factors[4:])
             left = _halves(builder, less_one(builder.fdiv(got, before)), risk_free, got)
-            held = _halves(builder, less_one(builder.fdiv(close, before)), risk_free, ir.Constant(_BARS, [0.0] * LANES))
+            held = _halves(builder, less_one(builder.fdiv(close, before)), risk_free, filled(_BARS, 0.0))
             entered = _halves(builder, less_one(builder.fdiv(close, paid)), risk_free, builder.fdiv(one, paid))
             row = builder.add(tables, builder.mul(offset, _ADDRESS(LANES)))
             for bar in range(LANES):
@@ -72,16 +74,6 @@ def _at(builder, address, skipped, kind):
     return builder.inttoptr(builder.add(address, _ADDRESS(skipped)), kind.as_pointer())
 
 
-def _splat(builder, number):
-    vector = builder.insert_element(_BARS(ir.Undefined), number, _INDEX(0))
-    return _picked(builder, vector, vector, [0] * LANES)
-
-
-def _picked(builder, a, b, places):
-    kind = ir.VectorType(_INDEX, len(places))
-    return builder.shuffle_vector(a, b, ir.Constant(kind, [_INDEX(k) for k in places]))
-
-
 def _after_costs(builder, price, rates):
     for factor, addend in (rates[:2], rates[2:]):
         price = builder.fadd(builder.fmul(price, factor), addend)
@@ -90,20 +82,20 @@ def _after_costs(builder, price, rates):
 
 def _halves(builder, r, risk_free, last):
     """Of each of eight bars: its return, the square of that, the squared shortfall, and a last number."""
-    over, nothing = builder.fsub(r, risk_free), ir.Constant(_BARS, [0.0] * LANES)
+    over, nothing = builder.fsub(r, risk_free), filled(_BARS, 0.0)
     short = builder.select(builder.fcmp_ordered(">", over, nothing), nothing, over)
     columns = r, builder.fmul(r, r), builder.fmul(short, short), last
     evens, odds = ([0, 8, 2, 10, 4, 12, 6, 14], [1, 9, 3, 11, 5, 13, 7, 15])
-    pairs = [[_picked(builder, *columns[k : k + 2], places) for places in (evens, odds)] for k in (0, 2)]
+    pairs = [[picked(builder, *columns[k : k + 2], places) for places in (evens, odds)] for k in (0, 2)]
     made = []
     for bar in range(LANES):
         first = bar // 2 * 2
         places = [first, first + 1, LANES + first, LANES + first + 1]
-        made.append(_picked(builder, pairs[0][bar % 2], pairs[1][bar % 2], places))
+        made.append(picked(builder, pairs[0][bar % 2], pairs[1][bar % 2], places))
     return made
 
 
 def _absolute(builder, half):
     bits = ir.VectorType(_ADDRESS, _WIDTH)
-    kept = ir.Constant(bits, [0x7FFF_FFFF_FFFF_FFFF] * _WIDTH)
+    kept = filled(bits, 0x7FFF_FFFF_FFFF_FFFF)
     return builder.bitcast(builder.and_(builder.bitcast(half, bits), kept), _HALF)

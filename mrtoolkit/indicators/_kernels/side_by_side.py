@@ -13,9 +13,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from mrtoolkit._kernels.vectors import picked, splat
+
 LANES = 8
-_NUMBER, _INDEX = ir.DoubleType(), ir.IntType(32)
-_VECTOR, _ADDRESS = ir.VectorType(_NUMBER, LANES), ir.IntType(64)
+_NUMBER, _ADDRESS = ir.DoubleType(), ir.IntType(64)
+_VECTOR = ir.VectorType(_NUMBER, LANES)
 _BYTES = 8 * LANES
 
 
@@ -38,7 +40,7 @@ def _run_groups(n_groups):
             places = [_address(builder, rows, k) for k in range(n_groups * LANES)]
             with cgutils.for_range(builder, turns) as loop:
                 offset = builder.mul(loop.index, _ADDRESS(_BYTES))
-                values = [_splat(builder, builder.add(x, offset), k) for k in range(LANES)]
+                values = [splat(builder, _number(builder, builder.add(x, offset), k)) for k in range(LANES)]
                 for k in range(n_groups):
                     level, results = builder.load(held[k]), []
                     for value in values:
@@ -74,12 +76,9 @@ def _address(builder, table, k):
     return builder.load(builder.inttoptr(place, _ADDRESS.as_pointer()))
 
 
-def _splat(builder, address, k):
-    """The k-th number in all lanes."""
+def _number(builder, address, k):
     place = builder.add(address, _ADDRESS(8 * k))
-    number = builder.load(builder.inttoptr(place, _NUMBER.as_pointer()))
-    one = builder.insert_element(_VECTOR(ir.Undefined), number, _INDEX(0))
-    return _picked(builder, one, one, [0] * LANES)
+    return builder.load(builder.inttoptr(place, _NUMBER.as_pointer()))
 
 
 def _turned(builder, rows):
@@ -90,12 +89,7 @@ def _turned(builder, rows):
         turned = list(rows)
         for k in range(LANES):
             if k // by % 2 == 0:
-                turned[k] = _picked(builder, rows[k], rows[k + by], low)
-                turned[k + by] = _picked(builder, rows[k], rows[k + by], high)
+                turned[k] = picked(builder, rows[k], rows[k + by], low)
+                turned[k + by] = picked(builder, rows[k], rows[k + by], high)
         rows = turned
     return rows
-
-
-def _picked(builder, left, right, lanes):
-    kind = ir.VectorType(_INDEX, LANES)
-    return builder.shuffle_vector(left, right, kind([_INDEX(lane) for lane in lanes]))

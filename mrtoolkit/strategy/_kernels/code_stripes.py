@@ -11,6 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from mrtoolkit._kernels.vectors import filled, picked
+
 STRIPE = 32  # bars: a line of the cache of codes
 _LANES, _VECTORS = 8, STRIPE // 8
 _STEPS, _BASE = 65_533.0, 2.0**52  # two steps fewer than there are codes, for rounding
@@ -67,7 +69,7 @@ def code_stripes(typingctx, places, members, n, skipped, codes, row_bytes, turns
 
 
 def _all(value):
-    return ir.Constant(_VALUES, [value] * _LANES)
+    return filled(_VALUES, value)
 
 
 def _nth(builder, address, k):
@@ -92,11 +94,6 @@ def _scale(builder, low, high):
 
 def _last_bits(builder, steps):
     """The last 16 bits of each of `STRIPE` numbers, in order."""
-    index = ir.IntType(32)
-
-    def picked(a, b, places):
-        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(index, len(places)), [index(k) for k in places]))
-
     parts = [builder.bitcast(step, _PARTS) for step in steps]
-    firsts = list(range(0, 64, 4))
-    return picked(picked(parts[0], parts[1], firsts), picked(parts[2], parts[3], firsts), list(range(STRIPE)))
+    halves = [picked(builder, *parts[k : k + 2], range(0, 64, 4)) for k in (0, 2)]
+    return picked(builder, *halves, range(STRIPE))

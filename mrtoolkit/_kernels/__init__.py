@@ -1,0 +1,1 @@
+"""What the kernels of all parts are made of; no part's own."""
