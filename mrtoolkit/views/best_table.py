@@ -12,7 +12,7 @@ from mrtoolkit.views.trial_table import level_names
 from mrtoolkit.views.words import counted, label, metric_text
 
 
-def best_text(study: Study, n: int = 5, *, plateau: bool = True) -> str:
+def best_text(study: Study, n: int = 5, *, with_plateau: bool = True) -> str:
     """Return the n best trials as a table, the plateau marked if asked for, and why the search stopped.
 
     Rounded and without timings, so that it is equal wherever the search was the same.
@@ -22,7 +22,7 @@ def best_text(study: Study, n: int = 5, *, plateau: bool = True) -> str:
     study : Study
         One without trials, or without a best, says so.
     n : int
-    plateau : bool
+    with_plateau : bool
         Of many trials it takes long to find.
 
     Raises
@@ -49,14 +49,14 @@ def best_text(study: Study, n: int = 5, *, plateau: bool = True) -> str:
         ending = f"It stopped: {still.stopped}"
     if not ranked:
         return f"{still.why_no_best()}\n{ending}" if len(still) else still.why_no_best()
-    marked = still.plateau.trial if plateau else ranked[0]
+    marked = still.plateau.trial if with_plateau else ranked[0]
     shown = ranked if marked in ranked else [*ranked, marked]
     points, names = still.space.shown(still.log.codes[shown]), level_names(still)
     lines = []
     for place, (trial, point) in enumerate(zip(shown, points.itertuples(index=False), strict=True), start=1):
         rank = str(place) if place <= len(ranked) else ""
         value, level = _value(still, float(still.log.value[trial])), names[int(still.log.level[trial])]
-        lines.append([rank, value, *map(label, point), level, "plateau" if plateau and trial == marked else ""])
+        lines.append([rank, value, *map(label, point), level, "plateau" if with_plateau and trial == marked else ""])
     held = still.benchmark_value
     if math.isfinite(held):
         lines.append(["", _value(still, held), *[""] * len(still.space), "", "buy and hold"])

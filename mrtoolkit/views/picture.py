@@ -37,7 +37,7 @@ def picture_png(
     y: str | None = None,
     width: int = 1000,
     theme: Theme = "light",
-    plateau: bool = True,
+    with_plateau: bool = True,
 ) -> bytes:
     """Return a search as a PNG: its convergence, beside it the map of two parameters with the boxes of each level.
 
@@ -50,7 +50,7 @@ def picture_png(
     width : int
         Pixels, 320 to 3,000; under 680 the map stands below.
     theme : {"light", "dark"}
-    plateau : bool
+    with_plateau : bool
         Whether it is marked: of many trials it takes longer to find than all else to draw.
 
     Returns
@@ -71,7 +71,7 @@ def picture_png(
     if not _NARROWEST <= width <= _WIDEST:
         msg = f"the picture was asked for {width:,} pixels wide; give a width from {_NARROWEST} to {_WIDEST:,}."
         raise StudyError(msg)
-    story, look = search_story(study, x, y, plateau=plateau), _LOOKS[theme]
+    story, look = search_story(study, x, y, with_plateau=with_plateau), _LOOKS[theme]
     return png(_drawn(story, int(width), look), palette(look, len(story.names)))
 
 

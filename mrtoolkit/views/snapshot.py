@@ -18,7 +18,7 @@ def snapshot(
     y: str | None = None,
     width: int = 1000,
     theme: Theme = "light",
-    plateau: bool = True,
+    with_plateau: bool = True,
 ) -> dict[str, str]:
     """Return a study as a bundle for `IPython.display.display(bundle, raw=True)`: a picture and a table of the best.
 
@@ -26,7 +26,7 @@ def snapshot(
     ----------
     study : Study
         One that still grows is shown as it is now; of one without trials there are words alone.
-    x, y, width, theme, plateau
+    x, y, width, theme, with_plateau
         See `picture_png`.
 
     Returns
@@ -40,10 +40,10 @@ def snapshot(
         As `picture_png`, but for a study without trials.
     """
     still = held_still(study)
-    if plateau:
+    if with_plateau:
         candidate(still, "plateau")  # found once: copies of what is held still know it too
-    bundle = {"text/plain": best_text(still, plateau=plateau)}
+    bundle = {"text/plain": best_text(still, with_plateau=with_plateau)}
     if len(still):
-        png = picture_png(still, x=x, y=y, width=width, theme=theme, plateau=plateau)
+        png = picture_png(still, x=x, y=y, width=width, theme=theme, with_plateau=with_plateau)
         bundle["image/png"] = b64encode(png).decode("ascii")
     return bundle

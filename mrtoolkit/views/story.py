@@ -121,7 +121,7 @@ class Story:
         return metric_text(self.study.objective, value)
 
 
-def search_story(study: Study, x: str | None = None, y: str | None = None, *, plateau: bool = True) -> Story:
+def search_story(study: Study, x: str | None = None, y: str | None = None, *, with_plateau: bool = True) -> Story:
     """Return a search as it went until now, with its plateau or without: of many trials it takes long to find.
 
     Raises
@@ -149,7 +149,7 @@ def search_story(study: Study, x: str | None = None, y: str | None = None, *, pl
         y=_value_axis(still) if y_axis is None else _seen(y_axis, boxes[["bottom", "top"]].to_numpy(dtype=float)),
         boxes=boxes,
         best=candidate(still, "best"),
-        plateau=candidate(still, "plateau") if plateau else None,
+        plateau=candidate(still, "plateau") if with_plateau else None,
     )
 
 

@@ -92,9 +92,9 @@ def _bundles(shown: Shown, reason: str = "", *, picture: bool = True) -> tuple[B
     study, x, y, plateau = shown
     has_picture = picture and len(study) > 0
     if has_picture:
-        whole = snapshot(study, x=x, y=y, plateau=plateau)
+        whole = snapshot(study, x=x, y=y, with_plateau=plateau)
     else:
-        whole = {"text/plain": best_text(study, plateau=plateau)}
+        whole = {"text/plain": best_text(study, with_plateau=plateau)}
     table = {"text/plain": f"{reason}\n{whole['text/plain']}" if reason else whole["text/plain"]}
     title = f"Search over {x}" + (f" and {y}" if y else "")
     return {**whole, "text/plain": f"{title}: a picture."} if has_picture else {"text/plain": title}, table

@@ -270,9 +270,9 @@ def test_a_snapshot_is_a_picture_and_a_table(study, study_of):
 
 def test_without_its_plateau_nobody_looks_for_it(study, monkeypatch):
     monkeypatch.setattr(type(study), "plateau", property(lambda _: 1 / 0))
-    bundle = snapshot(study, plateau=False)
-    assert base64.b64decode(bundle["image/png"]) == picture_png(study, plateau=False)
-    assert bundle["text/plain"] == best_text(study, plateau=False)
+    bundle = snapshot(study, with_plateau=False)
+    assert base64.b64decode(bundle["image/png"]) == picture_png(study, with_plateau=False)
+    assert bundle["text/plain"] == best_text(study, with_plateau=False)
     assert "plateau" not in bundle["text/plain"]
 
 
