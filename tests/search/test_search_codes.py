@@ -173,6 +173,29 @@ def test_points_of_a_batch_that_was_cut_off_are_not_the_trials_that_took_its_row
     assert log.find(space.keys(np.array([[5], [6], [50], [60], [7]]))).tolist() == [-1, 2, 0, 1, -1]
 
 
+def test_statistics_of_blocks_that_come_late_keep_their_place_as_the_log_grows():
+    log = TrialLog(Space(n=Integer(0, 9_999)), "maximize", ())
+
+    def append(n, **blocks):
+        codes = np.arange(len(log), len(log) + n)
+        none, feasible = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
+        log.append(TrialRows(
+            codes=codes[:, None], level=none, region=none, value=codes.astype(float), feasible=feasible, metrics={},
+            blocks=blocks,
+        ))  # fmt: skip
+
+    append(1_500)
+    append(1)  # from here on there is room for 3,000
+    append(9, r=np.full((9, 2), 1.0))  # of these columns for the 1,510 that there are
+    append(5, r=np.full((5, 2), 2.0))
+    append(5)
+    found = log.blocks["r"]
+    assert np.isnan(found[:1_501]).all()
+    assert found[1_501:1_515, 1].tolist() == [1.0] * 9 + [2.0] * 5
+    assert np.isnan(found[1_515:]).all()
+    assert log.value.tolist() == list(range(1_520))
+
+
 @pytest.mark.parametrize("size", [1_000, 10**6, 10**30])
 def test_places_are_found_on_small_and_large_lattices(size):
     space = Space(a=Integer(1, size), b=Integer(0, 1))
