@@ -55,6 +55,25 @@ class Board(anywidget.AnyWidget):  # type: ignore[misc]  # it has no types
     labels : mapping of str to str
         For each figure one sentence that says what it shows, for who cannot see it.
 
+    Attributes
+    ----------
+    runtime : BokehRuntime
+        BokehJS, which all boards of a page share.
+    picture : str
+        All of it as JSON, for a view that opens; made anew when the browser asks.
+    stand_ins : int
+        How many outputs after this one are hidden while a view of it lives.
+    document : bokeh.document.Document
+        The figures, as they are in Python.
+    theme : {"light", "dark"}
+        The page's, as it last said.
+    is_seen : bool
+        Whether a front end has drawn it, or asked to.
+    trouble : str
+        Why a front end could not draw it, in its own words; empty where none said so.
+    page_seconds : float
+        What the page last took to paint a change, 1 at most.
+
     Raises
     ------
     ValueError
