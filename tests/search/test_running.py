@@ -45,6 +45,20 @@ def until(is_so):
         time.sleep(0.001)
 
 
+def begun_and_held(trials):
+    """Return a search in the middle of its first point, and the event that lets it go on."""
+    is_in, goes = threading.Event(), threading.Event()
+
+    def slow(p):
+        is_in.set()
+        goes.wait(SOON)
+        return value(p)
+
+    search = MultiResOptimizer(slow, CROSS, trials=trials).start()
+    assert is_in.wait(SOON)
+    return search, goes
+
+
 @pytest.fixture(autouse=True)
 def none_left():
     yield
@@ -167,15 +181,7 @@ def test_a_search_that_has_ended_takes_no_more_time_and_goes_on_from_there():
 
 
 def test_a_pause_that_waits_for_a_long_batch_is_said():
-    is_in, may_end = threading.Event(), threading.Event()
-
-    def slow(p):
-        is_in.set()
-        may_end.wait(SOON)
-        return value(p)
-
-    search = MultiResOptimizer(slow, CROSS, trials=40).start()
-    assert is_in.wait(SOON)
+    search, may_end = begun_and_held(trials=40)
     search.pause()
     assert search.progress().notice == ""  # most batches end sooner than a word is read
     until(lambda: search.progress().notice == "Pausing after this batch")
@@ -229,15 +235,7 @@ def test_what_an_evaluator_raises_is_raised_by_wait():
 
 
 def test_no_call_waits_for_an_evaluator_that_takes_long():
-    goes, is_in = threading.Event(), threading.Event()
-
-    def slow(p):
-        is_in.set()
-        goes.wait(SOON)
-        return value(p)
-
-    search = MultiResOptimizer(slow, CROSS, trials=30).start()
-    assert is_in.wait(SOON)
+    search, goes = begun_and_held(trials=30)
     started = time.perf_counter()
     search.pause()
     search.resume()
