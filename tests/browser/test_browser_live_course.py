@@ -95,7 +95,7 @@ def test_the_cell_run_again_says_that_it_stopped_the_search_before(open_lab):
     until(lambda: trials(lab) > 5)
     lab.command("notebook:run-cell")
     until(lambda: "was stopped after" in lab.value("search.notice"), 5)
-    until(lambda: "the search that was running was stopped after" in status(lab), 5)
+    until(lambda: "The search that was running was stopped after" in status(lab), 5)
     assert lab.value(SEARCH_THREADS) == "1"
     press(lab, "Stop")
     until(lambda: lab.value(SEARCH_THREADS) == "0", 1 if state(lab) == "done" else 3)
