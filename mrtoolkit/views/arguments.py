@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.study import Study
@@ -28,6 +29,12 @@ def check_trial(trial: Any) -> None:
     if not isinstance(trial, Trial):
         cure = "give backtest.trial(study.best.params)"
         raise StudyError(f"one trial was to be drawn, but got {_named(trial)}; {cure}.")
+
+
+def check_backtest(backtest: Any) -> None:
+    """Refuse what is no backtest."""
+    if not isinstance(backtest, Backtest):
+        raise StudyError(f"a backtest was to be drawn, but got {_named(backtest)}; give mrt.Backtest(bars, strategy).")
 
 
 def check_bars(bars: Any) -> None:

@@ -13,7 +13,7 @@ from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.data.stamps import wall_clock
 from mrtoolkit.errors import StudyError
-from mrtoolkit.views.arguments import check_benchmark, check_trial
+from mrtoolkit.views.arguments import check_backtest, check_benchmark, check_trial
 from mrtoolkit.views.bar_table import FULL, THIN, one_asset
 from mrtoolkit.views.following import time_figure
 from mrtoolkit.views.legends import style_legend
@@ -26,6 +26,7 @@ Benchmark: TypeAlias = Trial | xr.DataArray | xr.Dataset
 
 def buy_and_hold(backtest: Backtest) -> Trial:
     """Return the trial of buying at the first signal and holding, with the backtest's own costs, fill and start."""
+    check_backtest(backtest)
     return backtest.holding().trial({})
 
 

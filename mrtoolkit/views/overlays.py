@@ -13,6 +13,7 @@ from mrtoolkit.expressions.nodes import Comparison, Cross, Input, Node
 from mrtoolkit.expressions.walk import walk
 from mrtoolkit.strategy.positions import Positions
 from mrtoolkit.strategy.strategy import RULES, Strategy
+from mrtoolkit.views.arguments import check_backtest
 
 _MOST = 4  # more lines hide the price
 _NEAR = 2.0  # within this ratio of the close, by median: a moving average is, an RSI or an ATR is not
@@ -34,7 +35,13 @@ def rule_features(backtest: Backtest, params: Mapping[str, Any], *, most: int = 
     -------
     dict of str to array
         (time,), or (time, asset) for bars with assets; empty where the rules compare nothing near the price.
+
+    Raises
+    ------
+    StudyError
+        If it is no backtest.
     """
+    check_backtest(backtest)
     close = backtest.bars["close"].to_numpy()
     found: dict[str, np.ndarray] = {}
     for key, node in _compared(backtest.strategy, params).items():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from mrtoolkit.errors import StudyError
+
+_SHOWN = 120  # letters of a path that are said
 
 
 def checked_path(path: Any, what: str) -> Path:
@@ -15,9 +18,17 @@ def checked_path(path: Any, what: str) -> Path:
     if not isinstance(path, str | os.PathLike):
         msg = f"the {what} was to be written to {path!r}, which is no path; give a file, such as 'study.html'."
         raise StudyError(msg)
-    target = Path(path).expanduser().absolute()
-    asked = f"the {what} was to be written to {str(path)!r}"
-    if target.is_dir():
+    shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
+    asked = f"the {what} was to be written to {shown!r}"
+    try:
+        target = Path(path).expanduser().absolute()
+        is_folder = stat.S_ISDIR(target.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    except (OSError, ValueError, RuntimeError) as fault:  # too long, a zero byte, no such home
+        why = getattr(fault, "strerror", None) or str(fault)
+        raise StudyError(f"{asked}, which names no file ({why}); choose another.") from fault
+    if is_folder:
         msg = f"{asked}, but that is a folder; name a file in it, such as {str(Path(path) / 'study.html')!r}."
         raise StudyError(msg)
     if not target.parent.is_dir():

@@ -10,6 +10,7 @@ from bokeh.models.layouts import Row
 from bokeh.plotting import figure
 
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
 from mrtoolkit.views.surface import mark_candidates
@@ -79,6 +80,7 @@ def slices(study: Study, *, height: int = 240) -> Row:
 
 def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
     """Return the panels of `slices` by parameter, for who lays them out otherwise; they share one source."""
+    check_study(study)
     axes = {name: parameter_axis(study, name) for name in study.space}
     parts = {name: slices_data(study, name) for name in axes}
     source, shared = _source(study, axes, parts), DataRange1d()

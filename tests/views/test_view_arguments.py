@@ -39,3 +39,20 @@ def test_a_figure_of_a_study_says_how_to_come_by_one(draw, trial):
 def test_a_report_without_a_path_says_what_to_give(study, path):
     with pytest.raises(StudyError, match=r"which is no path; give a file, such as 'study\.html'"):
         report(study, path)
+
+
+@pytest.mark.parametrize("wrong", [None, "study.zarr", 3])
+def test_what_is_no_study_or_no_backtest_is_named(wrong):
+    with pytest.raises(StudyError, match="a study was to be shown, but got"):
+        mrt.views.slices(wrong)
+    for draw in (mrt.views.buy_and_hold, lambda given: mrt.views.rule_features(given, {})):
+        with pytest.raises(StudyError, match="a backtest was to be drawn, but got"):
+            draw(wrong)
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".html", "a\0b.html", "ä" * 140 + ".html"])
+def test_a_file_name_that_no_disk_takes_is_refused_in_words(study, tmp_path, name):
+    for write in (report, mrt.views.replay):
+        with pytest.raises(StudyError, match=r"which names no file \(.*\); choose another"):
+            write(study, tmp_path / name)
+    assert not list(tmp_path.iterdir())
