@@ -166,10 +166,13 @@ def best_index(scores: np.ndarray, keys: np.ndarray) -> int | None:
     return int(ties[np.argmin(keys[ties])])
 
 
-def ranking(scores: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Return the trials that have a score, best first, of equal ones the lower labels first."""
+def ranking(scores: np.ndarray, keys: np.ndarray, first: int | None = None) -> np.ndarray:
+    """Return the trials that have a score, best first, of equal ones the lower labels first; or the `first` of them."""
+    if first is not None and 0 < first < len(scores):  # only those are put in order that may be among them
+        few = np.flatnonzero(scores >= np.partition(scores, -first)[-first])
+        return np.asarray(few[ranking(scores[few], keys[few])][:first])
     order = np.lexsort((keys, -scores)) if keys.dtype != object else _slow_order(scores, keys)
-    return order[scores[order] > -np.inf]
+    return order[scores[order] > -np.inf][:first]
 
 
 def _slow_order(scores: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def plateau_trial(space: Space, log: TrialLog) -> int | None:
     is the level under which a quarter of them are expected. With fewer than 16 trials no estimate is worth it: then it
     is the low quantile of the trials alone.
     """
-    order = log.ranking()[:_CANDIDATES]
+    order = log.ranking(_CANDIDATES)
     if len(order) == 0:
         return None
     if len(order) >= _FEWEST_TO_ESTIMATE:

@@ -7,13 +7,19 @@ from copy import copy
 from mrtoolkit.search.study import Study
 
 
+class StillStudy(Study):
+    """A study that nobody adds to."""
+
+
 def still(study: Study) -> Study:
-    """Return a study of the same trials that grows no more; 0.02 s for 100,000 trials.
+    """Return a study of the same trials that grows no more, itself if it is one; 0.02 s for 100,000 trials.
 
     Its best, its plateau and each column are of the same trials, however many the search adds meanwhile.
     """
+    if isinstance(study, StillStudy):
+        return study
     rows = study.log.rows
-    found = Study(
+    found = StillStudy(
         space=study.space,
         goal=study.goal,
         objective=study.objective,

@@ -250,7 +250,7 @@ class Study:
     def top(self, n: int = 10) -> pd.DataFrame:
         """Return the n best trials that satisfy the constraints, best first, as `to_pandas` has them."""
         check_count("top(n): n", n, StudyError)
-        return self.to_pandas().iloc[self.log.ranking()[:n]]
+        return self.to_pandas().iloc[self.log.ranking(n)]
 
     def verify(self, n: int = 20) -> Verification:
         """Evaluate n random trials and the best again with the reference engine and no cache, and compare.

@@ -227,9 +227,9 @@ class TrialLog:
         """Return the score of the best trial, -inf where none counts."""
         return float(self.score.max()) if self._size else -np.inf
 
-    def ranking(self) -> np.ndarray:
-        """Return the trials that count, best first."""
-        return ranking(self.score, self.keys)
+    def ranking(self, first: int | None = None) -> np.ndarray:
+        """Return the trials that count, best first; or the `first` of them."""
+        return ranking(self.score, self.keys, first)
 
     def _column(self, name: str) -> np.ndarray:
         view = self._columns[name][: self._size]

@@ -43,7 +43,7 @@ def best_text(study: Study, n: int = 5, *, with_plateau: bool = True) -> str:
     """
     check_count("best_text(n): n", n, StudyError)
     still = held_still(study)
-    ranked = still.log.ranking()[:n].tolist()
+    ranked = still.log.ranking(n).tolist()
     ending = f"It has not ended: this is how it stood after {counted(len(still), 'trial')}."
     if still.stopped:
         ending = f"It stopped: {still.stopped}"

@@ -127,7 +127,7 @@ def parallel(study: Study, *, height: int = 420, limit: int = _LINES) -> figure:
 
 def parallel_sentence(study: Study) -> str:
     """Return in which part of each parameter the best trials lie, for who cannot see the lines."""
-    ranked = study.log.ranking()[:BEST]
+    ranked = study.log.ranking(BEST)
     if ranked.size == 0:
         return f"{counted(len(study), 'trial')} over {counted(len(study.space), 'parameter')}, none with a value."
     codes = study.log.codes[ranked]

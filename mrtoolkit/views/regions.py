@@ -43,8 +43,7 @@ def points_data(study: Study, x: str | None = None, y: str | None = None) -> pd.
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
     x_axis, y_axis = _two(study, x, y)
-    columns = {"x": x_axis.positions, "y": y_axis.positions, "value": objective_values(study)}
-    return pd.DataFrame({**columns, "level": study.log.level})
+    return _points(study, x_axis, y_axis)
 
 
 def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd.DataFrame:
@@ -65,16 +64,16 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
     x_axis, y_axis = _two(study, x, y)
-    points = points_data(study, x, y)
     names = level_names(study)
     last = _last_rounds(study, x_axis.name, y_axis.name)
     rows = []
-    for level in sorted(points["level"].unique()):
-        part = points[points["level"] == level]
+    levels = study.log.level
+    for level in np.unique(levels).tolist():
+        x_tried, y_tried = (np.unique(axis.positions[levels == level]) for axis in (x_axis, y_axis))
         found: list[Region | None] = [r for r in study.regions if r.level == level]
         for region in found or [None]:
-            left, right = _within(study, x_axis, _edges(region, x_axis, part["x"].to_numpy()))
-            bottom, top = _within(study, y_axis, _edges(region, y_axis, part["y"].to_numpy()))
+            left, right = _within(study, x_axis, _edges(region, x_axis, x_tried))
+            bottom, top = _within(study, y_axis, _edges(region, y_axis, y_tried))
             edges = {"left": left, "right": right, "bottom": bottom, "top": top}
             known = {"level": level, "name": names[level], "region": region.index if region else 0}
             rows.append({**known, **edges, "is_last": region is None or (level, region.index) in last})
@@ -104,7 +103,7 @@ def regions(study: Study, x: str | None = None, y: str | None = None, *, height:
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
     x_axis, y_axis = _two(study, x, y)
-    points = points_data(study, x, y)
+    points = _points(study, x_axis, y_axis)
     shown = _shown(points, study.direction)
     plot = map_figure(_title(study, len(points), len(shown)), x_axis, y_axis, height=height)
     colours = value_colours(points["value"].to_numpy(), direction=study.direction)
@@ -174,15 +173,20 @@ def _two(study: Study, x: str | None, y: str | None) -> tuple[ParameterAxis, Par
     return x_axis, y_axis
 
 
-def _edges(region: Region | None, axis: ParameterAxis, positions: np.ndarray) -> tuple[float, float]:
-    """Return the borders of a box on one axis: half a step outside the outer labels that were tried in it.
+def _points(study: Study, x_axis: ParameterAxis, y_axis: ParameterAxis) -> pd.DataFrame:
+    columns = {"x": x_axis.positions, "y": y_axis.positions, "value": objective_values(study)}
+    return pd.DataFrame({**columns, "level": study.log.level})
+
+
+def _edges(region: Region | None, axis: ParameterAxis, tried: np.ndarray) -> tuple[float, float]:
+    """Return the borders of a box on one axis: half a step outside the outer of the labels `tried`, ascending, in it.
 
     Without a region, those of its trials; a box with one label in it is a 50th of the map wide.
     """
     bounds = [] if region is None else [axis.position(value) for value in region.bounds[axis.name]]
-    known = [bound for bound in bounds if np.isfinite(bound)] or [float(positions.min()), float(positions.max())]
+    known = [bound for bound in bounds if np.isfinite(bound)] or [float(tried[0]), float(tried[-1])]
     low, high = min(known), max(known)
-    inside = np.unique(positions[(positions >= low) & (positions <= high)])
+    inside = tried[(tried >= low) & (tried <= high)]
     if axis.categories:
         return low - 0.4, high + 0.4
     if inside.size > 1:

@@ -8,7 +8,9 @@ from mrtoolkit.views.arguments import check_study
 
 
 def held_still(study: Study) -> Study:
-    """Return a copy of the study as it is now, which grows no more; one that has ended may be gone on with.
+    """Return a copy of the study as it is now, which grows no more (one that has ended may be gone on with).
+
+    What is held still already is returned itself.
 
     Raises
     ------

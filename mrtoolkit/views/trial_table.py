@@ -121,10 +121,12 @@ def parameter_axis(study: Study, name: str) -> ParameterAxis:
         shown = f"this study's parameters are {', '.join(study.space)}{nearest(name, study.space)}"
         msg = f"the axis {name!r} was asked for, but {shown}; name one of them."
         raise StudyError(msg)
-    column, dimension = trials_of(study)[name].to_numpy(), study.space[name]
+    check_trials(study)
+    dimension = study.space[name]
+    column = dimension.decode(study.log.codes[:, list(study.space).index(name)])
     if not isinstance(dimension, Categorical):
         return ParameterAxis(name=name, positions=column.astype(float), is_log=dimension.log)
-    if column.dtype.kind in "if":
+    if not _has_categories(dimension):
         return ParameterAxis(name=name, positions=column.astype(float), is_listed=True)
     texts = [label(value) for value in column]
     tried = set(texts)
@@ -141,11 +143,15 @@ def two_axes(study: Study, x: str | None, y: str | None) -> tuple[ParameterAxis,
     if x is not None and x == y:
         msg = f"x and y are both {x!r}, which makes a line and not a map; name two different parameters."
         raise StudyError(msg)
-    check_study(study)
-    named = [name for name in (x, y) if name is not None]
-    axes = {name: parameter_axis(study, name) for name in dict.fromkeys([*named, *study.space])}
-    by_use = sorted(axes, key=lambda n: (np.unique(axes[n].positions).size < 2, bool(axes[n].categories)))
-    free = [n for n in by_use if n not in named]
+    check_trials(study)
+    codes = study.log.codes
+    is_constant = dict(zip(study.space, (codes == codes[0]).all(axis=0), strict=True))
+    by_use = sorted(study.space, key=lambda n: (is_constant[n], _has_categories(study.space[n])))
+    free = [n for n in by_use if n not in (x, y)]
     x_name = x or free.pop(0)
     y_name = y or (free.pop(0) if free else None)
-    return axes[x_name], (axes[y_name] if y_name else None)
+    return parameter_axis(study, x_name), (parameter_axis(study, y_name) if y_name else None)
+
+
+def _has_categories(dimension: Any) -> bool:
+    return isinstance(dimension, Categorical) and dimension.decode(np.zeros(1, dtype=int)).dtype.kind not in "if"

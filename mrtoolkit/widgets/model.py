@@ -197,10 +197,11 @@ class SearchModel:
         """Return the left, right, bottom and top of bounds on this map; of a parameter that has none, its axis."""
         return self.map.edges(bounds)
 
-    def refresh(self) -> bool:
+    def refresh(self, *, has_figures: bool = True) -> bool:
         """Read what is new; say whether anything changed. False means that every attribute is as it was.
 
-        Takes the time of what is new, not of what there is: the study may grow meanwhile, in another thread.
+        Takes the time of what is new, not of what there is: the study may grow meanwhile, in another thread. Without
+        figures, the map and its heat stay as they are until they are asked for.
         """
         with self._lock:
             n = len(self.study.log)  # first: every column is at least so long, and these rows do not change
@@ -220,12 +221,10 @@ class SearchModel:
                 self._reading.read(n)
                 self.convergence = self._reading.convergence()
             self._read_levels()
-            if is_grown or is_wider or has_moved or self._is_stale:
-                self._draw_map()
-            if self._is_heat_due(n, state):
-                self._draw_heat(n)
+            self._is_stale |= is_grown or is_wider or has_moved
+            if has_figures:
+                self._draw_map_anew(n)
             self._read_wishes()
-            self._is_stale = False
             self._find_marks()
             self._write_words()
             self.version += 1
@@ -268,6 +267,13 @@ class SearchModel:
         self._n_wishes = len(wishes)
         boxes = [wish for wish in wishes if wish["bounds"]][-_WISHES:]
         self.looked = [Looked(after=int(wish["after"]), box=self.map.edges(wish["bounds"])) for wish in boxes]
+
+    def _draw_map_anew(self, n: int) -> None:
+        if self._is_stale:
+            self._draw_map()
+        if self._is_heat_due(n, self.state):
+            self._draw_heat(n)
+        self._is_stale = False
 
     def _draw_map(self) -> None:
         self.boxes = self.map.boxes(self._shown_level)

@@ -41,8 +41,8 @@ from mrtoolkit.widgets.ticker import LONGEST_REST, REST, Ticker
 
 _HEIGHT = 420  # pixels of a figure
 _PATIENCE = 3.0  # seconds until a front end has answered
-_PICTURE_EVERY = 60.0  # seconds between two pictures for the saved notebook while the search runs
-_FIRST_PICTURE = 30.0  # seconds until the first one of a search at full speed
+_PICTURE_EVERY = 60.0  # seconds between two pictures for the saved notebook while the search runs, at least
+_PICTURE_REST = 50.0  # seconds between them for one of drawing
 # A search at full speed uses every processor, and a page on the same machine paints for ten times as long as is drawn
 # here: words come each two seconds then, and figures as a twentieth of one processor allows. What is pressed shows at
 # once.
@@ -92,7 +92,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._shown_at: float | None = None
         self._absence = _NOT_ANSWERED, _PATIENCE  # what is said where nobody has answered, and after how many seconds
         self._pictured: tuple[Any, ...] = ()
-        self._pictured_at = 0.0
+        self._pictured_at = self._picture_took = 0.0  # when that was drawn last, and for how long
         self._convergence = ConvergenceChart(self.model, height=_HEIGHT)
         self._map = MapChart(self.model, height=_HEIGHT)
         theme = runtime().theme
@@ -150,9 +150,8 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         absence, patience = self._absence
         reason = "" if patience else absence
         now, has_picture = time.monotonic(), bool(reason) or not self._is_fast
-        self._pictured, self._pictured_at = self._stage(reason), now
-        if not has_picture:  # the search does not pay at once for what is hidden as long as the view lives
-            self._pictured, self._pictured_at = (reason,), now - _PICTURE_EVERY + _FIRST_PICTURE
+        # a fast search does not pay at once for what is hidden as long as the view lives
+        self._pictured, self._pictured_at = self._stage(reason) if has_picture else (reason,), now
         self._stand_in.show(reason, picture=has_picture)
         self._shown_at = time.monotonic()
         self._ticker.wake()
@@ -197,10 +196,12 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         if is_awaited:
             return  # the search's answer comes in a moment, and is not to wait for a picture
         # until a page stands there is nobody who sees what is drawn while the search pays for it
-        if (self.board.is_seen or not self._is_fast) and (self.model.refresh() or self._is_behind()):
+        has_figures = is_told or self._are_figures_due()
+        is_watched = self.board.is_seen or not self._is_fast
+        if is_watched and (self.model.refresh(has_figures=has_figures) or self._is_behind()):
             self._controls.update()
             hear_beside_cells(self)  # fields may be new
-            self._draw(has_figures=is_told or self._are_figures_due())
+            self._draw(has_figures=has_figures)
         self._keep_picture()
         is_waiting = self._shown_at is not None and not self.board.is_seen
         self._ticker.every = _LOOK_EVERY if self.model.state.is_live or is_waiting else None
@@ -220,7 +221,9 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             if wish == "inspect":
                 self._tabs.show_trial(value)
             elif wish == "picture":
+                begun = time.monotonic()
                 self._stand_in.update(value)
+                self._picture_took = time.monotonic() - begun
             else:
                 self._tabs.open(value)
         hear_beside_cells(self._tabs.box)
@@ -312,7 +315,8 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             reason = f"The live view cannot be drawn: {self.board.trouble}." if self.board.trouble else absence
         stage = self._stage(reason)
         is_due = not self.model.state.is_live or (reason,) != self._pictured[:1]
-        if stage != self._pictured and (is_due or now > self._pictured_at + _PICTURE_EVERY):
+        rest = max(_PICTURE_EVERY, _PICTURE_REST * self._picture_took)
+        if stage != self._pictured and (is_due or now > self._pictured_at + rest):
             self._pictured, self._pictured_at = stage, now
             self._tell("picture", reason)
 

@@ -73,6 +73,12 @@ def test_ranking_orders_keys_beyond_int64_alike():
     assert ranking(np.array([1.0, 1.0, 3.0]), keys).tolist() == [2, 1, 0]
 
 
+@given(st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0]), max_size=12), st.integers(0, 14))
+def test_the_first_of_a_ranking_are_those_of_the_whole(values, first):
+    values, keys = np.array(values, dtype=float), np.arange(len(values))[::-1] * 3
+    assert ranking(values, keys, first).tolist() == ranking(values, keys)[:first].tolist()
+
+
 def test_the_objective_of_buy_and_hold_is_computed_where_it_can_be():
     held = {"sharpe": 0.5, "turnover": 1.0, "trades": 1.0}
     assert goal("sharpe").value_of(held) == 0.5

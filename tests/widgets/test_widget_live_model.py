@@ -1,6 +1,7 @@
 """A view-model beside a real search that runs at full speed in its own thread: nothing is missed, nothing is torn."""
 
 import threading
+import time
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def test_a_model_read_meanwhile_ends_as_one_that_is_made_afterwards():
     charts = ConvergenceChart(model), MapChart(model)
     seen = []
     while search.state not in ("done", "failed"):
-        if model.refresh():
+        if model.refresh(has_figures=len(seen) % 3 == 0):
             seen.append(model.convergence.n_trials)
             for chart in charts:
                 chart.update()
@@ -64,3 +65,22 @@ def test_axes_and_levels_may_be_chosen_from_another_thread():
     thread.join()
     assert errors == []
     assert {model.x, model.y} == {"fast", "slow"}
+
+
+def test_without_figures_words_and_the_best_go_on_and_the_map_follows_when_it_is_asked_for():
+    search = MultiResOptimizer(hill, SPACE, trials=1_500).start(alongside=True)
+    search.pause()
+    model = SearchModel(search)
+    before, points, status = len(search.study), model.points, model.status
+    search.step("level")
+    while not (search.state == "paused" and len(search.study) > before):
+        time.sleep(0.01)
+    assert model.refresh(has_figures=False)
+    assert model.points is points
+    assert model.status != status
+    assert model.convergence.n_trials == len(search.study)
+    assert model.refresh()  # nothing has happened since, but the map is behind
+    assert len(model.points.trial) > len(points.trial)
+    assert not model.refresh()
+    search.stop()
+    search.join(20)

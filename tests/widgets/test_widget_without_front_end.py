@@ -1,6 +1,9 @@
-"""A notebook that a program runs, with no front end at all: the outputs hold picture, table and the reason."""
+"""Without a front end: a notebook run by a program holds picture, table and the reason; a script gets words."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -48,3 +51,16 @@ def test_the_reason_is_said_and_the_widget_comes_first(outputs):
     assert said.startswith("This cell was run by a program, to which nothing can be shown live: run it in JupyterLab")
     assert "did not appear" not in said
     assert not any(out.output_type in ("error", "stream") for out in outputs)
+
+
+def test_outside_a_notebook_there_are_words_and_no_bokeh():
+    code = """
+import sys, mrtoolkit as mrt
+study = mrt.optimize(lambda p: -abs(p["x"] - 7), mrt.Space(x=mrt.Integer(0, 9)))
+print(mrt.view(study))
+print([name for name in ("bokeh", "ipywidgets", "anywidget", "IPython") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    words, loaded = done.stdout.splitlines()
+    assert words.startswith("Done. 10 trials")
+    assert loaded == "[]"

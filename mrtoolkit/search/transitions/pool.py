@@ -65,8 +65,10 @@ _POOL: Kept[Pool] = Kept("pool")
 
 def _kept(codes: np.ndarray, scores: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Return the best trials, and of the others those of the lowest hash, which are the same ones in any order."""
-    best = ranking(scores, keys)[:_BEST]
-    others = np.setdiff1d(np.arange(len(codes)), best)
+    best = ranking(scores, keys, _BEST)
+    is_other = np.ones(len(codes), dtype=bool)
+    is_other[best] = False
+    others = np.flatnonzero(is_other)
     return np.concatenate([best, others[mixed_order(codes[others])[:_OTHERS]]])
 
 

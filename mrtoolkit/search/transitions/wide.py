@@ -87,6 +87,6 @@ def _leaders(history: History) -> np.ndarray:
     least = scores[-1] if len(scores) == _LEADERS else -np.inf
     fresh = n_seen + np.flatnonzero(history.scores[n_seen:] >= least)
     codes, scores = np.concatenate([codes, history.codes[fresh]]), np.concatenate([scores, history.scores[fresh]])
-    order = ranking(scores, space.keys(codes))[:_LEADERS]
+    order = ranking(scores, space.keys(codes), _LEADERS)
     _BEST.put(history, (codes[order], scores[order], len(history.codes)))
     return np.asarray(codes[order])
