@@ -13,7 +13,15 @@ from bokeh.plotting import figure
 
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.legends import style_legend
-from mrtoolkit.views.theme import GREY, VERMILLION, add_hover, level_colours, style_axis, themed_figure
+from mrtoolkit.views.theme import (
+    GREY,
+    VERMILLION,
+    add_hover,
+    count_axis,
+    level_colours,
+    style_axis,
+    themed_figure,
+)
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.trial_table import (
     check_trials,
@@ -98,7 +106,7 @@ def convergence(study: Study, *, height: int = 340) -> figure:
         title="Convergence", x_label="Trial", y_label=study.objective, height=height,
         x_range=Range1d(0.5, count + 0.5),
     )  # fmt: skip
-    plot.xaxis.ticker.min_interval = 1
+    count_axis(plot.xaxis[0])
     if not np.isfinite(data["value"].to_numpy()).any():
         plot.y_range = Range1d(0.0, 1.0)  # nothing to draw, but axes all the same
     bands = level_bands(study)

@@ -88,8 +88,6 @@ def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
     for name, axis in axes.items():
         panels[name] = _panel(study, axis, parts[name], (source, shared), height=height)
         panels[name].styles = {"flex": "1 1 300px"}
-        if len(panels) > 1 and panels[name].legend:
-            panels[name].legend.visible = False  # as in the first
     return panels
 
 

@@ -12,6 +12,7 @@ from mrtoolkit.views.theme import (
     INK,
     VERMILLION,
     add_hover,
+    count_axis,
     level_colours,
     restyle,
     style_axis,
@@ -52,7 +53,7 @@ class ConvergenceChart:
             title="Convergence", x_label="Trial", y_label=model.objective_with_unit, height=height,
             x_range=Range1d(0.5, 10.5), y_range=Range1d(0.0, 1.0),
         )  # fmt: skip
-        plot.xaxis.ticker.min_interval = 1
+        count_axis(plot.xaxis[0])
         plot.toolbar.active_drag = next(tool for tool in plot.tools if isinstance(tool, BoxZoomTool))
         self.description = ""
         self._bands = ChangingSource("left", "right", "level")

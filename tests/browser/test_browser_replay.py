@@ -141,3 +141,12 @@ def test_nothing_runs_over_the_page_at_any_width(study, chromium, tmp_path, widt
         page.keyboard.press("End")
         wait_for(page, f"{PLAYER}.state.at === 110")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_no_table_of_the_report_is_cut_off_in_a_window_of_800_pixels(study, chromium, tmp_path):
+    path = mrt.report(study, tmp_path / "report.html")
+    with opened(chromium, path, viewport={"width": 800, "height": 900}) as page:
+        tables = "[...document.querySelectorAll('.scroll')].filter(e => e.offsetParent)"
+        assert page.evaluate(f"{tables}.length") >= 3
+        cut = f"{tables}.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.getAttribute('aria-label'))"
+        assert page.evaluate(cut) == []

@@ -280,4 +280,9 @@ def test_titles_fit_a_figure_of_400_pixels(traded):
     made = [plateau_and_peak(traded), in_and_out(traded), growth(best, buy_and_hold(traded.backtest)), front(study)]
     assert [plot.title.text.count("\n") for plot in made] == [0, 0, 0, 0]
     made += [importance(study), mrt.views.heatmap(study), parallel(study)]
-    assert all(len(line) <= 40 for plot in made for line in plot.title.text.split("\n"))
+    assert all(len(line) <= 37 for plot in made for line in plot.title.text.split("\n"))
+
+
+def test_panels_side_by_side_have_frames_of_one_height(traded):
+    panels = slice_figures(traded).values()
+    assert len({sum(legend.visible for legend in plot.legend) for plot in panels}) == 1

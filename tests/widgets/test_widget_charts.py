@@ -345,4 +345,10 @@ def test_a_title_is_folded_before_a_narrow_page_cuts_it_off():
     model.refresh()
     lines = [line for chart in (MapChart, ConvergenceChart) for line in chart(model).figure.title.text.splitlines()]
     assert len(lines) == 3
-    assert max(map(len, lines)) <= 40
+    assert max(map(len, lines)) <= 37
+
+
+def test_a_hundred_thousand_trials_are_counted_in_plain_numbers():
+    axis = ConvergenceChart(SearchModel(empty_study(PLANE))).figure.below[0]
+    assert axis.formatter.format == "0,0"
+    assert axis.ticker.desired_num_ticks <= 5
