@@ -112,9 +112,9 @@ def convergence(study: Study, *, height: int = 340) -> figure:
     bands = level_bands(study)
     _draw_bands(plot, bands)
     points = _draw_points(plot, study, data, named=len(bands) <= _NAMED)
-    line = _draw_best(plot, data)
+    best = _draw_best(plot, data)
     add_hover(plot, points, [("Trial", "@number{0,0}"), (study.objective, "@value{0.0000}"), ("Parameters", "@params")])
-    add_hover(plot, [line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
+    add_best_hover(plot, best)
     final = data["best"].to_numpy()[-1]
     plot.title.text = _title(data, float(final))
     style_legend(plot)
@@ -172,10 +172,24 @@ def _source(part: pd.DataFrame) -> ColumnDataSource:
     return ColumnDataSource({name: part[name].to_numpy() for name in ("number", "value", "params")})
 
 
-def _draw_best(plot: figure, data: xr.Dataset) -> Any:
+def _draw_best(plot: figure, data: xr.Dataset) -> ColumnDataSource:
     kept = data["improved"].to_numpy().copy()
     kept[-1] = True
-    source = ColumnDataSource({name: data[name].to_numpy()[kept] for name in ("number", "best")})
-    return plot.step(
+    number, best = (data[name].to_numpy()[kept] for name in ("number", "best"))
+    source = ColumnDataSource({"number": number, "best": best, "until": until(number)})
+    plot.step(
         "number", "best", source=source, mode="after", color=VERMILLION, line_width=2.5, legend_label="best so far"
     )
+    return source
+
+
+def until(numbers: np.ndarray) -> np.ndarray:
+    """Return where each step of the best so far ends, (step,): at the next one."""
+    return np.append(numbers[1:], numbers[-1:])
+
+
+def add_best_hover(plot: figure, source: ColumnDataSource) -> None:
+    """Say beside the pointer what the best was then: `source` has `number`, `until` and `best`, a row a step."""
+    # bokeh's step line has no answer for a pointer, so unseen segments lie on it
+    steps = plot.segment("number", "best", "until", "best", source=source, line_alpha=0, line_width=8)
+    add_hover(plot, [steps], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])

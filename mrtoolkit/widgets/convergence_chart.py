@@ -6,6 +6,7 @@ import numpy as np
 from bokeh.models import BoxZoomTool, FixedTicker, LinearAxis, LinearColorMapper, Range1d
 
 from mrtoolkit.maps.value_range import value_range
+from mrtoolkit.views.convergence import add_best_hover, until
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import (
     GREY,
@@ -59,7 +60,7 @@ class ConvergenceChart:
         self._bands = ChangingSource("left", "right", "level")
         self._trials = ChangingSource("number", "value", "level")
         self._broken = ChangingSource("number", "value")
-        self._best = ChangingSource("number", "best")
+        self._best = ChangingSource("number", "until", "best")
         self._looks = ChangingSource("number")
         self._names = LinearAxis(ticker=FixedTicker(ticks=[]), major_label_standoff=2)
         self._turn = ChartTurn(model, plot)
@@ -80,7 +81,7 @@ class ConvergenceChart:
         numbers, best = data.step_number.astype(float), data.step_value
         if len(best):
             numbers, best = np.append(numbers, data.n_trials), np.append(best, best[-1])
-        self._best.update(number=numbers, best=best)
+        self._best.update(number=numbers, until=until(numbers), best=best)
         self._looks.update(number=np.array([looked.after + 0.5 for looked in self._model.looked]))
         self._set_ranges()
         self._name_bands()
@@ -102,7 +103,7 @@ class ConvergenceChart:
             "number", "value", source=self._trials.source, size=6, fill_color=coloured, line_color=None, alpha=0.75,
             legend_label="a trial, coloured by level",
         )  # fmt: skip
-        self._line = plot.step(
+        plot.step(
             "number", "best", source=self._best.source, mode="after", color=VERMILLION, line_width=2.5,
             legend_label="best so far",
         )  # fmt: skip
@@ -116,7 +117,7 @@ class ConvergenceChart:
         plot.add_layout(self._names, "above")
         objective = self._model.objective
         add_hover(plot, [trials, broken], [("Trial", "@number{0,0}"), (objective, "@value{0.0000}")])
-        add_hover(plot, [self._line], [("Best so far", "@best{0.0000}"), ("from trial", "@number{0,0}")])
+        add_best_hover(plot, self._best.source)
         style_legend(plot)
         plot.legend.click_policy = "hide"
         items = plot.legend[0].items

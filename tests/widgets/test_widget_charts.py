@@ -75,6 +75,7 @@ def test_charts_hold_what_the_model_holds_after_every_step(name, direction):
         assert columns(course._trials)["value"] == data.value[data.feasible].tolist()
         assert columns(course._broken)["number"] == data.number[~data.feasible].tolist()
         assert columns(course._best)["best"][:-1] == data.step_value.tolist()
+        assert columns(course._best)["until"][:-1] == [*data.step_number[1:].tolist(), data.n_trials]
         assert columns(chart._points)["trial"] == (model.points.trial + 1).tolist()
         assert columns(chart._points)["x"] == model.points.x.tolist()
         assert course.figure.x_range.end >= data.n_trials
