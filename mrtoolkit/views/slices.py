@@ -93,7 +93,8 @@ def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
 
 def slices_sentence(study: Study) -> str:
     """Return where the best lies on each parameter, for who cannot see the panels."""
-    over = f"{objective_name(study)} of {counted(len(study), 'trial')} over each of {', '.join(study.space)}"
+    trials = f"{objective_name(study)} of {counted(len(study), 'trial')}, coloured by level,"
+    over = f"{trials} over each of {', '.join(study.space)}"
     if not study.has_best:
         return f"{over}; no trial has a value that counts."
     return f"{over}; the best is at {params_text(study.best.active)}."
