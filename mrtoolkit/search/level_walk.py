@@ -175,6 +175,7 @@ class LevelWalk:
         assert run is not None  # noqa: S101 - for the type checker
         region = region_of(self._space, wish.bounds or {}, level=run.index, index=len(run.looked))
         room = None if self.limit is None else max(wish.trials, self.limit - len(study))
+        wish.note_place(study.notes, region.level, region.index)
         run.n_looks += 1
         n_new = run.steer(region, self._look_at(wish, region, run.n_looks), room)
         if self.limit is not None:
@@ -192,6 +193,7 @@ class LevelWalk:
         name = next(name for name in (f"{kind} {i}" for i in count(1)) if name not in names)
         regions = max([4, *(level.regions for level in self._levels)]) if wish.bounds is None else 1
         self._study.notes.setdefault("added_levels", {})[str(index)] = name  # for who shows it while it runs
+        wish.note_place(self._study.notes, index, -1 if wish.bounds is None else 0)
         self._levels = (*self._levels[:index], Level(name, budget=wish.trials, regions=regions))
         self._transition, self._wish = self._settings.transition, wish
         self.limit = len(self._study) + wish.trials

@@ -7,16 +7,22 @@ Each wish says after how many trials it was taken. So a search that was killed, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from mrtoolkit.errors import SpaceError, StudyError, check_count
 from mrtoolkit.search.looking import as_bounds
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.trial_log import TrialRows
 
 MOST = 10_000_000  # trials in one wish: at 1,000 a second three hours, and gigabytes
 NOTE = "steering"
 """Under which the wishes stand in a study's notes."""
+PLACES = "steered"
+"""Under which stand the level and the region of each wish that was taken; -1 for no region, but the whole level."""
+_MADE = "made"  # what `told` adds to a wish
 
 
 def check_trials(name: str, trials: Any) -> None:
@@ -49,17 +55,49 @@ class Wish:
         Labels between which to look; None for more trials wherever the search would make them.
     stopped : bool
         Whether the search had been stopped there, so that it goes on from there and not from where it was going.
+    number : int
+        Of the wish among all of the search; `Steering` gives it.
     """
 
     after: int
     trials: int
     bounds: Mapping[str, Sequence[Any]] | None = None
     stopped: bool = False
+    number: int = field(default=-1, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON from which the same wish is made."""
         bounds = None if self.bounds is None else {name: list(pair) for name, pair in self.bounds.items()}
-        return {**asdict(self), "bounds": bounds}
+        return {"after": self.after, "trials": self.trials, "bounds": bounds, "stopped": self.stopped}
+
+    def note_place(self, notes: dict[str, Any], level: int, region: int = -1) -> None:
+        """Take down in a study's notes in which level and region the wish is done."""
+        notes.setdefault(PLACES, {})[str(self.number)] = [level, region]
+
+
+def told(notes: Mapping[str, Any], rows: TrialRows) -> list[dict[str, Any]]:
+    """Return the wishes in a study's notes, and of how many trials each was `made`, which may be fewer than asked for.
+
+    A look among the trials of another wish takes them from it: each trial counts once. A wish of which no trial was
+    made yet, or that a stop gave up, has 0, one in a study of an earlier version None.
+    """
+    wishes = [dict(wish) for wish in notes.get(NOTE, ())]
+    if not wishes:
+        return wishes
+    places = notes.get(PLACES)
+    if places is None:
+        return [wish | {_MADE: None} for wish in wishes]
+    taken = {number: tuple(place) for number, place in places.copy().items()}  # a search may add to it meanwhile
+    made = {place: _made(rows, *place) for place in taken.values()}
+    for level, region in made:
+        if region == -1:
+            made[level, region] -= sum(n for place, n in made.items() if place[0] == level and place[1] >= 0)
+    return [wish | {_MADE: made.get(taken.get(str(i), ()), 0)} for i, wish in enumerate(wishes)]
+
+
+def _made(rows: TrialRows, level: int, region: int) -> int:
+    is_there = rows.level == level
+    return int(np.count_nonzero(is_there if region == -1 else is_there & (rows.region == region)))
 
 
 class Steering:
@@ -91,12 +129,15 @@ class Steering:
             )
         if asked or saved:
             notes[NOTE] = max(saved, asked, key=len)
-        self._pending = [Wish(**said) for said in notes.get(NOTE, [])]
+            notes.setdefault(PLACES, {})
+        self._pending = [Wish(**said, number=i) for i, said in enumerate(notes.get(NOTE, []))]
 
     def add(self, wish: Wish) -> None:
         """Take a wish down."""
-        self._notes.setdefault(NOTE, []).append(wish.to_dict())
-        self._pending.append(wish)
+        said = self._notes.setdefault(NOTE, [])
+        self._notes.setdefault(PLACES, {})
+        self._pending.append(replace(wish, number=len(said)))
+        said.append(wish.to_dict())
 
     def up_to_next(self, n: int | None, n_trials: int) -> int | None:
         """Return how many points may be asked for, so that the next wish is taken at the trial that it says."""
@@ -129,8 +170,7 @@ class Steering:
                 continue
             del self._pending[place]
             if not by_itself and not wish.stopped:
-                said, stopped = self._notes[NOTE], replace(wish, after=n_trials, stopped=True)
-                said[said.index(wish.to_dict())] = stopped.to_dict()
+                self._notes[NOTE][wish.number] = replace(wish, after=n_trials, stopped=True).to_dict()
             return wish
         return None
 
@@ -142,7 +182,7 @@ def _checked(space: Space, given: Any) -> list[Wish]:
     found = []
     for said in given:
         try:
-            wish = Wish(**said)
+            wish = Wish(**{name: value for name, value in {**said}.items() if name != _MADE})
             if wish.bounds is not None:
                 wish = replace(wish, bounds=as_bounds(space, wish.bounds))
         except (TypeError, SpaceError) as error:

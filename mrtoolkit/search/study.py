@@ -25,6 +25,7 @@ from mrtoolkit.search.region import Region
 from mrtoolkit.search.saved_codes import check_codes, saved_codes
 from mrtoolkit.search.scoring import Scoring
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.steering import told
 from mrtoolkit.search.storage import StudyFile, write_study
 from mrtoolkit.search.study_text import study_html, study_text
 from mrtoolkit.search.trial_log import TrialLog, TrialRows
@@ -180,8 +181,12 @@ class Study:
 
     @property
     def steering(self) -> list[dict[str, Any]]:
-        """What the user asked of the search on its way, as JSON; `MultiResOptimizer(..., steering=...)` does it too."""
-        return [dict(wish) for wish in self.notes.get("steering", ())]
+        """What the user asked of the search on its way, as JSON; `MultiResOptimizer(..., steering=...)` does it too.
+
+        After how many trials (`after`), how many were asked for (`trials`) and `made` (None if not known), between
+        which `bounds` (None: anywhere), and whether the search had been `stopped` there.
+        """
+        return told(self.notes, self.log.rows)
 
     @property
     def has_failed_alone(self) -> bool:

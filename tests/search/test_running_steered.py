@@ -84,7 +84,13 @@ def test_the_next_batch_goes_where_the_user_looks(words):
     assert table["slow"].between(*BOX["slow"]).all()
     assert (table["level"] == 0).all()
     assert study.steering == [
-        {"after": looked[0], "trials": 20, "bounds": {"fast": [30.0, 40.0], "slow": [100, 150]}, "stopped": False}
+        {
+            "after": looked[0],
+            "trials": 20,
+            "bounds": {"fast": [30.0, 40.0], "slow": [100, 150]},
+            "stopped": False,
+            "made": 20,
+        }
     ]
     regions = [region for region in study.regions if region.level == 0]
     assert [region.index for region in regions] == list(range(len(regions)))
@@ -162,7 +168,8 @@ def test_a_look_is_on_disk_before_its_first_trial(tmp_path):
     assert left.steering == search.study.steering
     assert len(left) == len(search.study)
     search.resume()
-    assert search.wait(SOON).steering == left.steering
+    assert [wish["made"] for wish in left.steering] == [0]
+    assert [{**wish, "made": 0} for wish in search.wait(SOON).steering] == left.steering
 
 
 def test_a_finished_study_on_disk_is_given_more_trials(tmp_path, monkeypatch):
@@ -280,6 +287,41 @@ def test_trials_that_are_no_count_are_refused(trials):
         with pytest.raises(StudyError, match="trials"):
             call()
     assert search.study.steering == []
+
+
+def test_a_study_says_how_many_trials_were_made_of_those_asked_for(tmp_path):
+    """A box of 28 points gives no more; what a look takes of the trials of another wish is none of that one's."""
+    path, words = tmp_path / "s.zarr", WAYS["preset"]
+    small = {"fast": (30, 33), "slow": (100, 103)}  # seven labels by four
+    looks = {14: lambda s: s.look_into(small, trials=45), 30: lambda s: s.more(trials=40)}
+
+    def led(search):
+        search.more(trials=30)
+        search.look_into({"fast": (9, 14)}, trials=12)
+
+    study = steered(looks, path=path, end=[led], **words)
+    asked = [wish["trials"] for wish in study.steering]
+    made = [wish["made"] for wish in study.steering]
+    assert asked == [45, 40, 30, 12]
+    table = study.to_pandas()
+    is_small = table["fast"].between(30, 33) & table["slow"].between(100, 103)
+    after = study.steering[0]["after"]
+    assert made[0] == is_small.iloc[after : after + 28].sum() <= 28
+    assert made[1:] == [40, 18, 12]
+    assert len(study) == 120 + 40 + 30
+    assert load_study(path).steering == study.steering
+    again = optimize(value, CROSS, steering=study.steering, **words)
+    assert same(again, study)
+    assert again.notes == study.notes
+
+
+def test_wishes_of_an_older_study_are_read_and_a_wish_given_up_has_made_nothing():
+    study = optimize(value, CROSS, **WAYS["preset"])
+    old = {"after": 60, "trials": 5, "bounds": None, "stopped": False}
+    study.notes["steering"] = [old]
+    assert study.steering == [old | {"made": None}]
+    given_up = steered({20: lambda s: s.more(trials=500), 30: lambda s: s.stop()}, end=[lambda s: s.more(trials=7)])
+    assert [wish["made"] for wish in given_up.steering] == [0, 7]
 
 
 def test_a_study_is_not_gone_on_with_as_if_it_had_been_steered_otherwise(tmp_path):
