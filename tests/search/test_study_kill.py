@@ -85,6 +85,7 @@ def test_killed_after_each_batch_and_gone_on_with(tmp_path, name):
         "add = resume.SavedTrials.add\n"
         "def then_die(self):\n"
         "    add(self); self._writer.wait(); os.kill(os.getpid(), 9)\n"
+        "killing.search()\n"  # loads what each child would load anew, for a second
         "resume.SavedTrials.add = then_die\n"
         "for _ in range(30):\n"
         "    child = os.fork()\n"
