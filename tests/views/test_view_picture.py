@@ -1,6 +1,7 @@
 import base64
 import io
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -161,6 +162,7 @@ def test_a_search_that_runs_meanwhile_is_drawn_as_it_is(study_of):
     def grow():
         while not ended.is_set():
             study.log.append(rows_of(rng.integers(0, 2, (7, 2)), rng.random(7)))
+            time.sleep(0.001)  # else the log grows to millions, and each picture of it takes seconds
 
     thread = threading.Thread(target=grow)
     thread.start()
