@@ -5,8 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from waiting import SOON
 
 from mrtoolkit.evaluation import Evaluation
+from mrtoolkit.search import live_searches
+
+
+@pytest.fixture(autouse=True)
+def none_left():
+    """A search that a test leaves running, as one that fails does, is no other test's."""
+    yield
+    for search in list(live_searches._live):
+        search.stop()
+        assert search.join(SOON)
 
 
 class CrossEvaluator:

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from waiting import SOON, until
 
 from mrtoolkit.errors import StudyError
 from mrtoolkit.expressions import P
@@ -24,7 +25,6 @@ from mrtoolkit.search.space import Space
 from mrtoolkit.words import counted
 
 CROSS = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)
-SOON = 60.0  # seconds that nothing here takes unless it hangs
 # not chosen by what a trial takes, which a busy machine may make long
 MultiResOptimizer = partial(searches.MultiResOptimizer, transition="moving")
 optimize = partial(searches.optimize, transition="moving")
@@ -36,13 +36,6 @@ def value(p):
 
 def log_of(study):
     return study.to_pandas().to_dict("records")
-
-
-def until(is_so):
-    end = time.monotonic() + SOON
-    while not is_so():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.001)
 
 
 def begun_and_held(trials):
@@ -57,15 +50,6 @@ def begun_and_held(trials):
     search = MultiResOptimizer(slow, CROSS, trials=trials).start()
     assert is_in.wait(SOON)
     return search, goes
-
-
-@pytest.fixture(autouse=True)
-def none_left():
-    yield
-    left = list(live_searches._live)
-    for search in left:
-        search.stop()
-        assert search.join(SOON)
 
 
 WORDS = {

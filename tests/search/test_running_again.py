@@ -1,13 +1,12 @@
 """A search that ends, fails or does not begin while something is asked of it: nothing is told late, lost or left."""
 
 import threading
-import time
 import warnings
 
 import pytest
+from waiting import SOON, until
 
 from mrtoolkit.errors import StudyError
-from mrtoolkit.search import live_searches
 from mrtoolkit.search.dimensions import Integer, Real
 from mrtoolkit.search.events import StateChanged
 from mrtoolkit.search.live_searches import LiveSearchWarning
@@ -15,19 +14,10 @@ from mrtoolkit.search.optimizer import MultiResOptimizer
 from mrtoolkit.search.space import Space
 
 SPACE = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200))
-SOON = 60.0  # seconds that nothing here takes unless it hangs
 
 
 def value(p):
     return -((p["fast"] - 12) ** 2) - (p["slow"] - 42) ** 2 / 16
-
-
-@pytest.fixture(autouse=True)
-def none_left():
-    yield
-    for search in list(live_searches._live):
-        search.stop()
-        assert search.join(SOON)
 
 
 def test_the_end_is_told_before_it_is_told_that_it_goes_on():
@@ -44,9 +34,7 @@ def test_the_end_is_told_before_it_is_told_that_it_goes_on():
     search.more(trials=20)
     threading.Timer(0.2, goes.set).start()  # the first thread tells slowly; the second is not to overtake it
     assert len(search.wait(SOON)) == 40
-    until_told = time.monotonic() + SOON
-    while len(told) < 4 and time.monotonic() < until_told:
-        time.sleep(0.001)
+    until(lambda: len(told) >= 4)
     assert told == ["running", "done", "running", "done"]
 
 
@@ -64,9 +52,7 @@ def test_a_wait_in_the_thread_of_an_earlier_end_is_refused_too():
 
     optimizer = MultiResOptimizer(value, SPACE, trials=20, on_event=listen)
     search = optimizer.start(pace=100)
-    until = time.monotonic() + SOON
-    while len(search.study) < 40 and time.monotonic() < until:
-        time.sleep(0.001)
+    until(lambda: len(search.study) >= 40)
     assert "another thread" in str(raised[1])
 
 

@@ -2,11 +2,11 @@
 
 import math
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
 from numba.core.event import Event, EventStatus
+from waiting import SOON
 
 from mrtoolkit import _compiling
 from mrtoolkit.search.dimensions import Integer
@@ -15,16 +15,8 @@ from mrtoolkit.search.optimizer import MultiResOptimizer
 from mrtoolkit.search.space import Space
 from mrtoolkit.widgets.model import SearchModel
 
-SOON = 60.0  # seconds that nothing here takes unless it hangs
 SAID = "Compiling (once on this machine; takes about half a minute)"
 KERNEL = {"dispatcher": SimpleNamespace(py_func=SimpleNamespace(__module__="mrtoolkit.backtest._kernels.events"))}
-
-
-def until(is_so):
-    end = time.monotonic() + SOON
-    while not is_so():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.001)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from waiting import SOON, until
 
 from mrtoolkit.errors import SpaceError, StudyError
 from mrtoolkit.expressions import P
@@ -17,7 +18,6 @@ from mrtoolkit.search.space import Space
 from mrtoolkit.search.steering import Steering, Wish
 
 CROSS = Space(fast=Real(5, 50, step=0.5), slow=Integer(20, 200), where=P.fast < P.slow)
-SOON = 60.0  # seconds that nothing here takes unless it hangs
 BOX = {"fast": (30, 40), "slow": (100, 150)}
 WAYS = {
     "preset": {"trials": 120, "transition": "moving"},
@@ -155,14 +155,11 @@ def test_killed_after_any_batch_a_steered_search_goes_on_to_the_same_trials(plan
 def test_a_look_is_on_disk_before_its_first_trial(tmp_path):
     path = tmp_path / "s.zarr"
     search = MultiResOptimizer(value, CROSS, study=path, trials=120, transition="moving").start(pace=100)
-    while len(search.study) < 12:
-        pass
+    until(lambda: len(search.study) >= 12)
     search.pause()
-    while search.state != "paused":
-        pass
+    until(lambda: search.state == "paused")
     search.look_into(BOX)
-    while not search.study.steering:
-        pass
+    until(lambda: search.study.steering)
     search.optimizer._saved._writer.wait()
     left = load_study(path)
     assert left.steering == search.study.steering
