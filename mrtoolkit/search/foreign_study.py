@@ -19,6 +19,7 @@ from mrtoolkit.expressions.nodes import Node
 from mrtoolkit.search.callables import as_evaluator
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.level_table import add_level_row
+from mrtoolkit.search.not_counted import BROKEN, NOTE, OTHER, PRUNED
 from mrtoolkit.search.objective import Goal
 from mrtoolkit.search.seen_conditions import seen_conditions
 from mrtoolkit.search.space import Space
@@ -127,6 +128,8 @@ def _filled(search: Any, trials: Sequence[Any], space: Space, codes: np.ndarray,
     )
     study.log.append(rows)
     study.failures = {i: _why(trial) for i, trial in enumerate(trials) if trial.state.name == _FAILED}
+    states = {trial.state.name for trial, is_counted in zip(trials, counts, strict=True) if not is_counted}
+    study.notes[NOTE] = {(_PRUNED,): PRUNED, (_COMPLETE,): BROKEN}.get(tuple(states - {_FAILED}), OTHER)
     add_level_row(
         study,
         None,

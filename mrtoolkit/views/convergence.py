@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, LinearAxis, Range1d
 from bokeh.models.annotations import BoxAnnotation
 from bokeh.plotting import figure
 
+from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import (
@@ -163,7 +164,7 @@ def _draw_points(plot: figure, study: Study, data: xr.Dataset, *, named: bool) -
             )
     broken = shown[~shown["feasible"]]
     if len(broken):
-        cross = {"marker": "x", "color": GREY, "legend_label": "breaks a constraint"}
+        cross = {"marker": "x", "color": GREY, "legend_label": not_counted(study)}
         renderers.append(plot.scatter("number", "value", source=_source(broken), **look, **cross))
     return renderers
 

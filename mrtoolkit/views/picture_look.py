@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from bokeh.palettes import Viridis256
 
+from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.views.story import Story
 from mrtoolkit.views.theme import BLUE, PURPLE, VERMILLION, level_colours
 from mrtoolkit.views.thinning import thinned_places
@@ -61,7 +62,7 @@ def legend_items(story: Story, look: Look) -> list[tuple[str, str, str]]:
     if bool(story.boxes["is_steered"].any()):
         items.append(("box", BLUE, "asked for by hand"))
     if not story.convergence["feasible"].to_numpy().all():
-        items.append(("cross", look.soft, "breaks a constraint"))
+        items.append(("cross", look.soft, not_counted(story.study)))
     return items
 
 

@@ -130,7 +130,7 @@
       const mark = (sign, colour, text) => node.append(make("span", {}, make("em", { style: "color:" + colour, "aria-hidden": "true" }, sign), text));
       if (data.best) mark("\u2605", BEST, data.plateau ? "best" : "best and plateau");
       if (data.plateau) mark("\u25c6", PLATEAU, "plateau");
-      if (data.counts.includes(0)) mark("\u00d7", "inherit", "has no value or breaks a constraint");
+      if (data.counts.includes(0)) mark("\u00d7", "inherit", "no value, or " + data.notCounted);
       if (data.steering.length) mark("\u25a2", STEERED, "asked for by hand");
       return node;
     }
@@ -558,7 +558,7 @@
       figure.tip.hidden = found < 0;
       if (found < 0) return;
       const [px, py] = place(found), named = (a, v) => a.name + " " + (a.categories.length ? a.categories[Math.round(v)] : minus(String(+v.toPrecision(6))));
-      const value = data.value[found] === null ? "no value" : data.objective + " " + valueText(data.value[found]) + (data.counts[found] ? "" : " (breaks a constraint)");
+      const value = data.value[found] === null ? "no value" : data.objective + " " + valueText(data.value[found]) + (data.counts[found] ? "" : " (" + data.notCounted + ")");
       const at = data.isMap ? named(axes[0], data.x[found]) + ", " + named(axes[1], data.y[found]) : named(axes[0], data.x[found]);
       figure.tip.textContent = "Trial " + data.number[found].toLocaleString("en-US") + ", " + data.levels[data.level[found]].name + "\n" + value + "\n" + at;
       figure.tip.style.left = Math.max(0, Math.min(px + 12, box.width - figure.tip.offsetWidth)) + "px";

@@ -11,6 +11,7 @@ from bokeh.palettes import Viridis256
 from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.maps.heat import LONE, REACH, WIDEST, neighbour_distances
 from mrtoolkit.search.candidate import Candidate
+from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.replay_stages import axis_data, ending, stages
 from mrtoolkit.views.story import Story, at_once, values_drawn
@@ -47,6 +48,7 @@ def replay_data(story: Story) -> dict[str, Any]:
         "y": _plain(points["y"].to_numpy()[shown]),
         "value": _plain(data["value"].to_numpy()[shown]),
         "counts": [int(v) for v in np.isfinite(points["value"].to_numpy()[shown])],
+        "notCounted": not_counted(story.study),
         "steps": _steps(story),
         "levels": _levels(story),
         "stages": [

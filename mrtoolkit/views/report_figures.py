@@ -127,7 +127,7 @@ def _convergence(study: Study) -> Picture:
 def _zooms(study: Study) -> Picture:
     caption = (
         "The zoom, a panel a level. A box is where the next level looks; brighter is better, grey has no value "
-        "or breaks a constraint. A star is the best, a diamond the plateau."
+        "that counts. A star is the best, a diamond the plateau."
     )
     shown = f"Maps of {study.objective} over {_over(study)}, one a level ({', '.join(level_names(study)[:6])}), "
     return Picture(

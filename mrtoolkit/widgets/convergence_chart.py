@@ -6,6 +6,7 @@ import numpy as np
 from bokeh.models import BoxZoomTool, FixedTicker, LinearAxis, LinearColorMapper, Range1d
 
 from mrtoolkit.maps.value_range import value_range
+from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.views.convergence import add_best_hover, until
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import (
@@ -97,7 +98,7 @@ class ConvergenceChart:
         )
         broken = plot.scatter(
             "number", "value", source=self._broken.source, marker="x", size=6, color=GREY, alpha=0.7,
-            legend_label="breaks a constraint",
+            legend_label=not_counted(self._model.study),
         )  # fmt: skip
         trials = plot.scatter(
             "number", "value", source=self._trials.source, size=6, fill_color=coloured, line_color=None, alpha=0.75,

@@ -14,6 +14,7 @@ from bokeh.plotting import figure
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.errors import MrtoolkitError
+from mrtoolkit.search.not_counted import PRUNED, not_counted
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.drawdown import drawdown, drawdown_sentence
 from mrtoolkit.views.equity import link_pointers
@@ -153,7 +154,8 @@ def _heading(study: Study, look: TrialLook) -> str:
     if look.number in study.failures:
         more = f" The evaluator raised {study.failures[look.number]}."
     elif look.number >= 0 and not study.log.feasible[look.number]:
-        more = " It breaks a constraint."
+        why = not_counted(study)
+        more = " It was pruned." if why == PRUNED else f" It {why}."
     return f"<p><strong>{text(who)}: {text(params_text(look.params))}</strong><br>{text(said)}.{text(more)}</p>"
 
 

@@ -8,7 +8,12 @@ import pytest
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.foreign_study import as_study
+from mrtoolkit.views.picture_look import Look, legend_items
+from mrtoolkit.views.replay_data import replay_data
+from mrtoolkit.views.story import search_story
+from mrtoolkit.widgets.convergence_chart import ConvergenceChart
 from mrtoolkit.widgets.model import SearchModel
+from mrtoolkit.widgets.trial_look import look_at, look_texts
 
 optuna = pytest.importorskip("optuna")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -158,3 +163,43 @@ def test_of_two_that_tell_the_trials_apart_the_category_is_the_condition():
         own = known | ({"depth": depth} if "depth" in params else {})
         study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=1.0))
     assert as_study(study).space["depth"].only.key == 'P.kind == "a"'
+
+
+def bounded(trial):
+    x = trial.suggest_float("x", 0, 1)
+    trial.set_user_attr("over", x - 0.5)
+    if trial.number % 5 == 2 and trial.study.user_attrs.get("prunes"):
+        trial.report(x, 1)
+        raise optuna.TrialPruned
+    return x
+
+
+@pytest.mark.filterwarnings("ignore:.*constraints_func:FutureWarning")
+@pytest.mark.parametrize(
+    ("is_bounded", "prunes", "words", "said"),
+    [
+        (False, True, "pruned", "It was pruned."),
+        (True, False, "breaks a constraint", "It breaks a constraint."),
+        (True, True, "does not count", "It does not count."),
+    ],
+)
+def test_why_a_trial_does_not_count_is_said_as_it_is(is_bounded, prunes, words, said):
+    rule = {"constraints_func": lambda trial: [trial.user_attrs.get("over", -1.0)]} if is_bounded else {}
+    search = optuna.create_study(sampler=optuna.samplers.NSGAIISampler(seed=1, **rule))
+    search.set_user_attr("prunes", prunes)
+    search.optimize(bounded, n_trials=30)
+    study = as_study(search)
+    assert 0 < np.count_nonzero(~study.log.feasible) < 30
+    model = SearchModel(study)
+    chart = ConvergenceChart(model)
+    chart.update("light")
+    legends = [chart.figure.legend, mrt.views.convergence(study).legend]
+    for legend in legends:
+        shown = {item.label.value for item in legend.items}
+        assert shown & {"pruned", "breaks a constraint", "does not count"} == {words}
+    look = Look(paper="", ink="", soft="", line="", band="", rim="", none="")
+    story = search_story(study)
+    assert replay_data(story)["notCounted"] == words
+    assert [text for kind, _, text in legend_items(story, look) if kind == "cross"] == [words]
+    trial = int(np.flatnonzero(~study.log.feasible)[0])
+    assert said in look_texts(study, look_at(study, trial))["status"]
