@@ -40,7 +40,7 @@ def checked_path(path: Any, what: str) -> Path:
 def write_page(target: Path, html: str, what: str) -> None:
     """Write the file under another name beside its place and then move it there, so that no half of it is ever seen."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:20]}.", suffix=".tmp", dir=target.parent)
     except OSError as fault:
         refused = f"its folder refuses new files ({fault.strerror})"
         msg = f"the {what} was to be written to {str(target)!r}, but {refused}; choose another."

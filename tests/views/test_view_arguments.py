@@ -56,3 +56,13 @@ def test_a_file_name_that_no_disk_takes_is_refused_in_words(study, tmp_path, nam
         with pytest.raises(StudyError, match=r"which names no file \(.*\); choose another"):
             write(study, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_name_as_long_as_a_disk_takes_is_written(study, tmp_path):
+    name = "a" * 250 + ".html"
+    assert report(study, tmp_path / name).stat().st_size > 0
+
+
+def test_a_home_that_nobody_has_names_no_file(study):
+    with pytest.raises(StudyError, match=r"which names no file \(.*\); choose another"):
+        report(study, "~nobody-of-this-name/study.html")
