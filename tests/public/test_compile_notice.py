@@ -153,3 +153,16 @@ def test_the_command_line_says_it_itself(monkeypatch):
     searching._compile(SimpleNamespace(evaluate_fresh=refuse), space)
     assert told == ["compiling, once on this machine ..."]
     assert _compiling._NOTICE.is_said
+
+
+def test_short_compilings_are_worth_a_word_together():
+    compiling = Compiling()
+    compiling.notice.is_said = True
+    compiling.begin()
+    compiling.end(after=0.4)
+    compiling.begin()
+    assert compiling.notice.words() == ""
+    compiling.now += 0.2
+    assert compiling.notice.words().startswith("Compiling")
+    compiling.end()
+    assert compiling.notice.words() == ""

@@ -175,6 +175,24 @@ def test_a_pause_that_waits_for_a_long_batch_is_said():
     assert search.progress().notice == ""
 
 
+@pytest.mark.parametrize(
+    ("press", "answer"),
+    [
+        (lambda search: search.step("batch"), "Pausing after this batch"),
+        (lambda search: search.step("level"), "Pausing after this level"),
+        (lambda search: search.more(3), "What was asked for comes after this batch"),
+    ],
+)
+def test_what_else_waits_for_a_long_batch_is_said_but_not_at_once(press, answer):
+    search, may_end = begun_and_held(trials=40)
+    press(search)
+    assert search.progress().notice == ""
+    until(lambda: search.progress().notice == answer)
+    search.resume()
+    may_end.set()
+    search.wait(SOON)
+
+
 def test_a_pause_is_no_time_of_the_search():
     search = MultiResOptimizer(value, CROSS, seconds=30.0, trials=60).start(pace=10)
     time.sleep(0.3)

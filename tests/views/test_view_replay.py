@@ -7,6 +7,7 @@ import pytest
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.region import Region
+from mrtoolkit.views.canvas import Canvas
 from mrtoolkit.views.picture import picture_png
 from mrtoolkit.views.replay import player_code, replay
 from mrtoolkit.views.replay_data import replay_data
@@ -197,3 +198,15 @@ def test_a_trial_is_not_placed_on_an_axis_that_does_not_matter_there():
     shown, other = picture_png(found, x="n", y="m"), picture_png(found, x="kind", y="m")
     assert shown != other  # both are drawn
     assert replay_data(search_story(found, "kind", "m"))["best"]["x"] == 1.0
+
+
+def test_a_picture_draws_no_mark_at_a_place_that_is_none(monkeypatch):
+    places = []
+    for name in ("shape", "dot"):
+        monkeypatch.setattr(Canvas, name, lambda self, at, *looks, **more: places.append(at))
+    space = mrt.Space(
+        kind=mrt.Categorical(["a", "b"]), n=mrt.Integer(1, 9, only=mrt.P.kind == "a"), m=mrt.Integer(1, 9)
+    )
+    picture_png(mrt.optimize(lambda p: p["m"] + (p["kind"] == "b"), space, trials=60), x="n", y="m")
+    assert places
+    assert np.isfinite(np.array(places)).all()

@@ -393,3 +393,19 @@ def test_the_memory_of_a_level_is_that_at_its_end_not_at_its_first_look(monkeypa
     source.said |= {"state": "done", "done": 1, "trials": 1}
     model.refresh()
     assert model.table[0].memory == 5e6
+
+
+def test_the_memory_of_a_level_that_nobody_saw_at_work_is_not_known(monkeypatch):
+    study = empty_study(PLANE)
+    source = running(study)
+    source.subscribe = None
+    monkeypatch.setattr("mrtoolkit.widgets.model.memory_used", lambda study: 7.0)
+    model = SearchModel(source)  # its first look, before a trial is made
+    for i, name in enumerate(("coarse", "medium")):
+        add(study, [[i, i]], [1.0], level=i)
+        end_level(study, name, 1)
+    source.said |= {"state": "done", "level": 1, "done": 1, "trials": 2}
+    model.refresh()
+    assert np.isnan(model.table[0].memory)
+    assert model.table[1].memory == 7.0
+    assert np.isnan([row.memory for row in SearchModel(study).table]).all()  # who made it may hold what they like
