@@ -55,6 +55,10 @@ class _Notice(event.Listener):
             return ""
         return f"Compiling ({self._how()}; takes about half a minute)"
 
+    def seconds(self) -> float:
+        """Return the seconds of compiling so far, from any thread."""
+        return self._spent + (self._clock() - self._since if self._depth else 0.0)
+
     def _how(self) -> str:
         return "once on this machine" if self.is_kept() else "in each process, as no folder to keep it is writable"
 
@@ -71,6 +75,11 @@ def watch_compiling(is_kept: Callable[[], bool]) -> None:
 def compiling_words() -> str:
     """Return that kernels are compiled at this moment, as a status line says it; nothing where none are."""
     return _NOTICE.words()
+
+
+def compiled_seconds() -> float:
+    """Return how long this process has compiled kernels so far."""
+    return _NOTICE.seconds()
 
 
 def hush() -> None:

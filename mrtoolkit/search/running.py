@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -287,10 +288,10 @@ class RunningSearch:
         return self._known_best[1:]
 
     def _seconds_left(self, trials: int) -> float:
-        pace, worked = self._gate.pace, self.optimizer.elapsed()
-        rate = trials / worked if worked > 0 else 0.0
-        rate = rate if pace is None else min(rate, pace.trials_a_second) if trials else pace.trials_a_second
-        return self.optimizer.walk.n_left() / rate if rate > 0 else float("nan")
+        pace, worked = self._gate.pace, self.optimizer.clock.evaluating()
+        rate = trials / worked if trials and worked > 0 else math.inf
+        rate = rate if pace is None else min(rate, pace.trials_a_second)
+        return self.optimizer.walk.n_left() / rate if math.isfinite(rate) else math.nan
 
     def _wait(self, timeout: float | None) -> None:
         if threading.current_thread() in self._threads:

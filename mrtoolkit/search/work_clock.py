@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mrtoolkit._compiling import compiled_seconds
+
 
 class WorkClock:
     """Seconds since some moment, less those waited: so a budget of seconds is the same for a search that was paused."""
@@ -14,15 +16,20 @@ class WorkClock:
         # one value, so that who reads it in another thread never sees half a change
         self._state: tuple[float, float | None] = (0.0, None)  # seconds waited, and when it began to wait
         self._started: float | None = None
+        self._compiled = 0.0  # seconds that this process had compiled until then
 
     def start(self) -> None:
         """Begin to count, unless that has begun."""
         if self._started is None:
-            self._started = self.now()
+            self._started, self._compiled = self.now(), compiled_seconds()
 
     def elapsed(self) -> float:
         """Return the seconds since the start, 0 before it."""
         return 0.0 if self._started is None else self.now() - self._started
+
+    def evaluating(self) -> float:
+        """Return the same without what was compiled since: how fast the next trials come is learnt from this."""
+        return max(self.elapsed() - (compiled_seconds() - self._compiled), 0.0)
 
     def now(self) -> float:
         """Return seconds that only differences of mean something."""

@@ -14,6 +14,7 @@ from bokeh.plotting import figure
 from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.legends import style_legend
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import (
     GREY,
     VERMILLION,
@@ -50,6 +51,7 @@ def convergence_data(study: Study) -> xr.Dataset:
     StudyError
         If the study has no trials.
     """
+    study = held_still(study)
     check_trials(study)
     allowed = objective_values(study)
     sign = 1.0 if study.direction == "maximize" else -1.0
@@ -101,6 +103,7 @@ def convergence(study: Study, *, height: int = 340) -> figure:
     StudyError
         If the study has no trials.
     """
+    study = held_still(study)
     data = convergence_data(study)
     count = data.sizes["trial"]
     plot = themed_figure(

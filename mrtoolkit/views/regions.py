@@ -18,6 +18,7 @@ from mrtoolkit.search.region import Region
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import heatmap_data, is_scattered
 from mrtoolkit.views.legends import style_legend
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.surface import draw_cells, draw_colour_bar, draw_heat, map_figure, mark_candidates
 from mrtoolkit.views.theme import add_hover, level_colours, value_colours
 from mrtoolkit.views.trial_table import (
@@ -42,6 +43,7 @@ def points_data(study: Study, x: str | None = None, y: str | None = None) -> pd.
     StudyError
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
+    study = held_still(study)
     x_axis, y_axis = _two(study, x, y)
     return _points(study, x_axis, y_axis)
 
@@ -63,6 +65,7 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
     StudyError
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
+    study = held_still(study)
     x_axis, y_axis = _two(study, x, y)
     names = level_names(study)
     last = _last_rounds(study, x_axis.name, y_axis.name)

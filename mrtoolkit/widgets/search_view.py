@@ -21,9 +21,11 @@ from IPython.display import display
 from mrtoolkit._compiling import compiling_words
 from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.events import Event, StateChanged, Steered
+from mrtoolkit.search.looking import as_bounds
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_text import failure_note
 from mrtoolkit.views.replay import replay
+from mrtoolkit.views.words import label
 from mrtoolkit.widgets.beside_cells import hear_beside_cells
 from mrtoolkit.widgets.board import Board
 from mrtoolkit.widgets.cell_request import is_attended
@@ -199,6 +201,9 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         has_figures = is_told or self._are_figures_due()
         is_watched = self.board.is_seen or not self._is_fast
         if is_watched and (self.model.refresh(has_figures=has_figures) or self._is_behind()):
+            if not has_figures and self._are_figures_due():  # the search has ended or paused meanwhile
+                has_figures = True
+                self.model.refresh()
             self._controls.update()
             hear_beside_cells(self)  # fields may be new
             self._draw(has_figures=has_figures)
@@ -299,11 +304,16 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
 
     def _look_into(self, bounds: dict[str, tuple[Any, Any]]) -> None:
         ordered = {name: (high, low) if _is_less(high, low) else (low, high) for name, (low, high) in bounds.items()}
+        taken = as_bounds(self.study.space, ordered)
         with self.board.change():
-            self._map.choose(ordered)
-        self._controls.show_region(ordered)
+            self._map.choose(taken)
+        self._controls.show_region(taken)
         if self.search is not None:
-            self.search.look_into(ordered)
+            self.search.look_into(taken)
+        others = {name: box for name, box in taken.items() if box != ordered[name]}
+        if others:
+            shown = ", ".join(f"{name} {label(low)} to {label(high)}" for name, (low, high) in others.items())
+            self._trouble = f"Looks into {shown}: a box is cut at the ends of the space and holds two values at least."
 
     def _keep_picture(self) -> None:
         """Bring up to date what the saved notebook shows, when a level or the search has ended or pauses."""

@@ -9,6 +9,7 @@ from numba.core.event import Event, EventStatus
 from waiting import SOON
 
 from mrtoolkit import _compiling
+from mrtoolkit.search import work_clock
 from mrtoolkit.search.dimensions import Integer
 from mrtoolkit.search.live_searches import _live
 from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -96,3 +97,18 @@ def test_a_machine_that_keeps_nothing_is_not_told_that_it_is_once(compiling):
     clock.now = 9.0
     _compiling._NOTICE.is_kept = lambda: False
     assert "in each process" in search.progress().notice
+
+
+def test_how_fast_trials_come_is_learnt_without_what_was_compiled_for_the_first(monkeypatch):
+    compiled = [5.0]
+    monkeypatch.setattr(work_clock, "compiled_seconds", lambda: compiled[0])
+    now = [100.0]
+    monkeypatch.setattr(work_clock, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    clock = work_clock.WorkClock()
+    assert clock.evaluating() == 0.0
+    clock.start()
+    now[0], compiled[0] = 130.0, 33.0  # 30 s, in 28 of which kernels were compiled
+    assert clock.elapsed() == 30.0
+    assert clock.evaluating() == 2.0
+    compiled[0] = 50.0  # while the search waited
+    assert clock.evaluating() == 0.0

@@ -9,6 +9,7 @@ from mrtoolkit.search.space import Space
 from mrtoolkit.views.cells import heatmap_data
 from mrtoolkit.views.regions import regions_data
 from mrtoolkit.views.surface import heatmap
+from mrtoolkit.views.trial_table import two_axes
 
 SPACE = Space(fast=Integer(5, 50), slow=Integer(20, 200))
 
@@ -146,3 +147,11 @@ def test_a_trial_is_not_marked_on_an_axis_that_does_not_matter_there():
     assert study.best.params["kind"] == "b"
     assert not any("best" in name for name in marks(heatmap(study, "n", "m")))
     assert any("best" in name for name in marks(heatmap(study, "kind", "m")))
+
+
+def test_the_first_two_parameters_that_vary_are_drawn_numbers_before_categories(study_of):
+    points = {"still": [1, 1, 1], "kind": ["a", "b", "a"], "p": [1, 2, 3], "q": [4, 4, 5]}
+    study = study_of(points, [0.1, 0.2, 0.3], np.zeros(3))
+    assert [axis.name for axis in two_axes(study, None, None)] == ["p", "q"]
+    assert [axis.name for axis in two_axes(study, "still", None)] == ["still", "p"]
+    assert [axis.name for axis in two_axes(study, "q", "kind")] == ["q", "kind"]

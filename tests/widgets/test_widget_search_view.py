@@ -87,6 +87,7 @@ def test_it_shows_the_search_from_its_beginning_to_its_end(live):
     assert page.texts["status"] in view.model.status
     assert "Convergence" in page.labels["convergence"] or "400" in page.labels["convergence"]
     assert view.study is study
+    assert view.model.points.trial.tolist() == model.SearchModel(study).points.trial.tolist()
 
 
 def test_buttons_do_what_they_say_and_the_state_says_which_can_be_pressed(live):
@@ -157,6 +158,12 @@ def test_a_box_sends_the_search_there_once_whichever_way_it_was_given(live):
     assert "20" in str(first)
     assert "80" in str(second)
     page = Page(view.board)
+    view._tell("look", {"x": (90, 1_000), "y": (5, 5)})
+    until(lambda: len(search.study.steering) == 3)
+    until(lambda: (page.take(), "Looks into x 90 to 100, y 5 to 6: a box is cut" in page.texts["message"])[1])
+    assert [field.value for pair in view._controls._limits.values() for field in pair] == [90, 100, 5, 6]
+    view._tell("look", {"x": (20, 40), "y": (50, 60)})
+    until(lambda: (page.take(), page.texts["message"] == "")[1])
     view._tell("look", {"x": ("a", "b")})
     until(lambda: (page.take(), page.texts["message"] != "")[1])
 
