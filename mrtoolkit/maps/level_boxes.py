@@ -11,6 +11,7 @@ import numpy as np
 
 from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.region import Region
+from mrtoolkit.search.space import Space
 
 _Edges = tuple[float, float, float, float]
 _MOST = 48  # boxes of a level's earlier rounds that are drawn
@@ -49,18 +50,21 @@ class LevelBoxes:
 
     A level's earlier rounds are thinned to an even choice, so that what is drawn does not grow.
 
+    A region that has no place on the map, as a parameter does not matter in it, is left out.
+
     Parameters
     ----------
+    space : Space
     x, y : Scale
         `y` None for one parameter.
     at_once : sequence of int
         How many regions a round of each level has at most; beyond its end one.
     """
 
-    def __init__(self, x: Scale, y: Scale | None, at_once: Sequence[int]) -> None:
-        self._x, self._y, self._at_once = x, y, list(at_once)
+    def __init__(self, space: Space, x: Scale, y: Scale | None, at_once: Sequence[int]) -> None:
+        self._space, self._x, self._y, self._at_once = space, x, y, list(at_once)
         self._n = 0
-        self._edges: dict[int, list[tuple[_Edges, bool]]] = {}
+        self._recent: dict[int, list[tuple[int, _Edges, bool]]] = {}
         self._counts: dict[int, int] = {}
         self._strides: dict[int, int] = {}
         self._even: dict[int, list[tuple[int, _Edges, bool]]] = {}
@@ -77,10 +81,10 @@ class LevelBoxes:
         """Return the boxes to draw, coarse levels first, each level's last round last."""
         found = []
         for level in sorted(self._counts):
-            recent, first = self._edges[level], self._counts[level] - len(self._edges[level])
-            parts = [(i, edges, False) for i, edges, _ in self._even[level] if i < first]
-            is_any = not all(is_strewn for _, is_strewn in recent)
-            parts += [(first + j, edges, not (is_any and is_strewn)) for j, (edges, is_strewn) in enumerate(recent)]
+            recent = self._recent[level]
+            parts = [(i, edges, False) for i, edges, _ in self._even[level] if i < recent[0][0]]
+            is_any = not all(is_strewn for _, _, is_strewn in recent)
+            parts += [(i, edges, not (is_any and is_strewn)) for i, edges, is_strewn in recent]
             found += [_box(level, i, edges, is_last=is_last) for i, edges, is_last in parts]
         return found
 
@@ -106,9 +110,9 @@ class LevelBoxes:
 
     def _hull(self, level: int) -> _Edges:
         """Return what a level looks into closely, in fractions of the axes."""
-        first = self._counts.get(level, 0) - len(self._edges.get(level, ()))
-        close = [edges for i, edges, is_strewn in self._even.get(level, ()) if i < first and not is_strewn]
-        close += [edges for edges, is_strewn in self._edges.get(level, ()) if not is_strewn]
+        recent = self._recent.get(level, [])
+        earlier = [box for box in self._even.get(level, ()) if box[0] < recent[0][0]]
+        close = [edges for _, edges, is_strewn in earlier + recent if not is_strewn]
         if not close:
             return 0.0, 1.0, 0.0, 1.0
         edges, is_many = np.array(close), len(close) > _FEW
@@ -127,21 +131,27 @@ class LevelBoxes:
 
     def _add(self, region: Region) -> None:
         level = region.level
+        at_once = self._at_once[level] if level < len(self._at_once) else 1
+        recent = self._recent.get(level, [])
+        recent = [box for box in recent if box[0] > region.index - at_once] or recent[-1:]
+        if not region.has_place(self._space, [scale.name for scale in (self._x, self._y) if scale is not None]):
+            if recent:
+                self._recent[level] = recent
+            return
         edges = _edges(region.bounds, self._x) + (
             (math.nan, math.nan) if self._y is None else _edges(region.bounds, self._y)
         )
         number = self._counts.get(level, 0)
         self._counts[level] = number + 1
         stride = self._strides.setdefault(level, 1)
-        even, recent = self._even.setdefault(level, []), self._edges.setdefault(level, [])
-        is_strewn = self._is_strewn(region)
+        even = self._even.setdefault(level, [])
+        box = (region.index, edges, self._is_strewn(region))
         if number % stride == 0:
-            even.append((number, edges, is_strewn))
+            even.append(box)
         if len(even) > _MOST:
             self._even[level] = even[::2]
             self._strides[level] = 2 * stride
-        recent.append((edges, is_strewn))
-        del recent[: -(self._at_once[level] if level < len(self._at_once) else 1)]
+        self._recent[level] = [each for each in recent if each[0] > region.index - at_once] + [box]
 
     def _is_strewn(self, region: Region) -> bool:
         """Say whether a round's region is only the box round points that lie in none of its other regions."""

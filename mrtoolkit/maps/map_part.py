@@ -14,6 +14,7 @@ from mrtoolkit.maps.level_boxes import Box, LevelBoxes
 from mrtoolkit.maps.levels import level_entries
 from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.study import Study
+from mrtoolkit.words import counted
 
 Window = tuple[float, float, float, float]
 
@@ -54,10 +55,11 @@ class MapPart:
         self.x = Scale.of(study.space, x)
         self.y = None if y is None else Scale.of(study.space, y)
         at_once = [int(entry.get("regions") or 1) for entry in level_entries(study)]
-        self._boxes = LevelBoxes(self.x, self.y, at_once)
+        self._boxes = LevelBoxes(study.space, self.x, self.y, at_once)
         self._raster: Raster | None = None
         self._seen: tuple[Window, int | None] | None = None  # what the raster covers, and up to which level
         self._n = 0
+        self._n_met, self._has_met = 0, y is None or not study.space.has_conditions
 
     def read_regions(self) -> bool:
         """Read what is new of the study's regions; say whether there was anything."""
@@ -103,6 +105,22 @@ class MapPart:
         self._n = n
         shown, opacity = self._raster.image()
         return Heat(values=shown, opacity=opacity, left=left, right=right, bottom=bottom, top=top)
+
+    def apart(self, n: int) -> str:
+        """Return in a sentence that the two parameters matter together in none of the first n trials, or nothing.
+
+        Only what is new is read.
+        """
+        if self.y is not None and not self._has_met:
+            active = self._study.space.active(self._study.log.codes[self._n_met : n])
+            self._has_met = bool((active[:, self.x.column] & active[:, self.y.column]).any())
+            self._n_met = n
+        if self.y is None or self._has_met or n == 0:
+            return ""
+        return (
+            f"{self.x.name} and {self.y.name} matter together in none of {counted(n, 'trial')}: choose another "
+            "parameter for one of the axes."
+        )
 
     def edges(self, bounds: Mapping[str, tuple[Any, Any]]) -> Window:
         """Return the borders of bounds on this map; of a parameter that has none, its axis."""

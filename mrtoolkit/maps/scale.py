@@ -144,25 +144,3 @@ class Scale:
             middle = (low + high) // 2
             low, high = (low, middle) if self._place(middle) >= place else (middle + 1, high)
         return low
-
-
-def map_params(space: Space, x: str | None = None, y: str | None = None) -> tuple[str, str | None]:
-    """Return the two parameters of a map: those named, else the first that vary, numbers before categories.
-
-    The second is None for a space of one parameter.
-
-    Raises
-    ------
-    StudyError
-        If both are the same parameter, or one is no parameter of the space.
-    """
-    for name in (x, y):
-        if name is not None:
-            Scale.of(space, name)
-    if x is not None and x == y:
-        msg = f"x and y are both {x!r}, which makes a line and not a map; name two different parameters."
-        raise StudyError(msg)
-    by_use = sorted(space, key=lambda name: (space[name].size < 2, isinstance(space[name], Categorical)))
-    free = [name for name in by_use if name not in (x, y)]
-    x_name = x or free.pop(0)
-    return x_name, y or (free[0] if free else None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mrtoolkit.errors import SpaceError
+from mrtoolkit.search.dimensions import Dimension
 from mrtoolkit.search.space import Space
 
 
@@ -75,6 +76,21 @@ class Region:
             )
             raise SpaceError(msg)
         return corners[0], corners[1]
+
+    def has_place(self, space: Space, names: Iterable[str]) -> bool:
+        """Whether it lies somewhere on the axes of some parameters.
+
+        Not where it was made round a point at which one does not matter: that has the lowest label there, which says
+        nothing of where was looked. All of an axis is a place in any case.
+        """
+        if not space.has_conditions or not set(space) <= set(self.centre):
+            return True
+        active = space.active_point(space.encode(self.centre)[0])
+        return all(name in active or self._is_meant(space[name], name) for name in names)
+
+    def _is_meant(self, dimension: Dimension, name: str) -> bool:
+        first, last, middle = dimension.encode([*self.bounds[name], self.centre[name]]).tolist()
+        return bool(middle > 0 or last - first == dimension.size - 1)
 
 
 def whole_space(space: Space, level: int) -> Region:

@@ -60,6 +60,8 @@ def heatmap_data(study: Study, x: str | None = None, y: str | None = None, *, re
         part["left"], part["right"] = zip(*(found["x"].borders[at] for at in part["x"]), strict=True)
         part["bottom"], part["top"] = zip(*(found["y"].borders[at] for at in part["y"]), strict=True)
         parts.append(part.assign(level=int(group["level"].iloc[0])))
+    if not parts:
+        return pd.DataFrame(columns=_COLUMNS, dtype=float)
     return pd.concat([_within(part, study, axes) for part in parts], ignore_index=True)[_COLUMNS]
 
 
@@ -96,7 +98,8 @@ def _points(study: Study, axes: dict[str, ParameterAxis | None]) -> pd.DataFrame
     none = np.zeros(len(study), dtype=int)
     columns = {name: none if axis is None else axis.positions for name, axis in axes.items()}
     places = {"level": study.log.level, "region": study.log.region}
-    return pd.DataFrame({**places, **columns, "value": objective_values(study)})
+    # without the trials at which an axis does not matter
+    return pd.DataFrame({**places, **columns, "value": objective_values(study)}).dropna(subset=["x", "y"])
 
 
 def _filled_share(group: pd.DataFrame) -> tuple[int, float]:

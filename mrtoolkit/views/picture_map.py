@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mrtoolkit.maps.heat import Raster
-from mrtoolkit.views.canvas import Canvas, diamond, shortened, star, text_width
+from mrtoolkit.views.canvas import Canvas, diamond, folded, shortened, star, text_width
 from mrtoolkit.views.picture_look import FADES, POINTS, SCALE, Frame, Look, colours_of, drawn_places, rgb
 from mrtoolkit.views.story import MapAxis, Story
 from mrtoolkit.views.theme import BLUE, PURPLE, SKY, VERMILLION, level_colours
@@ -39,6 +39,9 @@ def draw_map(canvas: Canvas, story: Story, look: Look, frame: Frame) -> None:
     else:
         _draw_curve(plot, story, look, places)
     _mark(plot, story, look)
+    lines = folded(story.apart, width - 24, 12, lines=3) if story.apart else []
+    for i, line in enumerate(lines):
+        plot.text((width / 2, height / 2 + 18 * (i - (len(lines) - 1) / 2)), line, look.ink, anchor="mm")
     canvas.lay(plot, frame.left, frame.top)
     canvas.box(frame.left, frame.top, frame.left + width, frame.bottom, line=look.line, width=1)
     _draw_axis(canvas, story.x, look, frame)

@@ -19,16 +19,18 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import heatmap_data, is_scattered
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.still import held_still
-from mrtoolkit.views.surface import draw_cells, draw_colour_bar, draw_heat, map_figure, mark_candidates
+from mrtoolkit.views.surface import apart_figure, draw_cells, draw_colour_bar, draw_heat, map_figure, mark_candidates
 from mrtoolkit.views.theme import add_hover, level_colours, value_colours
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
+    apart_words,
     level_names,
     objective_values,
     two_axes,
 )
 from mrtoolkit.views.words import label
 
+_BOX = ["level", "name", "region", "left", "right", "bottom", "top", "is_last"]
 _POINTS = 5_000
 _PANELS = 6
 _FAINT = 0.18  # of a line that tells of an earlier round: forty of them shall not hide the trials
@@ -37,6 +39,8 @@ _ROOM = 0.04  # of a panel, between its border and the outer trials: half a mark
 
 def points_data(study: Study, x: str | None = None, y: str | None = None) -> pd.DataFrame:
     """Return where each trial stands on the map: `x`, `y` (positions), `value` (NaN where none), `level`.
+
+    Where a parameter does not matter, the position on its axis is NaN.
 
     Raises
     ------
@@ -51,7 +55,8 @@ def points_data(study: Study, x: str | None = None, y: str | None = None) -> pd.
 def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd.DataFrame:
     """Return the box of every region that was searched, a row a region.
 
-    Trials that the search did not ask for, told before its first region, give the box round them.
+    Trials that the search did not ask for, told before its first region, give the box round them. A region that was
+    made round a point at which one of the two does not matter has no box.
 
     Returns
     -------
@@ -72,15 +77,20 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
     rows = []
     levels = study.log.level
     for level in np.unique(levels).tolist():
-        x_tried, y_tried = (np.unique(axis.positions[levels == level]) for axis in (x_axis, y_axis))
+        here = levels == level
+        here &= np.isfinite(x_axis.positions) & np.isfinite(y_axis.positions)
+        x_tried, y_tried = (np.unique(axis.positions[here]) for axis in (x_axis, y_axis))
         found: list[Region | None] = [r for r in study.regions if r.level == level]
         for region in found or [None]:
+            has_place = here.any() if region is None else region.has_place(study.space, (x_axis.name, y_axis.name))
+            if not has_place:
+                continue
             left, right = _within(study, x_axis, _edges(region, x_axis, x_tried))
             bottom, top = _within(study, y_axis, _edges(region, y_axis, y_tried))
             edges = {"left": left, "right": right, "bottom": bottom, "top": top}
             known = {"level": level, "name": names[level], "region": region.index if region else 0}
             rows.append({**known, **edges, "is_last": region is None or (level, region.index) in last})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_BOX)
 
 
 def regions(study: Study, x: str | None = None, y: str | None = None, *, height: int = 420) -> figure:
@@ -106,6 +116,9 @@ def regions(study: Study, x: str | None = None, y: str | None = None, *, height:
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
     x_axis, y_axis = _two(study, x, y)
+    words = apart_words(study, x_axis, y_axis)
+    if words:
+        return apart_figure(words, x_axis, y_axis, height=height)
     points = _points(study, x_axis, y_axis)
     shown = _shown(points, study.direction)
     plot = map_figure(_title(study, len(points), len(shown)), x_axis, y_axis, height=height)
@@ -139,6 +152,10 @@ def zooms(study: Study, x: str | None = None, y: str | None = None, *, height: i
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
     x_axis, y_axis = _two(study, x, y)
+    words = apart_words(study, x_axis, y_axis)
+    if words:
+        alone: Row = row([apart_figure(words, x_axis, y_axis, height=height)], sizing_mode="stretch_width")
+        return alone
     cells = heatmap_data(study, x, y)
     boxes = regions_data(study, x, y)
     colours = value_colours(cells["value"].to_numpy(), direction=study.direction)
@@ -194,7 +211,7 @@ def _edges(region: Region | None, axis: ParameterAxis, tried: np.ndarray) -> tup
         return low - 0.4, high + 0.4
     if inside.size > 1:
         return low - float(inside[1] - inside[0]) / 2, high + float(inside[-1] - inside[-2]) / 2
-    margin = float(np.ptp(axis.positions)) / 50 or 0.5
+    margin = (axis.ends[1] - axis.ends[0]) / 50 or 0.5
     return low - margin, high + margin
 
 
@@ -214,8 +231,9 @@ def _last_rounds(study: Study, x: str, y: str) -> set[tuple[int, int]]:
 
 
 def _shown(points: pd.DataFrame, direction: str) -> pd.DataFrame:
-    """Return the points to draw, the good ones last and so on top."""
-    ordered = points.sort_values("value", ascending=direction == "maximize", na_position="first", kind="stable")
+    """Return the points to draw, those that have a place, the good ones last and so on top."""
+    placed = points.dropna(subset=["x", "y"])
+    ordered = placed.sort_values("value", ascending=direction == "maximize", na_position="first", kind="stable")
     if len(ordered) <= _POINTS:
         return ordered
     rest = ordered.iloc[:-1_000]
@@ -231,7 +249,7 @@ def _title(study: Study, count: int, drawn: int) -> str:
 def _draw_points(plot: figure, study: Study, shown: pd.DataFrame, colours: Any) -> Any:
     names = level_names(study)
     rows = shown.index.to_numpy()
-    points = study.space.decode(study.log.codes[rows])
+    points = study.space.shown(study.log.codes[rows])
     x_name, y_name = plot.xaxis[0].axis_label, plot.yaxis[0].axis_label
     others = [n for n in study.space if n not in {x_name, y_name}]
     columns = {n: points[n].to_numpy() for n in study.space}
@@ -284,9 +302,9 @@ def _panel_ranges(here: pd.DataFrame, x_axis: ParameterAxis, y_axis: ParameterAx
     for name, axis, low, high in (("x_range", x_axis, "left", "right"), ("y_range", y_axis, "bottom", "top")):
         ends = np.array([here[low].min(), here[high].max()], dtype=float)
         inside = axis.positions[(axis.positions >= ends[0]) & (axis.positions <= ends[1])]
-        outer = np.array([inside.min(), inside.max()])
+        outer = np.array([inside.min(), inside.max()]) if inside.size else ends
         if axis.is_log:
-            ends, outer = np.log(np.maximum(ends, axis.positions.min() / 1.2)), np.log(outer)
+            ends, outer = np.log(np.maximum(ends, axis.ends[0] / 1.2)), np.log(outer)
         room = _ROOM * (ends[1] - ends[0])
         ends = np.array([min(ends[0], outer[0] - room), max(ends[1], outer[1] + room)])
         start, end = np.exp(ends) if axis.is_log else ends

@@ -387,6 +387,7 @@
       pen.clip();
       if (data.isMap) { drawHeat(pen, count, sx, sy); drawPoints(pen, count, sx, sy); drawBoxes(pen, at, sx, sy); } else drawCurve(pen, count, sx, sy);
       drawMarks(pen, at, count, sx, sy);
+      if (data.apart) writeInside(pen, box, data.apart);
       pen.restore();
       pen.strokeStyle = ink.line;
       pen.lineWidth = 1;
@@ -396,6 +397,20 @@
       const named = axes.map((a) => a.name + (a.log ? " (log scale)" : ""));
       drawFrame(pen, box, xTicks, xLabels, (v) => sx(axes[0].share(v)), yTicks, yLabels, (v) => sy(axes[1].share(v)), named);
       if (data.isMap && data.scale) drawScale(pen, box);
+    }
+
+    function writeInside(pen, box, words) {
+      const lines = [""];
+      pen.font = WORDS + FONT;
+      for (const word of words.split(" ")) {
+        const longer = (lines[lines.length - 1] + " " + word).trim();
+        if (pen.measureText(longer).width > box.width - 24) lines.push(word); else lines[lines.length - 1] = longer;
+      }
+      pen.fillStyle = ink.ink;
+      pen.textAlign = "center";
+      pen.textBaseline = "middle";
+      lines.forEach((text, i) => pen.fillText(text, box.left + box.width / 2, box.top + box.height / 2 + 18 * (i - (lines.length - 1) / 2)));
+      pen.font = SMALL + FONT;
     }
 
     function axisTicks(axis, [low, high], count) {

@@ -63,6 +63,7 @@ def replay_data(story: Story) -> dict[str, Any]:
         "beyond": beyond,
         "scale": [float(known.min()), float(known.max())] if known.size else None,
         "palette": palette if story.study.direction == "maximize" else palette[::-1],
+        "apart": story.apart,
         "reach": _reach(x[coarse], y[coarse]) if story.is_map else 0.1,
         "best": _candidate(story, story.best),
         "plateau": None if story.same() else _candidate(story, story.plateau),

@@ -89,6 +89,8 @@ def _view(story: Story, level: int, first: int, last: int, boxes: pd.DataFrame) 
     if not is_one_round or boxes.empty:
         middles = _middle(story, story.x, "x", first, last), _middle(story, story.y, "y", first, last)
         ends = [np.append(end, middle) for end, middle in zip(ends, middles, strict=True)]
+    if not all(end.size for end in ends):
+        return WHOLE
     (left, right), (bottom, top) = (_widened(float(e.min()), float(e.max())) for e in ends)
     if right - left > _WHOLE and top - bottom > _WHOLE:
         return WHOLE
@@ -99,7 +101,10 @@ def _middle(story: Story, axis: MapAxis, name: str, first: int, last: int) -> np
     """Return where the middle half of a stage's trials is on one axis, and the best so far: a few look elsewhere."""
     at = axis.share(story.points[name].to_numpy()[:last])
     improved = np.flatnonzero(story.convergence["improved"].to_numpy()[:last])
-    return np.append(np.quantile(at[first - 1 :], [0.25, 0.75]), at[improved[-1:]])
+    found = at[improved[-1:]]
+    here = at[first - 1 :][np.isfinite(at[first - 1 :])]
+    quarters = np.quantile(here, [0.25, 0.75]) if here.size else here
+    return np.append(quarters, found[np.isfinite(found)])
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
@@ -119,8 +124,9 @@ def _words(story: Story, level: int, first: int, last: int) -> str:
     width = at_once(study, level)
     several = len(regions) > width
     count = counted(min(width, len(regions)), "region")
-    text = f"{name}, looks into {count}{' at a time' if several else ''}, {'first ' if several else ''}"
-    text += f"{_around(story, regions[: min(width, _NAMED)])}"
+    where = _around(story, regions[: min(width, _NAMED)])
+    text = f"{name}, looks into {count}{' at a time' if several else ''}"
+    text += f", {'first ' if several else ''}{where}" if where else ""
     text += "; they move while they improve" if several else ""
     return f"{text}: {trials}."
 
@@ -146,17 +152,21 @@ def _ends(story: Story, name: str) -> str:
     axis = parameter_axis(story.study, name)
     if axis.categories:
         return f"{name} one of {', '.join(axis.categories[:4])}{', …' if len(axis.categories) > 4 else ''}"
-    return f"{name} from {label(axis.positions.min())} to {label(axis.positions.max())}"
+    return f"{name} from {label(axis.ends[0])} to {label(axis.ends[1])}"
 
 
 def _around(story: Story, regions: list[Region]) -> str:
-    """Return where regions are: a lone one by its borders, several by their middles."""
-    names = _shown_params(story)
+    """Return where regions are: a lone one by its borders, several by their middles; by what matters there."""
+    names, space = _shown_params(story), story.study.space
     if len(regions) == 1:
-        return ", ".join(_borders(name, *regions[0].bounds[name]) for name in names)
+        region = regions[0]
+        return ", ".join(_borders(name, *region.bounds[name]) for name in names if region.has_place(space, [name]))
     names = [n for n in (story.x.name, story.y.name) if n in names]  # several of more would be a list to be read
-    centres = [params_text({n: r.centre.get(n, r.bounds[n][0]) for n in names}) for r in regions]
-    return f"around {'; '.join(dict.fromkeys(centres))}"
+    centres = [
+        params_text({n: r.centre.get(n, r.bounds[n][0]) for n in names if r.has_place(space, [n])}) for r in regions
+    ]
+    known = [words for words in dict.fromkeys(centres) if words]
+    return f"around {'; '.join(known)}" if known else ""
 
 
 def _borders(name: str, low: object, high: object) -> str:
@@ -167,8 +177,7 @@ def _outcome(story: Story, before: float, after: float, last: int) -> str:
     if not np.isfinite(after):
         return "No trial has a value that counts yet."
     place = int(np.flatnonzero(story.convergence["improved"].to_numpy()[:last])[-1])
-    point = story.study.space.decode(story.study.log.codes[[place]])
-    where = params_text({name: point[name].iloc[0] for name in story.study.space})
+    where = params_text(story.study.space.active_point(story.study.log.codes[place]))
     value = story.value_text(after)
     if not np.isfinite(before):
         return f"Best so far {value} at {where}."

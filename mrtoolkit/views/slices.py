@@ -58,9 +58,8 @@ def slices_data(study: Study, name: str, *, limit: int = _POINTS) -> pd.DataFram
     """
     axis = parameter_axis(study, name)
     trials = best_last(study, limit)
-    matters = study.space.active(study.log.codes[trials])[:, list(study.space).index(name)]
     values = objective_values(study)
-    trials = trials[matters & np.isfinite(values[trials])]
+    trials = trials[np.isfinite(axis.positions[trials]) & np.isfinite(values[trials])]
     columns = {"place": axis.positions[trials], "value": values[trials], "level": study.log.level[trials]}
     return pd.DataFrame(columns, index=pd.Index(trials, name="trial"))
 

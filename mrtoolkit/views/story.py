@@ -19,6 +19,7 @@ from mrtoolkit.views.still import held_still
 from mrtoolkit.views.ticks import log_ticks, tick_labels, ticks
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
+    apart_words,
     candidate,
     check_trials,
     level_names,
@@ -89,6 +90,8 @@ class Story:
     boxes : DataFrame
         See `regions_data`; and `first`, the number of the trial at which a box was first looked into, and `is_steered`,
         whether somebody asked for it. No rows for one parameter.
+    apart : str
+        That no trial has a place on the map, as its two parameters never matter together; or nothing.
     best, plateau : Candidate or None
     """
 
@@ -100,6 +103,7 @@ class Story:
     x: MapAxis
     y: MapAxis
     boxes: pd.DataFrame
+    apart: str
     best: Candidate | None
     plateau: Candidate | None
 
@@ -133,9 +137,8 @@ def search_story(study: Study, x: str | None = None, y: str | None = None, *, wi
     check_trials(still)
     x_axis, y_axis = two_axes(still, x, y)
     values = objective_values(still)
-    heights = values if y_axis is None else _where_it_matters(still, y_axis)
-    across = _where_it_matters(still, x_axis)
-    points = pd.DataFrame({"x": across, "y": heights, "value": values, "level": still.log.level.copy()})
+    heights = values if y_axis is None else y_axis.positions
+    points = pd.DataFrame({"x": x_axis.positions, "y": heights, "value": values, "level": still.log.level.copy()})
     boxes = pd.DataFrame(columns=["level", "left", "right", "bottom", "top", "is_last", "first", "is_steered"])
     if y_axis is not None:
         boxes = _dated(still, regions_data(still, x, y))
@@ -148,6 +151,7 @@ def search_story(study: Study, x: str | None = None, y: str | None = None, *, wi
         x=_seen(x_axis, boxes[["left", "right"]].to_numpy(dtype=float)),
         y=_value_axis(still) if y_axis is None else _seen(y_axis, boxes[["bottom", "top"]].to_numpy(dtype=float)),
         boxes=boxes,
+        apart=apart_words(still, x_axis, y_axis),
         best=candidate(still, "best"),
         plateau=candidate(still, "plateau") if with_plateau else None,
     )
@@ -195,14 +199,6 @@ def values_drawn(story: Story) -> tuple[float, float, int]:
     return low, high, int(((values < low) | (values > high)).sum())
 
 
-def _where_it_matters(study: Study, axis: ParameterAxis) -> np.ndarray:
-    """Return the positions on an axis, NaN of the trials in which the parameter does not matter, as in a live view."""
-    space = study.space
-    if not space.has_conditions:
-        return axis.positions
-    return np.where(space.active(study.log.codes)[:, space.params.index(axis.name)], axis.positions, np.nan)
-
-
 def _value_axis(study: Study) -> MapAxis:
     known = study.log.value[np.isfinite(study.log.value)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
@@ -212,11 +208,11 @@ def _value_axis(study: Study) -> MapAxis:
 
 def _seen(axis: ParameterAxis, edges: np.ndarray) -> MapAxis:
     """Return the axis as far as there are trials and boxes, and a little farther."""
-    low, high = float(axis.positions.min()), float(axis.positions.max())
+    low, high = axis.ends
     if edges.size:
         low, high = min(low, float(edges.min())), max(high, float(edges.max()))
     if axis.is_log:
-        low = max(low, float(axis.positions.min()) / 1.2)
+        low = max(low, axis.ends[0] / 1.2)
         room = _ROOM * math.log(high / low) or 0.1
         ends = low / math.exp(room), high * math.exp(room)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from bokeh.models import ColorBar, ColumnDataSource
+from bokeh.models import ColorBar, ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
 from mrtoolkit.maps.chosen import ChosenTrials
@@ -24,7 +24,7 @@ from mrtoolkit.views.theme import (
     themed_figure,
     value_colours,
 )
-from mrtoolkit.views.trial_table import ParameterAxis, candidate, level_names, two_axes
+from mrtoolkit.views.trial_table import ParameterAxis, apart_words, candidate, level_names, two_axes
 
 
 def heatmap(
@@ -52,6 +52,9 @@ def heatmap(
         If the study has no trials, a parameter is unknown, or `reduce` is neither word.
     """
     x_axis, y_axis = two_axes(study, x, y)
+    words = apart_words(study, x_axis, y_axis)
+    if words and y_axis is not None:
+        return apart_figure(words, x_axis, y_axis, height=height)
     cells = heatmap_data(study, x, y, reduce=reduce)
     if y_axis is None:
         return _curve(study, x_axis, cells, height=height)
@@ -78,6 +81,16 @@ def map_figure(title: str, x_axis: ParameterAxis, y_axis: ParameterAxis, *, heig
     y_axis.draw_on(plot.yaxis[0])
     plot.grid.grid_line_color = None
     return plot
+
+
+def apart_figure(words: str, x_axis: ParameterAxis, y_axis: ParameterAxis, *, height: int) -> figure:
+    """Return a map without trials, as its parameters never matter together, and the words that say so."""
+    ranges = {
+        name: Range1d(low - 0.5, high + 0.5) if axis.categories else Range1d(low, high)
+        for name, axis in (("x_range", x_axis), ("y_range", y_axis))
+        for low, high in [axis.ends]
+    }
+    return map_figure(words, x_axis, y_axis, height=height, **ranges)
 
 
 def draw_cells(

@@ -11,7 +11,9 @@ import xarray as xr
 from bokeh.models import FixedTicker
 
 from mrtoolkit.errors import StudyError, nearest
+from mrtoolkit.maps.axes import has_categories, map_params
 from mrtoolkit.maps.levels import names_of_levels
+from mrtoolkit.maps.map_part import MapPart
 from mrtoolkit.search.candidate import Candidate
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.study import Study
@@ -29,9 +31,11 @@ class ParameterAxis:
     name : str
         The parameter.
     positions : (trial,) float64
-        Where each trial stands on the axis.
+        Where each trial stands on the axis; NaN where the parameter does not matter.
     categories : tuple of str
         Labels of the positions 0, 1, ... ; empty for a numeric parameter.
+    ends : (float, float)
+        Its lowest and highest position; those of the space where it matters in no trial.
     is_log : bool
         The space steps through this parameter by factors.
     is_listed : bool
@@ -40,6 +44,7 @@ class ParameterAxis:
 
     name: str
     positions: np.ndarray
+    ends: tuple[float, float]
     categories: tuple[str, ...] = ()
     is_log: bool = False
     is_listed: bool = False
@@ -123,35 +128,36 @@ def parameter_axis(study: Study, name: str) -> ParameterAxis:
         raise StudyError(msg)
     check_trials(study)
     dimension = study.space[name]
-    column = dimension.decode(study.log.codes[:, list(study.space).index(name)])
-    if not isinstance(dimension, Categorical):
-        return ParameterAxis(name=name, positions=column.astype(float), is_log=dimension.log)
-    if not _has_categories(dimension):
-        return ParameterAxis(name=name, positions=column.astype(float), is_listed=True)
-    texts = [label(value) for value in column]
-    tried = set(texts)
-    categories = tuple(dict.fromkeys(text for text in map(label, dimension.labels) if text in tried))
-    places = {text: float(i) for i, text in enumerate(categories)}
-    return ParameterAxis(name=name, positions=np.array([places[t] for t in texts]), categories=categories)
+    place, codes = study.space.params.index(name), study.log.codes
+    matters = study.space.active(codes)[:, place] if study.space.has_conditions else np.ones(len(codes), dtype=bool)
+    tried, places = np.unique(codes[matters, place], return_inverse=True)
+    if tried.size == 0:
+        tried = np.arange(dimension.size) if has_categories(dimension) else np.array([0, dimension.size - 1])
+    found = dimension.decode(tried)
+    categories: tuple[str, ...] = ()
+    if has_categories(dimension):
+        texts = [label(value) for value in found]
+        categories = tuple(dict.fromkeys(texts))
+        found = np.array([categories.index(text) for text in texts])
+    positions = np.full(len(codes), np.nan)
+    positions[matters] = found.astype(float)[places]
+    is_listed = isinstance(dimension, Categorical)
+    return ParameterAxis(
+        name=name, positions=positions, ends=(float(found.min()), float(found.max())), categories=categories,
+        is_log=not isinstance(dimension, Categorical) and dimension.log, is_listed=is_listed and not categories,
+    )  # fmt: skip
 
 
 def two_axes(study: Study, x: str | None, y: str | None) -> tuple[ParameterAxis, ParameterAxis | None]:
-    """Return the two parameters to draw: those named, else the first that vary, numbers before categories.
+    """Return the two parameters to draw: those named, else as `map_params` chooses them.
 
     The second is None for a study of one parameter.
     """
-    if x is not None and x == y:
-        msg = f"x and y are both {x!r}, which makes a line and not a map; name two different parameters."
-        raise StudyError(msg)
     check_trials(study)
-    codes = study.log.codes
-    is_constant = dict(zip(study.space, (codes == codes[0]).all(axis=0), strict=True))
-    by_use = sorted(study.space, key=lambda n: (is_constant[n], _has_categories(study.space[n])))
-    free = [n for n in by_use if n not in (x, y)]
-    x_name = x or free.pop(0)
-    y_name = y or (free.pop(0) if free else None)
-    return parameter_axis(study, x_name), (parameter_axis(study, y_name) if y_name else None)
+    x, y = map_params(study.space, study.log.codes, x, y)
+    return parameter_axis(study, x), None if y is None else parameter_axis(study, y)
 
 
-def _has_categories(dimension: Any) -> bool:
-    return isinstance(dimension, Categorical) and dimension.decode(np.zeros(1, dtype=int)).dtype.kind not in "if"
+def apart_words(study: Study, x_axis: ParameterAxis, y_axis: ParameterAxis | None) -> str:
+    """Return in a sentence that two parameters never matter together, nothing where they do or there is but one."""
+    return MapPart(study, x_axis.name, None if y_axis is None else y_axis.name).apart(len(study))

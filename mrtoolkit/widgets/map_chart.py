@@ -342,9 +342,9 @@ class MapChart:
         level = model.looked_at
         where = "" if level is None or level >= len(model.level_names) else f": {model.level_names[level]}"
         thinned = f" ({drawn:,} drawn)" if drawn < made and model.shown_level is None else ""
-        title = f"{model.objective} over {over}{where}{thinned}"
+        title = model.apart or f"{model.objective} over {over}{where}{thinned}"
         if titled(title) != self.figure.title.text:
             self.figure.title.text = titled(title)
         best = model.best
         found = "" if best is None else f"; the best is {number(best.value)} at {params_text(best.params)}"
-        self.description = f"Map of {title}, {counted(made, 'trial')}{found}."
+        self.description = model.apart or f"Map of {title}, {counted(made, 'trial')}{found}."

@@ -11,11 +11,11 @@ from typing import Any
 
 from mrtoolkit.backtest.metrics import UNITS
 from mrtoolkit.errors import StudyError
+from mrtoolkit.maps.axes import examples, map_params
 from mrtoolkit.maps.heat import Heat
 from mrtoolkit.maps.level_boxes import Box
 from mrtoolkit.maps.levels import level_entries, names_of_levels
 from mrtoolkit.maps.map_part import MapPart, Points, Window
-from mrtoolkit.maps.scale import map_params
 from mrtoolkit.search.study import Study
 from mrtoolkit.widgets.level_rows import ShownLevel, ended_row, memory_used, running_row
 from mrtoolkit.widgets.reading import Convergence, TrialReading
@@ -70,6 +70,8 @@ class SearchModel:
         None for one parameter.
     window : (left, right, bottom, top)
         What the map shows; NaN at the bottom and top for one parameter.
+    apart : str
+        That no trial yet has a place on the map, as its two parameters never matter together; or nothing.
     looked : list of Looked
         Where the user sent the search, the last twelve times.
     table : list of ShownLevel
@@ -103,7 +105,7 @@ class SearchModel:
         self._is_stale = True
         self._plateau: tuple[int, int | None] = (-1, None)
         self._begin()
-        self._take_axes(*map_params(self.study.space, x, y))
+        self._choose_axes(x, y)
         self.refresh()
 
     @property
@@ -187,7 +189,7 @@ class SearchModel:
                 y = old_x
             elif y is not None and x is None and y == old_x:
                 x = old_y
-            self._take_axes(*map_params(self.study.space, x or old_x, y or old_y))
+            self._choose_axes(x or old_x, y or old_y)
 
     def bounds(self, left: float, right: float, bottom: float, top: float) -> dict[str, tuple[Any, Any]]:
         """Return a rectangle of the map as first and last label of its parameters, at least two labels each."""
@@ -224,6 +226,7 @@ class SearchModel:
             self._is_stale |= is_grown or is_wider or has_moved
             if has_figures:
                 self._draw_map_anew(n)
+            self.apart = self.map.apart(n)
             self._read_wishes()
             self._find_marks()
             self._write_words()
@@ -238,6 +241,11 @@ class SearchModel:
         self.looked: list[Looked] = []
         self.level_names: list[str] = []
         self.state = _NO_STATE
+
+    def _choose_axes(self, x: str | None, y: str | None) -> None:
+        study = self.study
+        is_over = bool(study.stopped) and len(study) > 0  # the first trials of a search say little of those to come
+        self._take_axes(*map_params(study.space, study.log.codes if is_over else examples(study.space), x, y))
 
     def _take_axes(self, x: str, y: str | None) -> None:
         self.map = MapPart(self.study, x, y)

@@ -300,10 +300,10 @@ def test_axes_are_chosen_and_change_places():
     study, codes, values, levels, feasible = random_study(60, SPACES["kinds"])
     fill(study, codes, values, levels, feasible)
     model = SearchModel(study)
-    assert (model.x, model.y) == ("n", "kind")
-    model.x = "kind"
+    assert (model.x, model.y) == ("n", "gate")  # numbers in a list are numbers
+    model.x = "gate"
     model.refresh()
-    assert (model.x, model.y) == ("kind", "n")
+    assert (model.x, model.y) == ("gate", "n")
     assert set(model.points.x.tolist()) == {0.0, 1.0, 2.0}
     with pytest.raises(StudyError, match="'knd' was asked for.*did you mean 'kind'"):
         model.y = "knd"
