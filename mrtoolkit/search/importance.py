@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.search.coordinates import coordinates
 from mrtoolkit.search.study import Study
 
 FEWEST = 10
 """Trials that count from which on something can be said."""
+_LAST_SEED = 2**32 - 1  # of scikit-learn's
 _MOST = 5_000  # trials that the forest is fitted to: 3 s; 100,000 take 70
 _TREES = 64
 _DRAWN = 2_048  # points at which the forest is asked
@@ -36,7 +37,7 @@ def importance(study: Study, *, seed: int = 0) -> pd.Series:
     Raises
     ------
     StudyError
-        If fewer trials count.
+        If fewer trials count, or the seed is no whole number from 0 to 4,294,967,295.
 
     References
     ----------
@@ -51,6 +52,9 @@ def importance(study: Study, *, seed: int = 0) -> pd.Series:
     >>> importance(study).index[0]
     'x'
     """
+    check_count("seed", seed, StudyError, minimum=0)
+    if seed > _LAST_SEED:
+        raise StudyError(f"seed is {seed:,}, but must be at most {_LAST_SEED:,}; change it.")
     from sklearn.ensemble import RandomForestRegressor  # a second to import, and no search needs it
 
     space, counts = study.space, study.log.score > -np.inf

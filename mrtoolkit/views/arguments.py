@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import xarray as xr
@@ -11,6 +12,7 @@ from mrtoolkit.backtest.trial import Trial
 from mrtoolkit.errors import StudyError
 from mrtoolkit.search.study import Study
 
+_LOWEST, _HIGHEST = 40, 100_000  # pixels: a figure of a bar a parameter may be long
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -52,6 +54,21 @@ def check_benchmark(benchmark: Any) -> None:
     elif benchmark is not None and not isinstance(benchmark, Trial | xr.DataArray):
         cure = "give mrt.views.buy_and_hold(backtest), backtest.bars or an equity over time"
         raise StudyError(f"a benchmark was to be drawn, but got {_named(benchmark)}; {cure}.")
+
+
+def check_height(height: Any) -> None:
+    """Refuse what is no height of a figure."""
+    is_whole = isinstance(height, numbers.Integral) and not isinstance(height, bool)
+    if not is_whole or not _LOWEST <= height <= _HIGHEST:
+        msg = f"height is {height!r}, but must be a whole number of pixels from {_LOWEST} to {_HIGHEST:,}; change it."
+        raise StudyError(msg)
+
+
+def check_share(share: Any) -> None:
+    """Refuse what is no part of the time."""
+    is_number = isinstance(share, numbers.Real) and not isinstance(share, bool)
+    if not is_number or not 0.0 < share < 1.0:
+        raise StudyError(f"the first part was to be {share!r} of the time; give a share between 0 and 1, such as 0.7.")
 
 
 def _named(value: Any) -> str:

@@ -50,7 +50,7 @@ def importance_figure(study: Study, data: pd.DataFrame, *, height: int | None = 
     plot = themed_figure(
         title=f"{data['parameter'][0]} matters most to {objective_name(study)}",
         x_label=f"Share of {objective_name(study)}'s variance over the space", y_label="",
-        height=height or 110 + _BAR * len(names), y_range=list(reversed(names)),
+        height=110 + _BAR * len(names) if height is None else height, y_range=list(reversed(names)),
         x_range=Range1d(0.0, max(0.25, 1.2 * float(data["share"].max()))), along="width",
     )  # fmt: skip
     texts = [f"{100 * share:.0f} %" for share in data["share"]]

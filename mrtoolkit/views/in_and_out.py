@@ -13,8 +13,9 @@ from bokeh.plotting import figure
 from mrtoolkit.backtest.backtest import Backtest
 from mrtoolkit.backtest.metrics import METRICS, WindowStatistics, join
 from mrtoolkit.backtest.running import mean_of_assets
-from mrtoolkit.errors import StudyError
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.arguments import check_share
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
 from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, themed_figure
@@ -71,12 +72,12 @@ def in_and_out_data(study: Study, *, share: float = SHARE, limit: int = _TRIALS)
     Raises
     ------
     StudyError
-        If the study has no trials, keeps no returns over at least four blocks and has no backtest, or `share` is not
-        between 0 and 1.
+        If the study has no trials, keeps no returns over at least four blocks and has no backtest, `share` is not
+        between 0 and 1, or `limit` no whole number of 2 or more.
     """
     check_trials(study)
-    if not 0.0 < share < 1.0:
-        raise StudyError(f"the first part was to be {share} of the time; give a share between 0 and 1, such as 0.7.")
+    check_count("limit", limit, StudyError, minimum=2)
+    check_share(share)
     if study.backtest is not None:
         bars = study.backtest.bars
         n_bars = bars.sizes["time"] * bars.sizes.get("asset", 1)

@@ -10,6 +10,7 @@ from bokeh.core.properties import value as bokeh_value
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.search.dimensions import Categorical, Dimension, positions
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.legends import style_legend
@@ -74,6 +75,7 @@ def best_last(study: Study, limit: int) -> np.ndarray:
     Those that do not count (no value, a broken constraint) come first.
     """
     check_trials(study)
+    check_count("limit", limit, StudyError, minimum=2)
     ranked = study.log.ranking()
     others = np.setdiff1d(np.arange(len(study)), ranked)
     ordered = np.concatenate([others, ranked[::-1]])

@@ -76,6 +76,7 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
     last = _last_rounds(study, x_axis.name, y_axis.name)
     rows = []
     levels = study.log.level
+    is_any = not apart_words(study, x_axis, y_axis)
     for level in np.unique(levels).tolist():
         here = levels == level
         here &= np.isfinite(x_axis.positions) & np.isfinite(y_axis.positions)
@@ -83,6 +84,7 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
         found: list[Region | None] = [r for r in study.regions if r.level == level]
         for region in found or [None]:
             has_place = here.any() if region is None else region.has_place(study.space, (x_axis.name, y_axis.name))
+            has_place &= is_any
             if not has_place:
                 continue
             left, right = _within(study, x_axis, _edges(region, x_axis, x_tried))

@@ -29,6 +29,8 @@ from bokeh.models import (
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
+from mrtoolkit.views.arguments import check_height
+
 # Okabe and Ito's eight, without the black and the yellow that vanish on one of the two backgrounds.
 BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 LONG, SHORT = BLUE, VERMILLION
@@ -77,7 +79,13 @@ def themed_figure(
         What pan and zoom move.
     **options
         Passed to `bokeh.plotting.figure`: ranges, axis types.
+
+    Raises
+    ------
+    StudyError
+        If the height is no whole number, or no figure's.
     """
+    check_height(height)
     moving = [tool(dimensions=along) for tool in (PanTool, BoxZoomTool, WheelZoomTool)]
     tools = [*moving, ResetTool(), SaveTool()]
     plot = figure(

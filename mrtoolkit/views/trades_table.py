@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from mrtoolkit.backtest.trial import Trial
+from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.views.bar_table import asset_name
 from mrtoolkit.views.page import paragraph, table
 from mrtoolkit.views.price import trades_data
@@ -38,8 +39,9 @@ def trades_table(
     Raises
     ------
     StudyError
-        If it is no trial, the asset is unknown, or no bar lies between `start` and `end`.
+        If it is no trial, the asset is unknown, no bar lies between `start` and `end`, or `most` is below 1.
     """
+    check_count("most", most, StudyError)
     trades = trades_data(trial, bars, asset=asset, start=start, end=end)
     if trades.empty:
         return paragraph("This trial made no trade.")

@@ -224,9 +224,9 @@ class SearchModel:
                 self.convergence = self._reading.convergence()
             self._read_levels()
             self._is_stale |= is_grown or is_wider or has_moved
+            self.apart = self.map.apart(n)
             if has_figures:
                 self._draw_map_anew(n)
-            self.apart = self.map.apart(n)
             self._read_wishes()
             self._find_marks()
             self._write_words()
@@ -284,7 +284,7 @@ class SearchModel:
         self._is_stale = False
 
     def _draw_map(self) -> None:
-        self.boxes = self.map.boxes(self._shown_level)
+        self.boxes = [] if self.apart else self.map.boxes(self._shown_level)
         self.points = self.map.points(self._reading.chosen, self._shown_level)
         self.window = self.map.window(self.looked_at, self._reading.best if self._shown_level is None else None)
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 import mrtoolkit as mrt
@@ -66,3 +68,51 @@ def test_a_file_name_as_long_as_a_disk_takes_is_written(study, tmp_path):
 def test_a_home_that_nobody_has_names_no_file(study):
     with pytest.raises(StudyError, match=r"which names no file \(.*\); choose another"):
         report(study, "~nobody-of-this-name/study.html")
+
+
+WRONG = (float("nan"), float("inf"), 0, -5, "300", True, None, 10**12, 2.5)
+
+
+@pytest.mark.parametrize("height", WRONG)
+def test_a_height_that_no_figure_has_is_named_with_what_one_has(height, study, trial, bars):
+    views = mrt.views
+    of_study = (
+        views.convergence, views.heatmap, views.regions, views.zooms, views.parallel, views.slices,
+        views.plateau_and_peak,
+    )  # fmt: skip
+    words = rf"^height is {re.escape(repr(height))}, but must be a whole number of pixels from 40 to 100,000; change it"
+    for draw in of_study:
+        with pytest.raises(StudyError, match=words):
+            draw(study, height=height)
+    for draw in (views.equity, views.growth, views.drawdown, lambda one, **look: price(one, bars, **look)):
+        with pytest.raises(StudyError, match=words):
+            draw(trial, height=height)
+    if height is not None:  # as many bars as there are parameters
+        with pytest.raises(StudyError, match=words):
+            views.importance(study, height=height)
+
+
+@pytest.mark.parametrize("wrong", [value for value in WRONG if value != 10**12])
+def test_a_count_that_is_none_is_named(wrong, study, trial, bars):
+    views = mrt.views
+    shown = re.escape(repr(wrong))
+    for draw in (views.parallel, views.parallel_data, lambda one, limit: views.slices_data(one, "fast", limit=limit),
+                 views.in_and_out_data):  # fmt: skip
+        with pytest.raises(StudyError, match=f"limit is {shown}, but must be a whole number of 2 or more"):
+            draw(study, limit=wrong)
+    with pytest.raises(StudyError, match=f"most is {shown}, but must be a whole number of 1 or more"):
+        views.trades_table(trial, bars, most=wrong)
+    with pytest.raises(StudyError, match=f"{shown}; change it|is {shown}, but must"):
+        views.best_text(study, wrong)
+
+
+@pytest.mark.parametrize("seed", [float("nan"), -5, "300", True, None, 2.5, 10**12])
+def test_a_seed_that_is_none_is_named(seed, study):
+    with pytest.raises(StudyError, match="^seed is .*, but must be .*; change it"):
+        mrt.views.importance(study, seed=seed)
+
+
+@pytest.mark.parametrize("share", [float("nan"), float("inf"), 0, 1, -5, "0.7", True, None])
+def test_a_share_that_is_none_is_named(share, study):
+    with pytest.raises(StudyError, match=rf"the first part was to be {re.escape(repr(share))} of the time; give"):
+        mrt.views.in_and_out(study, share=share)

@@ -112,6 +112,8 @@ def test_axes_that_never_matter_together_are_said_so_everywhere(study, monkeypat
     model = SearchModel(study, "n", "m")
     chart = MapChart(model)
     assert model.apart == chart.description == APART
+    assert model.boxes == []  # a place that is none
+    assert search_story(study, "n", "m").boxes.empty
     assert chart.figure.title.text.replace("\n", " ") == APART
     assert replay_data(search_story(study, "n", "q"))["apart"] == ""
     assert SearchModel(study, "n", "q").apart == ""
