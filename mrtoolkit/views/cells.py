@@ -11,6 +11,7 @@ import pandas as pd
 from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.study import Study
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.trial_table import ParameterAxis, objective_values, two_axes
 
 _GRID = 0.75  # a level that fills less of the lattice of its labels may be scattered points ...
@@ -42,6 +43,7 @@ def heatmap_data(study: Study, x: str | None = None, y: str | None = None, *, re
     StudyError
         If the study has no trials, a parameter is unknown, or `reduce` is neither word.
     """
+    study = held_still(study)
     if reduce not in ("best", "mean"):
         near = nearest(reduce, ("best", "mean"))
         msg = f"the heat map was asked for reduce={reduce!r}, but it knows 'best' and 'mean'{near}; give one of them."

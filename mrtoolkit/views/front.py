@@ -12,6 +12,7 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import (
     GREY,
     SKY,
@@ -44,6 +45,7 @@ def front_data(study: Study) -> pd.DataFrame:
     StudyError
         If the study has no trials, or one objective.
     """
+    study = held_still(study)
     check_trials(study)
     goal = study.goal
     if goal is None or not goal.others:
@@ -66,6 +68,7 @@ def front(study: Study, *, height: int = 400) -> figure:
     StudyError
         If the study has no trials, or one objective.
     """
+    study = held_still(study)
     data = front_data(study)
     x_name, y_name = data.columns[:2]
     on_front = data[data["is_front"]].sort_values([x_name, y_name])

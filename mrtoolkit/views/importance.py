@@ -10,7 +10,7 @@ from bokeh.plotting import figure
 
 from mrtoolkit.search.importance import importance as shares_of
 from mrtoolkit.search.study import Study
-from mrtoolkit.views.arguments import check_study
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import BLUE, FONT, GREY, add_hover, percent_axis, themed_figure
 from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import clipped
@@ -29,7 +29,7 @@ def importance_data(study: Study, *, seed: int = 0) -> pd.DataFrame:
     StudyError
         If fewer than ten trials count.
     """
-    check_study(study)
+    study = held_still(study)
     return shares_of(study, seed=seed).rename("share").rename_axis("parameter").reset_index()
 
 
@@ -41,6 +41,7 @@ def importance(study: Study, *, seed: int = 0, height: int | None = None) -> fig
     StudyError
         If fewer than ten trials count.
     """
+    study = held_still(study)
     return importance_figure(study, importance_data(study, seed=seed), height=height)
 
 

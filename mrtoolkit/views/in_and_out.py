@@ -18,6 +18,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_share
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, themed_figure
 from mrtoolkit.views.trial_table import candidate, check_trials, shown_params
 from mrtoolkit.views.words import counted
@@ -75,6 +76,7 @@ def in_and_out_data(study: Study, *, share: float = SHARE, limit: int = _TRIALS)
         If the study has no trials, keeps no returns over at least four blocks and has no backtest, `share` is not
         between 0 and 1, or `limit` no whole number of 2 or more.
     """
+    study = held_still(study)
     check_trials(study)
     check_count("limit", limit, StudyError, minimum=2)
     check_share(share)
@@ -96,6 +98,7 @@ def in_and_out(study: Study, *, share: float = SHARE, height: int = 420) -> figu
     StudyError
         As `in_and_out_data`.
     """
+    study = held_still(study)
     return in_and_out_figure(study, in_and_out_data(study, share=share), height=height)
 
 

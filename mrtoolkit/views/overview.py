@@ -8,6 +8,7 @@ from bokeh.models.layouts import Column
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.convergence import convergence
 from mrtoolkit.views.regions import zooms
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.surface import heatmap
 from mrtoolkit.views.trial_table import two_axes
 
@@ -27,6 +28,7 @@ def overview(study: Study, x: str | None = None, y: str | None = None) -> Column
     StudyError
         If the study has no trials or a parameter is unknown.
     """
+    study = held_still(study)
     _, y_axis = two_axes(study, x, y)
     maps = [zooms(study, x, y)] if y_axis is not None else []
     layout: Column = column([convergence(study), *maps, heatmap(study, x, y)], sizing_mode="stretch_width", spacing=12)

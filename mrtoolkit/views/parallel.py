@@ -14,6 +14,7 @@ from mrtoolkit.errors import StudyError, check_count
 from mrtoolkit.search.dimensions import Categorical, Dimension, positions
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.legends import style_legend
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import (
     BLUE,
     FONT,
@@ -55,6 +56,7 @@ def parallel_data(study: Study, *, limit: int = _LINES) -> pd.DataFrame:
     StudyError
         If the study has no trials.
     """
+    study = held_still(study)
     trials = best_last(study, limit)
     codes = study.log.codes[trials]
     active = study.space.active(codes)
@@ -107,6 +109,7 @@ def parallel(study: Study, *, height: int = 420, limit: int = _LINES) -> figure:
     StudyError
         If the study has no trials.
     """
+    study = held_still(study)
     data = parallel_data(study, limit=limit)
     names = [*study.space, "value"]
     plot = themed_figure(

@@ -13,6 +13,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.search.transitions.hills import QUANTILE
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import GREY, PURPLE, VERMILLION, add_hover, themed_figure
 from mrtoolkit.views.trial_table import candidate, check_trials, objective_name, objective_values, shown_params
 from mrtoolkit.views.words import counted, metric_text, params_text
@@ -39,6 +40,7 @@ def plateau_and_peak_data(study: Study) -> pd.DataFrame:
     StudyError
         If the study has no trials.
     """
+    study = held_still(study)
     check_trials(study)
     parts = []
     values = objective_values(study)
@@ -75,6 +77,7 @@ def plateau_and_peak(study: Study, *, height: int = 260) -> figure:
     StudyError
         If the study has no trials.
     """
+    study = held_still(study)
     data = plateau_and_peak_data(study)
     same = _are_one(study)
     rows = ["best and plateau"] if same else list(_NAMES)

@@ -117,6 +117,7 @@ def regions(study: Study, x: str | None = None, y: str | None = None, *, height:
     StudyError
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
+    study = held_still(study)
     x_axis, y_axis = _two(study, x, y)
     words = apart_words(study, x_axis, y_axis)
     if words:
@@ -153,6 +154,7 @@ def zooms(study: Study, x: str | None = None, y: str | None = None, *, height: i
     StudyError
         If the study has no trials, a parameter is unknown, or there is only one parameter.
     """
+    study = held_still(study)
     x_axis, y_axis = _two(study, x, y)
     words = apart_words(study, x_axis, y_axis)
     if words:

@@ -21,6 +21,7 @@ from mrtoolkit.views.report_text import (
     title_of,
     top_part,
 )
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.story import search_story
 from mrtoolkit.views.trial_table import check_trials
 
@@ -56,6 +57,7 @@ def report(study: Study, path: str | Path, *, cost: CostComparison | None = None
     """
     check_study(study)
     target = checked_path(path, "report")
+    study = held_still(study)
     check_trials(study)
     heading = title or title_of(study)
     write_page(target, _html(study, heading, cost), "report")

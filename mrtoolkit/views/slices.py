@@ -10,9 +10,9 @@ from bokeh.models.layouts import Row
 from bokeh.plotting import figure
 
 from mrtoolkit.search.study import Study
-from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.surface import mark_candidates
 from mrtoolkit.views.theme import (
     VERMILLION,
@@ -56,6 +56,7 @@ def slices_data(study: Study, name: str, *, limit: int = _POINTS) -> pd.DataFram
     StudyError
         If the study has no trials, or the parameter is unknown.
     """
+    study = held_still(study)
     axis = parameter_axis(study, name)
     trials = best_last(study, limit)
     values = objective_values(study)
@@ -79,7 +80,7 @@ def slices(study: Study, *, height: int = 240) -> Row:
 
 def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
     """Return the panels of `slices` by parameter, for who lays them out otherwise; they share one source."""
-    check_study(study)
+    study = held_still(study)
     axes = {name: parameter_axis(study, name) for name in study.space}
     parts = {name: slices_data(study, name) for name in axes}
     source, shared = _source(study, axes, parts), DataRange1d()

@@ -14,6 +14,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import Reduce, heatmap_data, is_scattered
 from mrtoolkit.views.heat_image import painted
 from mrtoolkit.views.legends import add_marks, style_legend
+from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import (
     PURPLE,
     SKY,
@@ -51,6 +52,7 @@ def heatmap(
     StudyError
         If the study has no trials, a parameter is unknown, or `reduce` is neither word.
     """
+    study = held_still(study)
     x_axis, y_axis = two_axes(study, x, y)
     words = apart_words(study, x_axis, y_axis)
     if words and y_axis is not None:
