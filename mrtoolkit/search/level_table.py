@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -64,4 +65,10 @@ def add_level_row(
         used = len(evaluator.features(points_for(evaluator, space, codes)))
         return replace(row, features_used=used, features_reused=max(0, used - computed))
 
+    study.memory[index] = memory_used(evaluator)
     study.add_row(counted)
+
+
+def memory_used(evaluator: Any) -> float:
+    """Return the bytes of features that an evaluator holds in memory, NaN where it has no such store."""
+    return float(getattr(getattr(evaluator, "store", None), "memory_used", float("nan")))

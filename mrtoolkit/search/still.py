@@ -35,6 +35,7 @@ def still(study: Study) -> Study:
     found.failures.update({trial: text for trial, text in list(study.failures.items()) if trial < len(rows)})
     found.notes.update({name: copy(noted) for name, noted in list(study.notes.items())})  # a list of them grows
     found.spent.update(study.spent)
+    found.memory.update(study.memory)
     found.stopped, found.is_interrupted = study.stopped, study.is_interrupted
     found.trial_seconds = study.trial_seconds
     found.take_answers(study)

@@ -91,6 +91,7 @@ class Study:
         self.stopped = ""
         self.is_interrupted = False
         self.spent: dict[int, tuple[int, float]] = {}
+        self.memory: dict[int, float] = {}  # bytes of features held as a level ended, in this process
         self.failures: dict[int, str] = {}
         self.trial_seconds = float("inf")  # the least that a batch has taken a trial
         self.notes: dict[str, Any] = {}  # JSON: what a search has decided on its way, for when it is gone on with

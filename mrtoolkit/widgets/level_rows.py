@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mrtoolkit.search.events import LevelRow
+from mrtoolkit.search.level_table import memory_used
 from mrtoolkit.search.study import Study
 from mrtoolkit.widgets.state import SearchState
 
@@ -29,7 +30,7 @@ class ShownLevel:
     hit_rate : float
         Part of the features used that were there already, in [0, 1].
     memory : float
-        Bytes of features in memory when it ended.
+        Bytes of features in memory when it ended; known where that was in this process.
     seconds : float
     best : float
         The objective of the best of its points.
@@ -78,13 +79,7 @@ def running_row(study: Study, state: SearchState, name: str, ended: Sequence[Sho
         features_computed=computed,
         features_reused=NAN,
         hit_rate=NAN,
-        memory=memory_used(study),
+        memory=memory_used(study.evaluator),
         seconds=max(0.0, state.seconds - before) if math.isfinite(state.seconds) else NAN,
         best=best,
     )
-
-
-def memory_used(study: Study) -> float:
-    """Return the bytes of features that the study's backtest holds in memory, NaN where there is no such store."""
-    store = getattr(study.evaluator, "store", None)
-    return float(getattr(store, "memory_used", NAN))

@@ -13,6 +13,7 @@ from mrtoolkit.words import number, percent, seconds
 _NOTHING = "–"
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;text-align:right"
 _CELL = "padding:2px 10px"  # where there is no style sheet; on a board, a narrow one turns rows into columns
+_NOT_NOTED = "Not known: it is noted as a level ends, where a backtest holds features and the search runs here."
 _UNITS = ("B", "kB", "MB", "GB")
 
 
@@ -41,11 +42,12 @@ def level_table(rows: Sequence[ShownLevel], objective: str) -> str:
 
 def _row(row: ShownLevel, objective: str) -> str:
     name = f"{row.name} (running)" if row.is_running else row.name
-    cells = [write(row) for write in _COLUMNS.values()]
-    cells.append(_NOTHING if math.isnan(row.best) else metric_text(objective, row.best))
+    cells = {head: write(row) for head, write in _COLUMNS.items()}
+    cells["best"] = _NOTHING if math.isnan(row.best) else metric_text(objective, row.best)
+    why = {"Memory": f' title="{_NOT_NOTED}"'} if math.isnan(row.memory) and not row.is_running else {}
     return (
         f'<tr><th scope="row" style="{_CELL};text-align:left">{escape(name)}</th>'
-        + "".join(f'<td style="{_CELL}">{escape(text)}</td>' for text in cells)
+        + "".join(f'<td style="{_CELL}"{why.get(head, "")}>{escape(text)}</td>' for head, text in cells.items())
         + "</tr>"
     )
 

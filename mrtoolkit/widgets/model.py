@@ -17,7 +17,7 @@ from mrtoolkit.maps.level_boxes import Box
 from mrtoolkit.maps.levels import level_entries, names_of_levels
 from mrtoolkit.maps.map_part import MapPart, Points, Window
 from mrtoolkit.search.study import Study
-from mrtoolkit.widgets.level_rows import ShownLevel, ended_row, memory_used, running_row
+from mrtoolkit.widgets.level_rows import ShownLevel, ended_row, running_row
 from mrtoolkit.widgets.reading import Convergence, TrialReading
 from mrtoolkit.widgets.state import SearchState, state_of
 from mrtoolkit.widgets.status_words import status_words
@@ -236,7 +236,6 @@ class SearchModel:
     def _begin(self) -> None:
         self._reading = TrialReading(self.study.log, 1.0 if self.study.direction == "maximize" else -1.0)
         self._ended: list[ShownLevel] = []
-        self._memory: dict[int, float] = {}
         self._n_wishes = 0
         self.looked: list[Looked] = []
         self.level_names: list[str] = []
@@ -260,13 +259,9 @@ class SearchModel:
         self.level_names = planned
         if self.study.n_rows != len(self._ended):
             rows = list(self.study.rows)
-            if hasattr(self._source, "subscribe"):  # of a study that somebody else made it is not known
-                self._memory[len(rows) - 1] = memory_used(self.study)
-            self._ended = [ended_row(row, self._memory.get(i, math.nan)) for i, row in enumerate(rows)]
+            self._ended = [ended_row(row, self.study.memory.get(i, math.nan)) for i, row in enumerate(rows)]
         self.table = list(self._ended)
         if len(self._ended) <= self.state.level and self.state.state not in ("done", ""):
-            if self.state.done:  # at the level's first look its features are still to come
-                self._memory[self.state.level] = memory_used(self.study)
             name, best = planned[self.state.level], self._reading.level_best(self.state.level)
             self.table.append(running_row(self.study, self.state, name, self._ended, best))
 

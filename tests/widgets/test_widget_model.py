@@ -12,12 +12,15 @@ from growing_studies import PLANE, SPACES, add, empty_study, end_level, fill, ra
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.maps.heat import neighbour_distances
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
+from mrtoolkit.search.still import still
 from mrtoolkit.widgets import model as module
+from mrtoolkit.widgets.level_table import level_table
 from mrtoolkit.widgets.model import SearchModel
 from mrtoolkit.widgets.state import SearchState
 from mrtoolkit.widgets.status_words import status_words
@@ -380,32 +383,22 @@ def test_a_wish_of_a_search_that_stands_still_is_shown_at_once():
     assert [looked.after for looked in model.looked] == [10]
 
 
-def test_the_memory_of_a_level_is_that_at_its_end_not_at_its_first_look(monkeypatch):
-    study = empty_study(PLANE)
-    source = running(study)
-    source.subscribe = None  # what tells a search from a study
-    held = 0.0
-    monkeypatch.setattr("mrtoolkit.widgets.model.memory_used", lambda study: held)
-    model = SearchModel(source)
-    held = 5e6
-    add(study, [[0, 0]], [1.0])
-    end_level(study, "coarse", 1)
-    source.said |= {"state": "done", "done": 1, "trials": 1}
-    model.refresh()
-    assert model.table[0].memory == 5e6
-
-
-def test_the_memory_of_a_level_that_nobody_saw_at_work_is_not_known(monkeypatch):
-    study = empty_study(PLANE)
-    source = running(study)
-    source.subscribe = None
-    monkeypatch.setattr("mrtoolkit.widgets.model.memory_used", lambda study: 7.0)
-    model = SearchModel(source)  # its first look, before a trial is made
-    for i, name in enumerate(("coarse", "medium")):
-        add(study, [[i, i]], [1.0], level=i)
-        end_level(study, name, 1)
-    source.said |= {"state": "done", "level": 1, "done": 1, "trials": 2}
-    model.refresh()
-    assert np.isnan(model.table[0].memory)
-    assert model.table[1].memory == 7.0
-    assert np.isnan([row.memory for row in SearchModel(study).table]).all()  # who made it may hold what they like
+def test_a_view_opened_late_shows_the_memory_of_each_level_as_one_opened_at_once(tmp_path):
+    rule = mrt.Strategy(entry=mrt.ema(mrt.P.fast) > mrt.ema(mrt.P.slow))
+    backtest = mrt.Backtest(mrt.data.simulate(bars=400, seed=4), rule)
+    space = Space(fast=Integer(5, 50), slow=Integer(20, 90))
+    search = mrt.MultiResOptimizer(backtest, space, trials=40, seed=0).start()
+    early = SearchModel(search)
+    study = search.wait()
+    early.refresh()
+    memory = [row.memory for row in early.table]
+    assert memory == sorted(memory)  # features stay, so that each level holds more
+    assert 0 < memory[0] < memory[-1]
+    assert [row.memory for row in SearchModel(search).table] == memory
+    assert [row.memory for row in SearchModel(study).table] == memory
+    assert [row.memory for row in SearchModel(still(study)).table] == memory
+    study.save(tmp_path / "study")
+    loaded = SearchModel(mrt.load_study(tmp_path / "study")).table
+    assert np.isnan([row.memory for row in loaded]).all()
+    assert level_table(loaded, "sharpe").count('title="Not known: it is noted as a level ends') == len(loaded)
+    assert "Not known" not in level_table(early.table, "sharpe")
