@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, LinearAxis, Range1d
 from bokeh.models.annotations import BoxAnnotation
 from bokeh.plotting import figure
 
+from mrtoolkit.maps.levels import level_groups
 from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.legends import style_legend
@@ -20,13 +21,13 @@ from mrtoolkit.views.theme import (
     VERMILLION,
     add_hover,
     count_axis,
-    level_colours,
     style_axis,
     themed_figure,
 )
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.trial_table import (
     check_trials,
+    level_look,
     level_names,
     objective_values,
     shown_params,
@@ -34,7 +35,6 @@ from mrtoolkit.views.trial_table import (
 from mrtoolkit.views.words import counted, number
 
 _POINTS = 5_000
-_NAMED = 12  # bands up to which each is named above the picture
 
 
 def convergence_data(study: Study) -> xr.Dataset:
@@ -113,9 +113,8 @@ def convergence(study: Study, *, height: int = 340) -> figure:
     count_axis(plot.xaxis[0])
     if not np.isfinite(data["value"].to_numpy()).any():
         plot.y_range = Range1d(0.0, 1.0)  # nothing to draw, but axes all the same
-    bands = level_bands(study)
-    _draw_bands(plot, bands)
-    points = _draw_points(plot, study, data, named=len(bands) <= _NAMED)
+    _draw_bands(plot, study)
+    points = _draw_points(plot, study, data)
     best = _draw_best(plot, data)
     add_hover(plot, points, [("Trial", "@number{0,0}"), (study.objective, "@value{0.0000}"), ("Parameters", "@params")])
     add_best_hover(plot, best)
@@ -135,36 +134,32 @@ def _title(data: xr.Dataset, final: float) -> str:
     return f"Best {data.attrs['objective']} {number(final)} after {trials}{gaps}"
 
 
-def _draw_bands(plot: figure, bands: pd.DataFrame) -> None:
-    first, last = bands["first"].to_numpy().astype(float), bands["last"].to_numpy().astype(float)
-    for i, (left, right) in enumerate(zip(first - 0.5, last + 0.5, strict=True)):
+def _draw_bands(plot: figure, study: Study) -> None:
+    groups = level_groups(study, level_names(study))
+    bands = groups.bands(level_bands(study)[["level", "first", "last"]].to_numpy())
+    for i, (_, first, last) in enumerate(bands.tolist()):
         shade = 0.10 if i % 2 == 0 else 0.0
-        plot.add_layout(BoxAnnotation(left=left, right=right, fill_color=GREY, fill_alpha=shade, line_color=None))
-    if len(bands) > _NAMED:  # regions that take turns: the colours say it, names would overlap
-        return
-    middles = ((first + last) / 2).tolist()
-    names = dict(zip(middles, bands["name"].astype(str), strict=True))
-    axis = LinearAxis(ticker=FixedTicker(ticks=middles), major_label_overrides=names)
+        box = {"left": first - 0.5, "right": last + 0.5, "fill_alpha": shade}
+        plot.add_layout(BoxAnnotation(**box, fill_color=GREY, line_color=None))
+    names = groups.captions(bands, len(study))
+    axis = LinearAxis(ticker=FixedTicker(ticks=list(names)), major_label_overrides=names)
     style_axis(axis)
     axis.axis_line_color = None
     axis.major_tick_line_color = None
     plot.add_layout(axis, "above")
 
 
-def _draw_points(plot: figure, study: Study, data: xr.Dataset, *, named: bool) -> list[Any]:
+def _draw_points(plot: figure, study: Study, data: xr.Dataset) -> list[Any]:
     frame = data.to_dataframe().reset_index(drop=True)
     shown = frame.iloc[thinned_places(frame["value"].to_numpy(), _POINTS)]
     shown = shown.assign(params=shown_params(study, shown.index.to_numpy()))
-    colours = level_colours(len(level_names(study)))
     look = {"size": 6, "alpha": 0.75}
     renderers = []
-    for level, name in enumerate(level_names(study)):
+    for level, (name, colour) in enumerate(level_look(study)):
         part = shown[(shown["level"] == level) & shown["feasible"]]
-        legend = {} if named else {"legend_label": name}
         if len(part):
-            renderers.append(
-                plot.scatter("number", "value", source=_source(part), color=colours[level], **look, **legend)
-            )
+            dots = plot.scatter("number", "value", source=_source(part), color=colour, **look, legend_label=name)
+            renderers.append(dots)
     broken = shown[~shown["feasible"]]
     if len(broken):
         cross = {"marker": "x", "color": GREY, "legend_label": not_counted(study)}

@@ -42,7 +42,7 @@ def _dress(legend: Legend, glyph: int) -> None:
     legend.label_text_font_size = SIZE
     legend.label_text_color = GREY
     legend.orientation = "horizontal"
-    legend.ncols = _columns([str(item.label.value) for item in legend.items], glyph)
+    legend.ncols = _columns([text for item in legend.items if (text := str(item.label.value))], glyph)
     legend.padding = 2
     legend.margin = 2
     legend.spacing = _SPACING

@@ -72,7 +72,7 @@ def picture_png(
         msg = f"the picture was asked for {width:,} pixels wide; give a width from {_NARROWEST} to {_WIDEST:,}."
         raise StudyError(msg)
     story, look = search_story(study, x, y, with_plateau=with_plateau), _LOOKS[theme]
-    return png(_drawn(story, int(width), look), palette(look, len(story.names)))
+    return png(_drawn(story, int(width), look), palette(look))
 
 
 def _drawn(story: Story, width: int, look: Look) -> Image.Image:

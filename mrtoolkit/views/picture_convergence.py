@@ -10,7 +10,7 @@ import numpy as np
 from mrtoolkit.views.canvas import Canvas, shortened, star
 from mrtoolkit.views.picture_look import Frame, Look, drawn_places
 from mrtoolkit.views.story import Story, values_drawn
-from mrtoolkit.views.theme import VERMILLION, level_colours
+from mrtoolkit.views.theme import VERMILLION
 from mrtoolkit.views.ticks import tick_labels, ticks
 
 
@@ -56,7 +56,7 @@ def draw_convergence(canvas: Canvas, story: Story, look: Look, frame: Frame) -> 
 
 
 def _draw_trials(plot: Canvas, story: Story, look: Look, across: Any, up: Any) -> None:
-    data, colours = story.convergence, level_colours(len(story.names))
+    data, colours = story.convergence, [colour for _, colour in story.looks]
     values, number = data["value"].to_numpy(), data["number"].to_numpy()
     feasible, levels = data["feasible"].to_numpy(), data["level"].to_numpy()
     shown = drawn_places(values)

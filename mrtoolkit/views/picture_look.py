@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,11 @@ from bokeh.palettes import Viridis256
 
 from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.views.story import Story
-from mrtoolkit.views.theme import BLUE, PURPLE, VERMILLION, level_colours
+from mrtoolkit.views.theme import BLUE, LEVELS, PURPLE, VERMILLION
 from mrtoolkit.views.thinning import thinned_places
 
 POINTS = 1_500  # of each plot: more make no other picture, and a larger file
 FADES = 6  # steps from a colour to the paper
-_NAMED = 12
 SCALE = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in Viridis256], dtype=float)
 
 
@@ -48,12 +48,10 @@ class Frame:
 
 def legend_items(story: Story, look: Look) -> list[tuple[str, str, str]]:
     """Return (kind, colour, words) of what is drawn: levels, the best so far, marks."""
-    counts = story.points["level"].value_counts()
-    colours = level_colours(len(story.names))
-    shown = [i for i in range(len(story.names)) if counts.get(i, 0)]
-    items = [("level", colours[i], f"{story.names[i]} ({counts[i]:,})") for i in shown[:_NAMED]]
-    if len(shown) > _NAMED:
-        items[-1] = ("level", colours[shown[-1]], f"and {len(shown) - _NAMED + 1:,} more levels")
+    counts: Counter[tuple[str, str]] = Counter()
+    for level, look_of_level in enumerate(story.looks):
+        counts[look_of_level] += int((story.points["level"] == level).sum())
+    items = [("level", colour, f"{name} ({n:,})") for (name, colour), n in counts.items() if n]
     if story.best is not None:
         items.append(("line", VERMILLION, "best so far"))
         items.append(("star", VERMILLION, "best and plateau" if story.same() else "best"))
@@ -79,11 +77,11 @@ def colours_of(values: np.ndarray, known: np.ndarray, direction: str) -> np.ndar
     return found
 
 
-def palette(look: Look, levels: int) -> np.ndarray:
+def palette(look: Look) -> np.ndarray:
     """Return the colours of a picture (colour, 3): the scale, the marks, the levels, text, and all of them fading."""
     fading = np.arange(1, FADES + 1)[:, None, None] / FADES
     paper, scale = rgb(look.paper), SCALE[np.linspace(0, 255, 84).round().astype(int)]
-    marks = list(dict.fromkeys([VERMILLION, PURPLE, BLUE, *level_colours(levels)]))
+    marks = list(dict.fromkeys([VERMILLION, PURPLE, BLUE, *LEVELS]))
     coarse, line = SCALE[np.linspace(0, 255, 15).round().astype(int)], [rgb(c) for c in (look.ink, look.soft)]
     faded = np.concatenate([coarse, [rgb(look.none)]])[None] * fading + paper * (1 - fading)
     marked = np.array([rgb(c) for c in marks])[None] * fading[1::2] + paper * (1 - fading[1::2])

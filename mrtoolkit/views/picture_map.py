@@ -10,7 +10,7 @@ from mrtoolkit.maps.heat import Raster
 from mrtoolkit.views.canvas import Canvas, diamond, folded, shortened, star, text_width
 from mrtoolkit.views.picture_look import FADES, POINTS, SCALE, Frame, Look, colours_of, drawn_places, rgb
 from mrtoolkit.views.story import MapAxis, Story
-from mrtoolkit.views.theme import BLUE, PURPLE, SKY, VERMILLION, level_colours
+from mrtoolkit.views.theme import BLUE, PURPLE, SKY, VERMILLION
 from mrtoolkit.views.ticks import tick_labels, ticks
 from mrtoolkit.views.words import counted
 
@@ -97,7 +97,7 @@ def _draw_places(plot: Canvas, look: Look, places: np.ndarray) -> None:
 
 def _draw_boxes(plot: Canvas, story: Story, look: Look) -> None:
     """Draw the boxes, the last round of each level strong, the rounds before it faint, coarse levels first."""
-    boxes, colours = story.boxes, level_colours(len(story.names))
+    boxes, colours = story.boxes, [colour for _, colour in story.looks]
     rounds = boxes.drop_duplicates(["level", "left", "right", "bottom", "top"], keep="last")
     for is_strong in (False, True):
         part = rounds[rounds["is_last"] == is_strong]
@@ -114,7 +114,7 @@ def _draw_boxes(plot: Canvas, story: Story, look: Look) -> None:
 
 def _draw_curve(plot: Canvas, story: Story, look: Look, places: np.ndarray) -> None:
     """Draw the objective over the one parameter."""
-    points, colours = story.points, level_colours(len(story.names))
+    points, colours = story.points, [colour for _, colour in story.looks]
     for value in story.y.ticks(max(plot.height // 48, 3))[0]:
         y = float((1 - story.y.share(np.array(value))) * plot.height)
         plot.line([(0, y), (plot.width, y)], look.line, 0.67)

@@ -20,10 +20,11 @@ from mrtoolkit.views.cells import heatmap_data, is_scattered
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.surface import apart_figure, draw_cells, draw_colour_bar, draw_heat, map_figure, mark_candidates
-from mrtoolkit.views.theme import add_hover, level_colours, value_colours
+from mrtoolkit.views.theme import add_hover, value_colours
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
     apart_words,
+    level_look,
     level_names,
     objective_values,
     two_axes,
@@ -127,7 +128,7 @@ def regions(study: Study, x: str | None = None, y: str | None = None, *, height:
     plot = map_figure(_title(study, len(points), len(shown)), x_axis, y_axis, height=height)
     colours = value_colours(points["value"].to_numpy(), direction=study.direction)
     circles = _draw_points(plot, study, shown, colours)
-    _draw_boxes(plot, regions_data(study, x, y), len(level_names(study)))
+    _draw_boxes(plot, study, regions_data(study, x, y))
     rows = [(x_axis.name, "@x_label"), (y_axis.name, "@y_label"), (study.objective, "@value{0.0000}")]
     add_hover(plot, [circles], [*rows, ("Level", "@level"), ("Other", "@others")])
     draw_colour_bar(plot, colours)
@@ -175,7 +176,7 @@ def zooms(study: Study, x: str | None = None, y: str | None = None, *, height: i
             draw_heat(plot, study, (x_axis, y_axis), colours, window=window, level=int(level))
         else:
             draw_cells(plot, study, cells[cells["level"] <= level], (x_axis, y_axis), colours)
-        _draw_boxes(plot, following, len(names))
+        _draw_boxes(plot, study, following)
         if following.empty:
             mark_candidates(plot, study, x_axis, y_axis)
         plot.toolbar_location = None
@@ -276,27 +277,27 @@ def _draw_points(plot: figure, study: Study, shown: pd.DataFrame, colours: Any) 
     )  # fmt: skip
 
 
-def _draw_boxes(plot: figure, boxes: pd.DataFrame, count: int) -> None:
+def _draw_boxes(plot: figure, study: Study, boxes: pd.DataFrame) -> None:
     """Draw the boxes of each level: those of its last round strong, all before thin and faint.
 
     Coarse ones have wider lines, so that equal boxes show one round the other.
     """
-    colours = level_colours(count)
+    looks = level_look(study)
     for _, part in boxes.groupby("level"):
         level = int(part["level"].iloc[0])
+        name, colour = looks[level]
         ordered = part.sort_values("is_last", ascending=False, kind="stable")  # the legend shows the first
         strong = ordered["is_last"].to_numpy() | ~ordered["is_last"].any()
         source = ColumnDataSource(
             {
                 **{name: ordered[name].to_numpy() for name in ("left", "right", "bottom", "top")},
                 "alpha": np.where(strong, 1.0, _FAINT),
-                "width": np.where(strong, min(2.0 + (count - 1 - level) / 2, 4.0), 1.0),
+                "width": np.where(strong, min(2.0 + (len(looks) - 1 - level) / 2, 4.0), 1.0),
             }
         )
         plot.quad(
             left="left", right="right", bottom="bottom", top="top", source=source,
-            fill_alpha=0.0, line_color=colours[level], line_alpha="alpha", line_width="width",
-            legend_label=str(part["name"].iloc[0]),
+            fill_alpha=0.0, line_color=colour, line_alpha="alpha", line_width="width", legend_label=name,
         )  # fmt: skip
 
 

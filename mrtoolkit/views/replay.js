@@ -126,7 +126,7 @@
 
     function keys() {
       const node = make("div", { class: "keys" });
-      for (const l of data.levels.slice(0, 8)) node.append(make("span", {}, make("i", { style: "color:" + l.colour }), l.name));
+      for (const [name, colour] of data.keys) node.append(make("span", {}, make("i", { style: "color:" + colour }), name));
       const mark = (sign, colour, text) => node.append(make("span", {}, make("em", { style: "color:" + colour, "aria-hidden": "true" }, sign), text));
       if (data.best) mark("\u2605", BEST, data.plateau ? "best" : "best and plateau");
       if (data.plateau) mark("\u25c6", PLATEAU, "plateau");

@@ -15,7 +15,6 @@ from mrtoolkit.search.not_counted import not_counted
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.replay_stages import axis_data, ending, stages
 from mrtoolkit.views.story import Story, at_once, values_drawn
-from mrtoolkit.views.theme import level_colours
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.trial_table import shown_params
 from mrtoolkit.views.words import counted, label, params_text
@@ -51,6 +50,7 @@ def replay_data(story: Story) -> dict[str, Any]:
         "notCounted": not_counted(story.study),
         "steps": _steps(story),
         "levels": _levels(story),
+        "keys": [list(look) for look in dict.fromkeys(story.looks)],
         "stages": [
             {"level": s.level, "first": s.first, "last": s.last, "view": list(s.view), "words": s.words,
              "outcome": s.outcome} for s in stages(story)
@@ -114,7 +114,6 @@ def _steps(story: Story) -> list[list[Any]]:
 
 def _levels(story: Story) -> list[dict[str, Any]]:
     """Return a row a level; what its row in the table says where it has ended."""
-    colours = level_colours(len(story.names))
     rows = {i: row for i, row in enumerate(story.study.rows) if row.level == story.names[i]}
     found = []
     for i, name in enumerate(story.names):
@@ -124,7 +123,7 @@ def _levels(story: Story) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": name,
-                "colour": colours[i],
+                "colour": story.looks[i][1],
                 "trials": len(part),
                 "atOnce": at_once(story.study, i),
                 "reused": None if row is None else row.reused,

@@ -17,11 +17,11 @@ from mrtoolkit.views.surface import mark_candidates
 from mrtoolkit.views.theme import (
     VERMILLION,
     add_hover,
-    level_colours,
     themed_figure,
 )
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
+    level_look,
     level_names,
     objective_name,
     objective_values,
@@ -105,7 +105,7 @@ def _source(study: Study, axes: dict[str, ParameterAxis], parts: dict[str, pd.Da
     values: pd.Series = pd.concat([part["value"] for part in parts.values()])
     values = values[~values.index.duplicated()]
     trials = values.index.to_numpy()
-    names, colours, levels = level_names(study), level_colours(len(level_names(study))), study.log.level[trials]
+    names, looks, levels = level_names(study), level_look(study), study.log.level[trials]
     places = {
         f"place {name}": parts[name]["place"].reindex(trials).to_numpy() + _aside(trials, axis)
         for name, axis in axes.items()
@@ -115,7 +115,7 @@ def _source(study: Study, axes: dict[str, ParameterAxis], parts: dict[str, pd.Da
             **places,
             "value": values.to_numpy(),
             "number": trials + 1,
-            "colour": [colours[level] for level in levels],
+            "colour": [looks[level][1] for level in levels],
             "level": [names[level] for level in levels],
             "params": shown_params(study, trials),
         }

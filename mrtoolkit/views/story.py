@@ -22,6 +22,7 @@ from mrtoolkit.views.trial_table import (
     apart_words,
     candidate,
     check_trials,
+    level_look,
     level_names,
     objective_values,
     two_axes,
@@ -82,6 +83,8 @@ class Story:
         The stretches of trials that belong to one level, see `level_bands`.
     names : list of str
         Of the levels.
+    looks : list of (name, colour)
+        Of the levels, as a legend has them: see `level_look`.
     points : DataFrame
         A row a trial: `x` and `y`, positions on the axes (NaN where the parameter does not matter), `value` (NaN where
         it does not count), `level`.
@@ -99,6 +102,7 @@ class Story:
     convergence: xr.Dataset
     bands: pd.DataFrame
     names: list[str]
+    looks: list[tuple[str, str]]
     points: pd.DataFrame
     x: MapAxis
     y: MapAxis
@@ -147,6 +151,7 @@ def search_story(study: Study, x: str | None = None, y: str | None = None, *, wi
         convergence=convergence_data(still),
         bands=level_bands(still),
         names=level_names(still),
+        looks=level_look(still),
         points=points,
         x=_seen(x_axis, boxes[["left", "right"]].to_numpy(dtype=float)),
         y=_value_axis(still) if y_axis is None else _seen(y_axis, boxes[["bottom", "top"]].to_numpy(dtype=float)),

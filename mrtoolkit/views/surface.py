@@ -20,12 +20,11 @@ from mrtoolkit.views.theme import (
     SKY,
     VERMILLION,
     add_hover,
-    level_colours,
     style_axis,
     themed_figure,
     value_colours,
 )
-from mrtoolkit.views.trial_table import ParameterAxis, apart_words, candidate, level_names, two_axes
+from mrtoolkit.views.trial_table import ParameterAxis, apart_words, candidate, level_look, level_names, two_axes
 
 
 def heatmap(
@@ -191,15 +190,15 @@ def _curve(study: Study, x_axis: ParameterAxis, cells: pd.DataFrame, *, height: 
     word = "max" if study.direction == "maximize" else "min"
     ordered = cells.groupby("x", sort=True)["value"].agg(word).reset_index()
     plot.line(ordered["x"], ordered["value"], color=SKY, line_width=1.5)
-    names = level_names(study)
+    looks = level_look(study)
     renderers = []
     for _, part in cells.groupby("level"):
         level = int(part["level"].iloc[0])
-        colour = level_colours(len(names))[level]
+        name, colour = looks[level]
         source = ColumnDataSource(
             {"place": part["x"], "x": x_axis.labels(part["x"]), "value": part["value"], "trials": part["trials"]}
         )
-        points = plot.scatter("place", "value", source=source, size=7, color=colour, legend_label=names[level])
+        points = plot.scatter("place", "value", source=source, size=7, color=colour, legend_label=name)
         renderers.append(points)
     add_hover(plot, renderers, [(x_axis.name, "@x"), (study.objective, "@value{0.0000}"), ("Trials", "@trials{0,0}")])
     mark_candidates(plot, study, x_axis, None)

@@ -35,7 +35,8 @@ from mrtoolkit.views.arguments import check_height
 BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 LONG, SHORT = BLUE, VERMILLION
 LINES = (GREEN, PURPLE, ORANGE, SKY)
-_LEVELS = (SKY, ORANGE, GREEN, PURPLE, VERMILLION, BLUE)
+LEVELS = (SKY, ORANGE, GREEN, PURPLE, VERMILLION, BLUE)
+"""The colours of the groups of levels, told apart by any eye; what somebody added on the way is blue."""
 
 GREY = "#767676"  # 4.5:1 on white, 4.2:1 on #111111: readable on both
 TEXT = {"light": "#3d3d3d", "dark": "#d0d0d0"}  # 10.9:1 on white; 12.2:1 on #111111, 7:1 on the dark theme's panels
@@ -179,11 +180,6 @@ def value_colours(values: np.ndarray, *, direction: str) -> LinearColorMapper:
         low, high = low - 0.5, high + 0.5
     palette = list(Viridis256) if direction == "maximize" else list(reversed(Viridis256))
     return LinearColorMapper(palette=palette, low=low, high=high, nan_color="#9a9a9a")
-
-
-def level_colours(count: int) -> list[str]:
-    """Return a colour a level, told apart by any eye; they repeat after six levels."""
-    return [_LEVELS[i % len(_LEVELS)] for i in range(count)]
 
 
 def zone_of(bars: xr.Dataset | None) -> str:

@@ -12,13 +12,13 @@ from bokeh.models import FixedTicker
 
 from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.maps.axes import has_categories, map_params
-from mrtoolkit.maps.levels import names_of_levels
+from mrtoolkit.maps.levels import level_groups, names_of_levels
 from mrtoolkit.maps.map_part import MapPart
 from mrtoolkit.search.candidate import Candidate
 from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
-from mrtoolkit.views.theme import plain_numbers
+from mrtoolkit.views.theme import LEVELS, plain_numbers
 from mrtoolkit.views.words import label, params_text
 
 
@@ -117,6 +117,13 @@ def candidate(study: Study, name: Literal["best", "plateau"]) -> Candidate | Non
 def level_names(study: Study) -> list[str]:
     """Return the names of the levels that were begun, in order."""
     return names_of_levels(study, max(study.n_rows, int(study.log.level.max(initial=-1)) + 1))
+
+
+def level_look(study: Study) -> list[tuple[str, str]]:
+    """Return (name in a legend, colour) of each level that was begun: those of a group share both."""
+    names = level_names(study)
+    groups = level_groups(study, names)
+    return [(groups.names[i], LEVELS[i]) for i in groups.of(np.arange(len(names))).tolist()]
 
 
 def parameter_axis(study: Study, name: str) -> ParameterAxis:

@@ -12,10 +12,10 @@ from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import (
     GREY,
     INK,
+    LEVELS,
     VERMILLION,
     add_hover,
     count_axis,
-    level_colours,
     restyle,
     style_axis,
     themed_figure,
@@ -27,10 +27,7 @@ from mrtoolkit.widgets.model import SearchModel
 from mrtoolkit.widgets.status_words import value_text
 from mrtoolkit.words import counted
 
-_COLOURS = 6  # level colours, which then come round again
 _ROOM = 0.08  # of the values, above and below
-_NAMED = 12  # bands that have room for their names
-_NARROW = 0.05  # of the trials: a narrower band has no name
 
 
 class ConvergenceChart:
@@ -73,11 +70,11 @@ class ConvergenceChart:
         if not self._turn.has_come(theme):
             return False
         data = self._model.convergence
-        bands = np.array(data.bands, dtype=float).reshape(-1, 3)
-        colours = bands[:, 0] % _COLOURS
-        self._bands.update(left=bands[:, 1] - 0.5, right=bands[:, 2] + 0.5, level=colours)
+        groups = self._model.level_groups
+        bands = groups.bands(np.array(data.bands, dtype=np.int64).reshape(-1, 3))
+        self._bands.update(left=bands[:, 1] - 0.5, right=bands[:, 2] + 0.5, level=bands[:, 0].astype(float))
         ok = data.feasible
-        self._trials.update(number=data.number[ok], value=data.value[ok], level=data.level[ok] % _COLOURS)
+        self._trials.update(number=data.number[ok], value=data.value[ok], level=groups.of(data.level[ok]))
         self._broken.update(number=data.number[~ok], value=data.value[~ok])
         numbers, best = data.step_number.astype(float), data.step_value
         if len(best):
@@ -85,13 +82,13 @@ class ConvergenceChart:
         self._best.update(number=numbers, until=until(numbers), best=best)
         self._looks.update(number=np.array([looked.after + 0.5 for looked in self._model.looked]))
         self._set_ranges()
-        self._name_bands()
+        self._name_bands(groups.captions(bands, max(data.n_trials, 10)))
         self._write()
         return True
 
     def _draw(self) -> None:
         plot = self.figure
-        levels = LinearColorMapper(palette=level_colours(_COLOURS), low=-0.5, high=_COLOURS - 0.5)
+        levels = LinearColorMapper(palette=LEVELS, low=-0.5, high=len(LEVELS) - 0.5)
         coloured = {"field": "level", "transform": levels}
         plot.vstrip(
             x0="left", x1="right", source=self._bands.source, fill_color=coloured, fill_alpha=0.10, line_color=None
@@ -102,7 +99,7 @@ class ConvergenceChart:
         )  # fmt: skip
         trials = plot.scatter(
             "number", "value", source=self._trials.source, size=6, fill_color=coloured, line_color=None, alpha=0.75,
-            legend_label="a trial, coloured by level",
+            legend_label="trial, by level",
         )  # fmt: skip
         plot.step(
             "number", "best", source=self._best.source, mode="after", color=VERMILLION, line_width=2.5,
@@ -120,7 +117,7 @@ class ConvergenceChart:
         add_hover(plot, [trials, broken], [("Trial", "@number{0,0}"), (objective, "@value{0.0000}")])
         add_best_hover(plot, self._best.source)
         style_legend(plot)
-        plot.legend.click_policy = "hide"
+        plot.legend[0].ncols = 3  # a look of the user's adds no line, which would make the picture lower
         items = plot.legend[0].items
         self._seldom = [(items[0], self._broken), (items[-1], self._looks)]
         restyle(plot, self._turn.theme)
@@ -143,13 +140,7 @@ class ConvergenceChart:
             plot.y_range.start, plot.y_range.end = low, high
             plot.y_range.reset_start, plot.y_range.reset_end = low, high
 
-    def _name_bands(self) -> None:
-        data, names = self._model.convergence, self._model.level_names
-        middles: dict[float, str] = {}
-        if len(data.bands) <= _NAMED:
-            for level, first, last in data.bands:
-                if last - first + 1 >= _NARROW * max(data.n_trials, 10):
-                    middles[(first + last) / 2] = names[level] if level < len(names) else ""
+    def _name_bands(self, middles: dict[float, str]) -> None:
         if middles != self._names.major_label_overrides or list(middles) != list(self._names.ticker.ticks):
             self._names.major_label_overrides = middles
             self._names.ticker.ticks = list(middles)

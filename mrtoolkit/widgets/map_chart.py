@@ -25,10 +25,10 @@ from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.views.heat_image import painted
 from mrtoolkit.views.legends import add_marks, style_legend
 from mrtoolkit.views.theme import (
+    LEVELS,
     PURPLE,
     VERMILLION,
     add_hover,
-    level_colours,
     restyle,
     style_axis,
     themed_figure,
@@ -48,12 +48,13 @@ from mrtoolkit.widgets.map_columns import (
 from mrtoolkit.widgets.model import SearchModel
 from mrtoolkit.words import counted, number, params_text
 
-_GLYPH = 26  # pixels of a legend's sign
+_GLYPH = 20  # pixels of a legend's sign
 _DOT, _SMALL_DOT, _CROWD = 7.0, 5.5, 300  # pixels; smaller where there are more trials than that
 _SLIP = 6  # screen pixels: a shorter drag is a click that slipped
 _NEAR = 0.03  # of the window: how far from a trial a click may be
 _ROOM = 0.08  # of the values, above and below, on a map of one parameter
-_BOX = ("left", "right", "bottom", "top", "alpha", "width", "fill")
+_EDGES = {side: side for side in ("left", "right", "bottom", "top")}
+_BOX = (*_EDGES, "alpha", "width", "fill")
 
 Bounds = Mapping[str, tuple[Any, Any]]
 
@@ -89,7 +90,7 @@ class MapChart:
         self.chosen: Bounds | None = None
         self._heat = ChangingSource("image", "x", "y", "dw", "dh")
         self._points = ChangingSource("x", "y", "value", "trial", "level", "x_text", "y_text")
-        self._boxes: list[ChangingSource] = []
+        self._boxes = [ChangingSource(*_BOX) for _ in LEVELS]
         self._looked = ChangingSource("left", "right", "bottom", "top")
         self._marks = {name: ChangingSource("x", "y") for name in ("plateau", "best")}
         self._colours = LinearColorMapper(palette=list(Viridis256), low=0.0, high=1.0, nan_color="#9a9a9a")
@@ -191,6 +192,13 @@ class MapChart:
             "x", "y", source=self._points.source, size=_DOT, fill_color={"field": "value", "transform": self._colours},
             line_color="#ffffff", line_alpha=0.75, line_width=0.8,
         )  # fmt: skip
+        quads = [
+            plot.quad(
+                **_EDGES, source=boxes.source, line_color=colour, line_alpha="alpha", line_width="width",
+                fill_color=colour, fill_alpha="fill",
+            )
+            for boxes, colour in zip(self._boxes, LEVELS, strict=True)
+        ]  # fmt: skip
         looks = (("best", "star", VERMILLION, 22), ("plateau", "diamond", PURPLE, 18))
         marks = {
             name: plot.scatter(
@@ -200,14 +208,12 @@ class MapChart:
             for name, marker, colour, size in reversed(looks)  # the best on top
         }  # fmt: skip
         looked = plot.quad(
-            left="left", right="right", bottom="bottom", top="top", source=self._looked.source, fill_alpha=0.0,
-            line_color=VERMILLION, line_width=2, line_dash="dotted",
+            **_EDGES, source=self._looked.source, fill_alpha=0.0, line_color=VERMILLION, line_width=2,
+            line_dash="dotted",
         )  # fmt: skip
-        self._boxes_legend = Legend(items=[])
+        self._boxes_legend = Legend(items=[LegendItem(label=value(""), renderers=[each]) for each in quads])
         plot.add_layout(self._boxes_legend, "above")
         self._marks_legend = add_marks(plot, {**{name: marks[name] for name, *_ in looks}, "your look": looked})
-        self._top = plot.renderers[2:]  # marks and looks stay above the boxes of levels to come
-        self._add_levels()
         bar = ColorBar(
             color_mapper=self._colours, width=12, padding=6, background_fill_alpha=0.0, border_line_color=None
         )
@@ -223,30 +229,6 @@ class MapChart:
         plot.toolbar.active_drag = next(tool for tool in plot.tools if isinstance(tool, PanTool))
         add_hover(plot, [circles], [])
         self._hover = plot.tools[-1]
-        restyle(plot, self._turn.theme)
-
-    def _add_levels(self) -> None:
-        """Add the rectangles of levels that are new, each a line of its own in the legend, and name those there are."""
-        plot, names = self.figure, self._model.level_names
-        for item, name in zip(self._boxes_legend.items, names, strict=False):
-            if item.label != value(name):  # a level that was planned gives its place to one that the user adds
-                item.label = value(name)
-        colours = level_colours(max(len(names), 1))
-        if len(self._boxes) >= len(names) and self._boxes:
-            return
-        while len(self._boxes) < len(names):
-            level = len(self._boxes)
-            boxes = ChangingSource(*_BOX)
-            quads = plot.quad(
-                left="left", right="right", bottom="bottom", top="top", source=boxes.source,
-                line_color=colours[level], line_alpha="alpha", line_width="width", fill_color=colours[level],
-                fill_alpha="fill",
-            )  # fmt: skip
-            self._boxes_legend.items.append(LegendItem(label=value(names[level]), renderers=[quads]))
-            self._boxes.append(boxes)
-        # only glyphs are cut at the frame: what lies over others is later in the list, and in no level of its own
-        plot.renderers = [each for each in plot.renderers if each not in self._top] + self._top
-        style_legend(plot, glyph=_GLYPH)
         restyle(plot, self._turn.theme)
 
     def _set_axes(self) -> None:
@@ -309,14 +291,19 @@ class MapChart:
         }  # fmt: skip
 
     def _set_boxes(self) -> None:
-        """Draw each level's boxes, the strong ones first: the legend shows the first."""
-        self._add_levels()
+        """Draw the boxes of each group of levels, the strong ones first: the legend shows the first."""
         model = self._model
-        shown = model.looked_at
-        for level, source in enumerate(self._boxes):
-            mine = sorted((box for box in model.boxes if box.level == level), key=lambda box: not box.is_last)
-            is_strong = shown is None or level == shown
-            source.update(**box_columns(mine, self.figure.y_range, is_strong=is_strong, is_filled=level == shown))
+        groups, shown = model.level_groups, model.looked_at
+        mine = groups.of(np.array([box.level for box in model.boxes], dtype=np.int64)).tolist()
+        for group, source in enumerate(self._boxes):
+            boxes = [box for box, own in zip(model.boxes, mine, strict=True) if own == group]
+            source.update(**box_columns(boxes, self.figure.y_range, shown))
+        if self._shown.get("groups") != groups.names:
+            self._shown["groups"] = groups.names
+            for item, name in zip(self._boxes_legend.items, groups.names, strict=True):
+                item.label = value(name)
+            style_legend(self.figure, glyph=_GLYPH)
+            restyle(self.figure, self._turn.theme)
 
     def _set_marks(self) -> None:
         model = self._model

@@ -27,16 +27,21 @@ def category_names(scale: Scale | None, places: np.ndarray) -> np.ndarray:
     return np.array([named[int(place)] for place in places], dtype=object)
 
 
-def box_columns(boxes: list[Box], span: Range1d, *, is_strong: bool, is_filled: bool) -> dict[str, Any]:
-    """Return the rectangles of one level: strong where it is looked at and in its last round, else thin and faint."""
-    strong = np.array([box.is_last for box in boxes], dtype=bool)
-    lines = np.where(strong, 1.0 if is_strong else 0.6, 0.18 if is_strong else 0.12)
+def box_columns(boxes: list[Box], span: Range1d, shown: int | None) -> dict[str, Any]:
+    """Return rectangles: strong in a level's last round, most of all of the level that is shown, else thin and faint.
+
+    Those of its last round come first.
+    """
+    boxes = sorted(boxes, key=lambda box: not box.is_last)
+    last = np.array([box.is_last for box in boxes], dtype=bool)
+    is_shown = np.array([box.level == shown for box in boxes], dtype=bool)
+    strong = is_shown | (shown is None)
     edges = np.array([(box.left, box.right, box.bottom, box.top) for box in boxes], dtype=float).reshape(-1, 4)
     return {
         **edge_columns(edges, span),
-        "alpha": lines,
-        "width": np.where(strong, 2.2 if is_strong else 1.5, 1.0),
-        "fill": np.where(strong & is_filled, 0.06, 0.0),
+        "alpha": np.where(last, np.where(strong, 1.0, 0.6), np.where(strong, 0.18, 0.12)),
+        "width": np.where(last, np.where(strong, 2.2, 1.5), 1.0),
+        "fill": np.where(last & is_shown, 0.06, 0.0),
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from mrtoolkit.errors import StudyError
 from mrtoolkit.maps.axes import examples, map_params
 from mrtoolkit.maps.heat import Heat
 from mrtoolkit.maps.level_boxes import Box
-from mrtoolkit.maps.levels import level_entries, names_of_levels
+from mrtoolkit.maps.levels import LevelGroups, level_entries, level_groups, names_of_levels
 from mrtoolkit.maps.map_part import MapPart, Points, Window
 from mrtoolkit.search.study import Study
 from mrtoolkit.widgets.level_rows import ShownLevel, ended_row, running_row
@@ -80,6 +80,8 @@ class SearchModel:
         None where no trial counts; the plateau is looked for when the search has ended, among up to 100,000 trials.
     level_names : list of str
         Of all levels that are planned.
+    level_groups : LevelGroups
+        Which of them a picture tells apart.
     version : int
         Counts the refreshes that changed something.
 
@@ -239,6 +241,7 @@ class SearchModel:
         self._n_wishes = 0
         self.looked: list[Looked] = []
         self.level_names: list[str] = []
+        self.level_groups: LevelGroups = level_groups(self.study, [])
         self.state = _NO_STATE
 
     def _choose_axes(self, x: str | None, y: str | None) -> None:
@@ -256,7 +259,7 @@ class SearchModel:
     def _read_levels(self) -> None:
         n_levels = max(self.state.level + 1, self.state.n_levels, len(level_entries(self.study)))
         planned = names_of_levels(self.study, n_levels)
-        self.level_names = planned
+        self.level_names, self.level_groups = planned, level_groups(self.study, planned)
         if self.study.n_rows != len(self._ended):
             rows = list(self.study.rows)
             self._ended = [ended_row(row, self.study.memory.get(i, math.nan)) for i, row in enumerate(rows)]

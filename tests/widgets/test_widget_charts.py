@@ -282,19 +282,49 @@ def test_the_table_is_escaped_and_has_scopes():
     assert "No level has begun" in level_table([], "sharpe")
 
 
+def listed(legend):
+    return [item.label.value for item in legend.items if item.label.value]
+
+
+def test_however_often_trials_are_added_the_legend_keeps_its_size_and_each_colour_its_meaning():
+    study = empty_study(PLANE)
+    for level in range(9):
+        add(study, [[2 * level, 0], [2 * level + 1, 1]], [0.1, 0.2], level=level)
+        study.regions.append(region(PLANE, level, 0, {"fast": (5, 10 + level), "slow": (20, 60)}))
+    study.notes["added_levels"] = {str(i): f"more {i - 2}" for i in range(3, 9)}
+    model = SearchModel(study)
+    chart, course = MapChart(model), ConvergenceChart(model)
+    assert listed(chart._boxes_legend) == ["coarse", "medium", "fine", "added"]
+    assert [len(source) for source in chart._boxes] == [1, 1, 1, 0, 0, 6]
+    assert list(course._names.major_label_overrides.values()) == ["coarse", "fine", "added"]  # what has room
+    assert course._trials.source.data["level"].tolist() == np.repeat([0, 1, 2, *[5] * 6], 2).tolist()
+    assert course._bands.source.data["level"].tolist() == [0, 1, 2, 5]
+    assert chart._boxes_legend.ncols == 4  # one line, as before anything was added
+    assert course.figure.legend[0].ncols == 3
+
+
+def test_of_many_planned_levels_the_later_ones_are_one():
+    study = empty_study(PLANE, levels=[f"level {i + 1}" for i in range(9)])
+    for level in range(9):
+        add(study, [[level, 0]], [0.1], level=level)
+    groups = SearchModel(study).level_groups
+    assert groups.names == ("level 1", "level 2", "level 3", "level 4", "level 5 and later", "")
+    assert groups.of(np.arange(9)).tolist() == [0, 1, 2, 3, 4, 4, 4, 4, 4]
+
+
 def test_marks_have_a_legend_of_their_own_in_which_they_can_be_seen():
     chart = MapChart(SearchModel(random_study(24, PLANE)[0]))
     marks, boxes = sorted(chart.figure.legend, key=lambda legend: legend.name != "marks")
     assert [item.label.value for item in marks.items] == ["best", "plateau", "your look"]
     assert 0.4 * marks.glyph_height >= 14  # pixels: bokeh draws a marker in a legend at 0.4 of the sign
     assert boxes.glyph_height < marks.glyph_height
-    assert [item.label.value for item in boxes.items] == chart._model.level_names
+    assert listed(boxes) == chart._model.level_names
 
 
 def test_a_study_without_levels_has_a_map():
     chart = MapChart(SearchModel(empty_study(PLANE, levels=())))
     assert chart._model.level_names == []
-    assert chart._boxes_legend.items == []
+    assert listed(chart._boxes_legend) == []
 
 
 def test_a_legend_takes_as_many_lines_as_a_telephone_needs():
@@ -324,8 +354,8 @@ def test_a_level_that_the_user_adds_in_place_of_a_planned_one_has_one_name_every
     model.refresh()
     chart.update()
     course.update()
-    assert [item.label.value for item in chart._boxes_legend.items] == ["coarse", "medium", "more 1"]
-    assert list(course._names.major_label_overrides.values()) == ["coarse", "medium", "more 1"]
+    assert listed(chart._boxes_legend) == ["coarse", "medium", "added"]
+    assert list(course._names.major_label_overrides.values()) == ["coarse", "medium", "added"]
     assert model.level_names == ["coarse", "medium", "more 1"]
     assert model.table[-1].name == "more 1"
 
