@@ -122,3 +122,11 @@ def test_levels_with_a_step_are_not_left_at_the_end():
     levels = [Level("coarse", budget=30), Level("fine", budget=60, step=5)]
     study = optimize(lambda p: -abs(p["x"] - 33.0), SQUARE, levels=levels, transition="moving")
     assert (study.log.codes[study.log.level == 1] % 5 == 0).mean() > 0.5
+
+
+def test_of_many_trials_the_pool_holds_the_best_and_others_each_once():
+    codes = np.stack(np.unravel_index(np.random.default_rng(3).permutation(6_000), (101, 101)), axis=1)
+    scores = np.arange(6_000, dtype=float)
+    pool = Pool.of(history_of(SQUARE, codes, scores))
+    assert len(pool.codes) == len(np.unique(pool.codes, axis=0)) == 4_000
+    assert set(np.sort(scores)[-2_000:]) <= set(pool.scores)

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bokeh.document import Document
-from bokeh.models import Axis, BoxSelectTool, ColorBar, Legend, LogScale, Title
+from bokeh.models import Axis, BoxSelectTool, ColorBar, HoverTool, Legend, LogScale, Title
 from growing_studies import PLANE, SPACES, add, empty_study, fill, random_study, region, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrtoolkit.maps.levels import level_entries
 from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.search.dimensions import Integer
 from mrtoolkit.search.space import Space
@@ -383,3 +384,16 @@ def test_a_hundred_thousand_trials_are_counted_in_plain_numbers():
     axis = ConvergenceChart(SearchModel(empty_study(PLANE))).figure.below[0]
     assert axis.formatter.format == "0,0"
     assert axis.ticker.desired_num_ticks <= 5
+
+
+def test_of_several_levels_that_the_user_adds_the_first_ends_what_was_planned():
+    study = empty_study(PLANE, levels=("coarse", "medium", "fine", "finer"))
+    study.notes["added_levels"] = {"1": "look 1", "2": "more 2"}
+    assert [entry["name"] for entry in level_entries(study)] == ["coarse"]
+
+
+@pytest.mark.skipif("limit" not in HoverTool.properties(), reason="bokeh before 3.8 knows no order of boxes")
+def test_the_box_beside_the_pointer_is_of_what_is_drawn_on_top():
+    chart = MapChart(SearchModel(running(empty_study(PLANE))))
+    (hover,) = (tool for tool in chart.figure.tools if isinstance(tool, HoverTool))
+    assert (hover.limit, hover.sort_by) == (1, [("$index", "descending")])

@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+from growing_studies import PLANE, add, empty_study, region, running
 
 from mrtoolkit.search.dimensions import Integer
 from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -84,3 +85,15 @@ def test_without_figures_words_and_the_best_go_on_and_the_map_follows_when_it_is
     assert not model.refresh()
     search.stop()
     search.join(20)
+
+
+def test_the_map_follows_a_state_that_changes_without_a_trial():
+    study = empty_study(PLANE)
+    study.regions.append(region(PLANE, 1, 0, {"fast": (10, 20), "slow": (50, 80)}))
+    add(study, [[10, 10]], [0.9], level=1)
+    source = running(study, level=1)
+    model = SearchModel(source)
+    assert model.window[1] < 22
+    source.said["state"] = "done"
+    assert model.refresh()
+    assert model.window[1] > 50.5  # the whole space in the end
