@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mrtoolkit.maps.scale import Scale
-from mrtoolkit.search.region import Region
+from mrtoolkit.search.region import Region, have_place
 from mrtoolkit.search.space import Space
 
 _Edges = tuple[float, float, float, float]
@@ -73,8 +73,9 @@ class LevelBoxes:
         """Read what is new of all regions; say whether there was anything."""
         new = regions[self._n :]
         self._n += len(new)
-        for region in new:
-            self._add(region)
+        names = [scale.name for scale in (self._x, self._y) if scale is not None]
+        for region, has_place in zip(new, have_place(self._space, new, names).tolist(), strict=True):
+            self._add(region, has_place=has_place)
         return bool(new)
 
     def boxes(self) -> list[Box]:
@@ -129,12 +130,12 @@ class LevelBoxes:
                 found += [start, end]
         return found[0], found[1], found[2], found[3]
 
-    def _add(self, region: Region) -> None:
+    def _add(self, region: Region, *, has_place: bool) -> None:
         level = region.level
         at_once = self._at_once[level] if level < len(self._at_once) else 1
         recent = self._recent.get(level, [])
         recent = [box for box in recent if box[0] > region.index - at_once] or recent[-1:]
-        if not region.has_place(self._space, [scale.name for scale in (self._x, self._y) if scale is not None]):
+        if not has_place:
             if recent:
                 self._recent[level] = recent
             return

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mrtoolkit.errors import SpaceError
-from mrtoolkit.search.dimensions import Dimension
 from mrtoolkit.search.space import Space
 
 
@@ -77,20 +76,27 @@ class Region:
             raise SpaceError(msg)
         return corners[0], corners[1]
 
-    def has_place(self, space: Space, names: Iterable[str]) -> bool:
-        """Whether it lies somewhere on the axes of some parameters.
+    def all_codes(self, space: Space) -> np.ndarray:
+        """Return the lattice codes of the lower corner, the upper one and the centre, (3, dimension)."""
+        if self._corners is not None and self._corners[0] is space:
+            return self._corners[1]
+        return np.stack([space[name].encode([*self.bounds[name], self.centre[name]]) for name in space], axis=1)
 
-        Not where it was made round a point at which one does not matter: that has the lowest label there, which says
-        nothing of where was looked. All of an axis is a place in any case.
-        """
-        if not space.has_conditions or not set(space) <= set(self.centre):
-            return True
-        active = space.active_point(space.encode(self.centre)[0])
-        return all(name in active or self._is_meant(space[name], name) for name in names)
 
-    def _is_meant(self, dimension: Dimension, name: str) -> bool:
-        first, last, middle = dimension.encode([*self.bounds[name], self.centre[name]]).tolist()
-        return bool(middle > 0 or last - first == dimension.size - 1)
+def have_place(space: Space, regions: Sequence[Region], names: Iterable[str]) -> np.ndarray:
+    """Return which regions lie somewhere on the axes of some parameters, (region,) bool.
+
+    Not those made round a point at which one does not matter: it has the lowest label there, which says nothing of
+    where was looked. All of an axis is a place in any case.
+    """
+    found = np.ones(len(regions), dtype=bool)
+    whole = [i for i, region in enumerate(regions) if set(space) <= set(region.centre)]
+    if not space.has_conditions or not whole:
+        return found
+    lower, upper, centre = np.stack([regions[i].all_codes(space) for i in whole], axis=1)
+    is_meant = space.active(centre) | (centre > 0) | (upper - lower == np.array(space.sizes) - 1)
+    found[whole] = is_meant[:, [space.params.index(name) for name in names]].all(axis=1)
+    return found
 
 
 def whole_space(space: Space, level: int) -> Region:

@@ -14,7 +14,7 @@ from bokeh.plotting import figure
 from mrtoolkit.errors import StudyError
 from mrtoolkit.maps.map_part import MapPart
 from mrtoolkit.maps.scale import Scale
-from mrtoolkit.search.region import Region
+from mrtoolkit.search.region import Region, have_place
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.cells import heatmap_data, is_scattered
 from mrtoolkit.views.legends import style_legend
@@ -77,17 +77,16 @@ def regions_data(study: Study, x: str | None = None, y: str | None = None) -> pd
     last = _last_rounds(study, x_axis.name, y_axis.name)
     rows = []
     levels = study.log.level
-    is_any = not apart_words(study, x_axis, y_axis)
+    has_place = have_place(study.space, study.regions, (x_axis.name, y_axis.name))
+    has_place &= not apart_words(study, x_axis, y_axis)
+    placed = {(region.level, region.index) for region, is_in in zip(study.regions, has_place, strict=True) if is_in}
     for level in np.unique(levels).tolist():
         here = levels == level
         here &= np.isfinite(x_axis.positions) & np.isfinite(y_axis.positions)
         x_tried, y_tried = (np.unique(axis.positions[here]) for axis in (x_axis, y_axis))
-        found: list[Region | None] = [r for r in study.regions if r.level == level]
-        for region in found or [None]:
-            has_place = here.any() if region is None else region.has_place(study.space, (x_axis.name, y_axis.name))
-            has_place &= is_any
-            if not has_place:
-                continue
+        own = [region for region in study.regions if region.level == level]
+        found: list[Region | None] = [region for region in own if (region.level, region.index) in placed]
+        for region in found if own else [None] * bool(here.any()):
             left, right = _within(study, x_axis, _edges(region, x_axis, x_tried))
             bottom, top = _within(study, y_axis, _edges(region, y_axis, y_tried))
             edges = {"left": left, "right": right, "bottom": bottom, "top": top}

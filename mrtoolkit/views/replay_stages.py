@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mrtoolkit.search.region import Region
+from mrtoolkit.search.region import Region, have_place
 from mrtoolkit.views.story import MapAxis, Story, at_once, headline, steered_regions
 from mrtoolkit.views.trial_table import parameter_axis
 from mrtoolkit.views.words import counted, label, params_text
@@ -160,13 +160,15 @@ def _around(story: Story, regions: list[Region]) -> str:
     names, space = _shown_params(story), story.study.space
     if len(regions) == 1:
         region = regions[0]
-        return ", ".join(_borders(name, *region.bounds[name]) for name in names if region.has_place(space, [name]))
+        known = [name for name in names if have_place(space, [region], [name])[0]]
+        return ", ".join(_borders(name, *region.bounds[name]) for name in known)
     names = [n for n in (story.x.name, story.y.name) if n in names]  # several of more would be a list to be read
     centres = [
-        params_text({n: r.centre.get(n, r.bounds[n][0]) for n in names if r.has_place(space, [n])}) for r in regions
+        params_text({n: r.centre.get(n, r.bounds[n][0]) for n in names if have_place(space, [r], [n])[0]})
+        for r in regions
     ]
-    known = [words for words in dict.fromkeys(centres) if words]
-    return f"around {'; '.join(known)}" if known else ""
+    told = [words for words in dict.fromkeys(centres) if words]
+    return f"around {'; '.join(told)}" if told else ""
 
 
 def _borders(name: str, low: object, high: object) -> str:
