@@ -24,6 +24,8 @@ class Progress:
         Trials made in all.
     budget : int, optional
         How many trials there may be; None for no limit.
+    more : int
+        How many were asked for beyond them by `more`, and begin where the search would end.
     seconds : float
         For which the search has worked; what it waited for its user is not counted.
     seconds_left : float
@@ -43,6 +45,7 @@ class Progress:
     total: int
     trials: int
     budget: int | None
+    more: int
     seconds: float
     seconds_left: float
     best: float

@@ -116,7 +116,7 @@ class MultiResOptimizer:
             metrics=tuple(self.evaluator.metrics),
         )
         self._saved = SavedTrials(self.study, study)
-        self._steering = Steering(space, self.study.notes, options.get("steering"))
+        self.wishes = Steering(space, self.study.notes, options.get("steering"))
         self._is_at_end = False  # of its own way, where another run of it would end too
         # functions of the parts, not of the whole: in a circle features and tables live until a garbage collection
         self.emit = partial(tell_all, self.listeners)
@@ -190,10 +190,10 @@ class MultiResOptimizer:
             self._is_tried = True
         while not self.is_done:
             n_trials, settings = len(self.study), self._limits
-            if self._steering.is_stopped(n_trials):
+            if self.wishes.is_stopped(n_trials):
                 self._end("")
                 continue
-            wanted = self._steering.up_to_next(up_to_look(n, n_trials, settings), n_trials)
+            wanted = self.wishes.up_to_next(up_to_look(n, n_trials, settings), n_trials)
             codes = self.walk.next_codes(wanted)
             if len(codes) == 0 or n_trials % LOOK == 0:
                 reason = why_target(self.study, settings)
@@ -206,7 +206,7 @@ class MultiResOptimizer:
                     self._end(reason)
             elif spent := why_spent(self.study, settings, self._worked()):
                 self._end(spent, by_itself=False)
-            elif wish := self._steering.look_now(n_trials):
+            elif wish := self.wishes.look_now(n_trials):
                 self.emit(Steered(region=self.walk.look(wish)))
             elif not self.recall(codes):
                 return codes
@@ -224,7 +224,7 @@ class MultiResOptimizer:
 
     def _end(self, reason: str, *, by_itself: bool = True) -> None:
         """End the search, or go on where its user wants more than its own way had."""
-        wish = self._steering.at_end(len(self.study), by_itself=by_itself)
+        wish = self.wishes.at_end(len(self.study), by_itself=by_itself)
         if wish is None:
             self._is_at_end = by_itself
             self.stop(reason)
@@ -245,7 +245,7 @@ class MultiResOptimizer:
         stopped, self._is_at_end = self.is_done and not self._is_at_end, False
         self._saved.go_on()
         reopen_workers(self.evaluator)
-        self._steering.add(Wish(after=n_trials, trials=trials, bounds=bounds, stopped=stopped))
+        self.wishes.add(Wish(after=n_trials, trials=trials, bounds=bounds, stopped=stopped))
         self.study.stopped, self.study.is_interrupted = "", False
         self._saved.note()
 

@@ -270,6 +270,7 @@ class RunningSearch:
             total=max(total, done + walk.n_left_of_level()),
             trials=trials,
             budget=walk.limit,
+            more=0 if self.has_ended else optimizer.wishes.n_more(),
             seconds=optimizer.elapsed(),
             seconds_left=0.0 if self.has_ended else float("nan") if compiling else self._seconds_left(trials),
             best=best,
@@ -291,7 +292,8 @@ class RunningSearch:
         pace, worked = self._gate.pace, self.optimizer.clock.evaluating()
         rate = trials / worked if trials and worked > 0 else math.inf
         rate = rate if pace is None else min(rate, pace.trials_a_second)
-        return self.optimizer.walk.n_left() / rate if math.isfinite(rate) else math.nan
+        left = self.optimizer.walk.n_left() + self.optimizer.wishes.n_more()
+        return left / rate if math.isfinite(rate) else math.nan
 
     def _wait(self, timeout: float | None) -> None:
         if threading.current_thread() in self._threads:

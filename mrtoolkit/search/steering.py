@@ -144,6 +144,10 @@ class Steering:
         left = [wish.after - n_trials for wish in self._pending if wish.after > n_trials]
         return n if not left else min(left) if n is None else min(n, *left)
 
+    def n_more(self) -> int:
+        """Return how many trials begin where the search would end, as its user asked for them."""
+        return sum(wish.trials for wish in tuple(self._pending) if wish.bounds is None)
+
     def look_now(self, n_trials: int) -> Wish | None:
         """Return the look that is to be taken now, while the search goes on; None for none."""
         for wish in self._pending:

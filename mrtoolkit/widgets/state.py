@@ -25,6 +25,8 @@ class SearchState:
     n_levels : int
     done, total : int
         New trials of this level, and how many it will make; a total of 0 is not known.
+    more : int
+        Trials that were asked for beyond those of all levels.
     seconds, seconds_left : float
         NaN where they are not known.
     notice : str
@@ -40,6 +42,7 @@ class SearchState:
     total: int
     seconds: float
     seconds_left: float
+    more: int = 0
     notice: str = ""
     error: str = ""
 
@@ -71,6 +74,7 @@ def state_of(source: Any, study: Study, n_trials: int) -> SearchState:
         total=int(said.total or 0),
         seconds=float(said.seconds),
         seconds_left=float(said.seconds_left),
+        more=int(getattr(said, "more", 0)),
         notice=str(said.notice),
         error="" if error is None else f"{type(error).__name__}: {error}",
     )

@@ -62,7 +62,8 @@ def _where(state: SearchState, level_name: str, n_trials: int) -> str:
     if state.level < 0 or n_trials == 0:
         return "No trial yet"
     made = f"{state.done:,} of {counted(state.total, 'trial')}" if state.total else counted(state.done, "trial")
-    return f"Level {state.level + 1} of {state.n_levels}, {level_name}: {made}"
+    more = f", then {state.more:,} more" if state.more else ""
+    return f"Level {state.level + 1} of {state.n_levels}, {level_name}: {made}{more}"
 
 
 def _best(best: tuple[str, float, Mapping[str, Any]] | None, n_trials: int) -> str:

@@ -399,3 +399,21 @@ def test_more_than_anybody_can_wait_for_is_refused_and_changes_nothing():
     assert search.study.steering == []
     with pytest.raises(StudyError, match="10,000,000 at most"):
         MultiResOptimizer(value, CROSS, trials=20, steering=[{"after": 3, "trials": 10**12}])
+
+
+def test_trials_that_wait_for_the_end_are_said_and_count_in_the_time_left():
+    search = MultiResOptimizer(value, CROSS, trials=40).start(pace="20 trials/s")
+    until(lambda: len(search.study) > 2)
+    search.pause()
+    until(lambda: search.state == "paused")
+    assert search.progress().more == 0
+    search.more(trials=200)
+    search.more(trials=100)
+    search.look_into(BOX)  # is done before the end, in the place of others
+    until(lambda: search.progress().more == 300)
+    assert search.progress().seconds_left > 0.9 * 300 / 20  # on a busy machine more
+    search.pace = None
+    search.resume()
+    study = search.wait(SOON)
+    assert sum(wish["made"] for wish in study.steering if wish["bounds"] is None) == 300
+    assert search.progress().more == 0

@@ -192,6 +192,13 @@ def test_the_status_names_six_parameters_and_counts_the_others():
         assert said == [f"{level}; best sharpe 2 at {where}", f"{level}; a knee of the front at {where}"]
 
 
+def test_the_status_says_how_many_trials_were_asked_for_beyond_all_levels():
+    state = SearchState(state="running", level=0, n_levels=1, done=9, total=40, seconds=1.0, seconds_left=5, more=1200)
+    said = status_words(state, level_name="only", n_trials=9, best=None, stopped="")
+    assert said.startswith("Level 1 of 1, only: 9 of 40 trials, then 1,200 more; ")
+
+
+
 def test_the_table_has_the_levels_that_ended_and_the_one_that_runs(plane):
     study = empty_study(plane)
     source = running(study, done=2, total=9, seconds=3.0)

@@ -99,7 +99,7 @@ def test_buttons_do_what_they_say_and_the_state_says_which_can_be_pressed(live):
     n = len(search.study)
     button(view, "Next batch").click()
     until(lambda: len(search.study) > n and search.state == "paused")
-    button(view, "Resume").click()
+    until(lambda: button(view, "Resume")).click()  # the view hears of the pause a moment later
     until(lambda: search.state == "running")
     view._controls._pace.value = "5 trials/s"
     until(lambda: search.pace == "5 trials/s")
@@ -265,6 +265,7 @@ def test_beside_a_search_at_full_speed_figures_rest_for_what_they_cost_and_words
     page = Page(view.board)
     page.say(kind="here", number=0, theme="light")
     page.say(kind="painted", ms=400.0)
+    until(lambda: len(search.study) > 500)  # in under five seconds: figures of few trials a second come as words do
     view._figures_at = time.monotonic()
     figures.clear()
     said = set()
@@ -273,6 +274,26 @@ def test_beside_a_search_at_full_speed_figures_rest_for_what_they_cost_and_words
     assert figures == []
     view._tell("level", 0)  # what the user asks for is drawn at once
     until(lambda: figures, 2.0)
+    search.stop()
+
+
+def test_figures_of_few_trials_a_second_come_as_often_as_words(live, monkeypatch):
+    def slower_hill(point):
+        time.sleep(0.03)
+        return hill(point)
+
+    monkeypatch.setattr(search_view, "_LONGEST_FULL_SPEED_REST", 0.1)
+    figures = []
+    monkeypatch.setattr(SearchView, "_draw_figures", lambda view, theme: figures.append(theme))
+    search, view = live(slower_hill)
+    page = Page(view.board)
+    page.say(kind="here", number=0, theme="light")
+    page.say(kind="painted", ms=400.0)
+    until(lambda: len(search.study) > 5)
+    view._figures_at = time.monotonic()
+    figures.clear()
+    until(lambda: figures, 4.0)  # what the page painted is a rest of eight seconds else
+    assert search.state == "running"
     search.stop()
 
 
