@@ -108,6 +108,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._stand_in = StandIn(lambda: Shown(self.study, self.model.x, self.model.y, self.model.has_plateau))
         self._tabs = Tabs(self.model.study, self._tell)
         super().__init__([self._controls.box, self.board, self._tabs.box], layout={"width": "100%"})
+        self.add_class("mrt-view")
         self._ticker = Ticker(self._work, every=_LOOK_EVERY, failed=self._failed)
         self._slow_ticker = Ticker(self._work_slowly, failed=self._failed)
         self._theme: str = theme

@@ -99,6 +99,12 @@ def test_the_keyboard_reaches_every_control_and_presses_it(open_lab):
     names = lab.page.evaluate(f"() => {controls}.map(e => `${{e.tagName}} ${{e.className}} ${{e.innerText}}`)")
     assert not missed, [names[i] for i in missed]
     assert all(named.values()), [names[i] for i, name in named.items() if not name]
+    parameter = lab.page.locator(".mrt-controls select").nth(1)
+    parameter.focus()
+    lab.page.keyboard.press("x")  # in JupyterLab: cut the cell
+    lab.page.keyboard.press("ArrowDown")  # in JupyterLab: on to the next cell
+    until(lambda: lab.value("view.model.x") == "'slow'", 5)
+    assert parameter.evaluate("e => e === document.activeElement")
     lab.page.get_by_role("button", name="Pause", exact=True).focus()
     lab.page.keyboard.press("Space")
     until(lambda: status(lab).startswith("Paused"), 3)

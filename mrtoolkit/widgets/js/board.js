@@ -208,6 +208,14 @@ function name_sliders(el) {
   }
 }
 
+// JupyterLab takes arrows and letters for its cells (x cuts one) wherever the focus is but in a text: in a drop-down or a
+// slider they are its own. What is pressed with Ctrl, and Enter, stays JupyterLab's.
+function keep_keys(event) {
+  const control = event.target.closest?.(".mrt-view :is(select, [role=slider])");
+  const is_own = !(event.ctrlKey || event.metaKey || event.altKey || event.key === "Enter" || event.key === "Escape");
+  control?.toggleAttribute("data-lm-suppress-shortcuts", is_own);
+}
+
 async function render({ model, el }, before) {
   let is_gone = false;
   const send = (message) => {
@@ -296,6 +304,8 @@ async function render({ model, el }, before) {
   const marking = new ResizeObserver(mark); // also tells when the view was put into the page
   marking.observe(el);
   const unwatch = watch_page(() => here("theme"));
+  const keys = new AbortController();
+  window.addEventListener("keydown", (event) => keep_keys(event), { capture: true, signal: keys.signal });
   here("here", { number });
   return () => {
     is_gone = true;
@@ -303,6 +313,7 @@ async function render({ model, el }, before) {
     model.off("change:stand_ins", mark);
     marking.disconnect();
     unwatch();
+    keys.abort();
     announcer.stop();
     reporter.stop();
     stage.clear();
