@@ -28,6 +28,8 @@ class Progress:
         How many were asked for beyond them by `more`, and begin where the search would end.
     seconds : float
         For which the search has worked; what it waited for its user is not counted.
+    compiled : float
+        Seconds of them in which kernels were compiled.
     seconds_left : float
         Until its end, at most; NaN where that is not known.
     best : float
@@ -51,3 +53,4 @@ class Progress:
     best: float
     best_params: Mapping[str, Any] | None
     notice: str
+    compiled: float = 0.0

@@ -34,6 +34,7 @@ _AWAITED = {
     "level": "Pausing after this level",
     "order": "What was asked for comes after this batch",
 }
+_HOLD = 1.0  # seconds for which what was compiled is said on, until the next kernel or the next trial
 _LOOK = 0.5  # seconds after which a wait looks for Ctrl-C, where a lock does not let it through
 
 
@@ -73,6 +74,7 @@ class RunningSearch:
         self._alongside = False
         # the one that works, and before it the one of an earlier end, which may still tell of that
         self._threads: tuple[threading.Thread, ...] = ()
+        self._compiling = ("", -1, -math.inf)  # what was said of it last, after how many trials, and when
         self._known_best: tuple[Any, float, dict[str, Any] | None] = (None, float("nan"), None)
 
     @classmethod
@@ -272,11 +274,21 @@ class RunningSearch:
             budget=walk.limit,
             more=0 if self.has_ended else optimizer.wishes.n_more(),
             seconds=optimizer.elapsed(),
+            compiled=optimizer.clock.compiled(),
             seconds_left=0.0 if self.has_ended else float("nan") if compiling else self._seconds_left(trials),
             best=best,
             best_params=params,
-            notice=_joined(self.notice, compiling, awaited),
+            notice=_joined(self.notice, self._held(compiling, trials), awaited),
         )
+
+    def _held(self, compiling: str, trials: int) -> str:
+        """Return what is compiled, and between two kernels what was: a line that comes and goes cannot be read."""
+        now = time.monotonic()
+        if compiling:
+            self._compiling = (compiling, trials, now)
+        words, then, said_at = self._compiling
+        is_between = self.state == RUNNING and trials == then and now < said_at + _HOLD
+        return words if is_between else compiling
 
     def _best(self, trials: int) -> tuple[float, dict[str, Any] | None]:
         is_running = self._gate.state == RUNNING

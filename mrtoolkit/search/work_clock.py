@@ -17,6 +17,7 @@ class WorkClock:
         self._state: tuple[float, float | None] = (0.0, None)  # seconds waited, and when it began to wait
         self._started: float | None = None
         self._compiled = 0.0  # seconds that this process had compiled until then
+        self._compiled_at_stop: float | None = None  # and when it stopped: what is compiled later is not the search's
 
     def start(self) -> None:
         """Begin to count, unless that has begun."""
@@ -29,7 +30,12 @@ class WorkClock:
 
     def evaluating(self) -> float:
         """Return the same without what was compiled since: how fast the next trials come is learnt from this."""
-        return max(self.elapsed() - (compiled_seconds() - self._compiled), 0.0)
+        return max(self.elapsed() - self.compiled(), 0.0)
+
+    def compiled(self) -> float:
+        """Return the seconds of compiling since the start, 0 before it."""
+        until = self._compiled_at_stop
+        return 0.0 if self._started is None else (compiled_seconds() if until is None else until) - self._compiled
 
     def now(self) -> float:
         """Return seconds that only differences of mean something."""
@@ -39,12 +45,16 @@ class WorkClock:
     def stop(self) -> None:
         """Count no further until `go`: the search has ended."""
         self._state = (self._state[0], time.perf_counter())
+        self._compiled_at_stop = compiled_seconds()
 
     def go(self) -> None:
         """Count again after a `stop`."""
         waited, since = self._state
         if since is not None:
             self._state = (waited + time.perf_counter() - since, None)
+        if self._compiled_at_stop is not None:
+            self._compiled += compiled_seconds() - self._compiled_at_stop
+            self._compiled_at_stop = None
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

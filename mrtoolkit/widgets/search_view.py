@@ -169,7 +169,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         )
 
     def _table(self) -> str:
-        return level_table(self.model.table, self.model.objective)
+        return level_table(self.model.table, self.model.objective, compiled=self.model.state.compiled)
 
     # What others tell: nothing is done here
 

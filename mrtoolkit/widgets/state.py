@@ -28,7 +28,9 @@ class SearchState:
     more : int
         Trials that were asked for beyond those of all levels.
     seconds, seconds_left : float
-        NaN where they are not known.
+        Of work, and until the end of all levels; NaN where they are not known.
+    compiled : float
+        Seconds of work in which kernels were compiled.
     notice : str
         A sentence that the user should read, or nothing.
     error : str
@@ -45,6 +47,7 @@ class SearchState:
     more: int = 0
     notice: str = ""
     error: str = ""
+    compiled: float = 0.0
 
     @property
     def is_live(self) -> bool:
@@ -55,7 +58,7 @@ class SearchState:
         """Say whether nothing differs that a reader would miss: the clock by less than half a second."""
         if abs(self.seconds - other.seconds) >= _CLOCK:
             return False
-        now = replace(self, seconds=other.seconds, seconds_left=other.seconds_left)
+        now = replace(self, seconds=other.seconds, seconds_left=other.seconds_left, compiled=other.compiled)
         return now == other
 
 
@@ -76,6 +79,7 @@ def state_of(source: Any, study: Study, n_trials: int) -> SearchState:
         seconds_left=float(said.seconds_left),
         more=int(getattr(said, "more", 0)),
         notice=str(said.notice),
+        compiled=float(getattr(said, "compiled", 0.0)),
         error="" if error is None else f"{type(error).__name__}: {error}",
     )
 

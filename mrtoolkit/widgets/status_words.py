@@ -41,11 +41,11 @@ def status_words(
     >>> state = SearchState(state="running", level=1, n_levels=3, done=34, total=120, seconds=4.0, seconds_left=6.2)
     >>> best = ("sharpe", 1.21, {"fast": 12, "slow": 80})
     >>> status_words(state, level_name="medium", n_trials=150, best=best, stopped="")
-    'Level 2 of 3, medium: 34 of 120 trials; best sharpe 1.21 at fast 12, slow 80; about 6 s left'
+    'Level 2 of 3, medium: 34 of 120 trials; best sharpe 1.21 at fast 12, slow 80; about 6 s left for all levels'
     """
     parts = [_where(state, level_name, n_trials), _best(best, n_trials)]
     if state.state == "running" and math.isfinite(state.seconds_left):
-        parts.append(_left(state.seconds_left))
+        parts.append(_left(state.seconds_left) + (" for all levels" if state.n_levels > 1 else ""))
     line = _BEGINNINGS.get(state.state, "") + "; ".join(part for part in parts if part)
     if state.state == "failed":
         line = f"Failed with {state.error or 'an error'}; {line}"
@@ -57,7 +57,7 @@ def status_words(
 
 def _where(state: SearchState, level_name: str, n_trials: int) -> str:
     if state.state in ("done", "failed"):
-        took = f" in {seconds(state.seconds)}" if state.seconds > 0 else ""
+        took = f", {seconds(state.seconds)} of work" if state.seconds > 0 else ""
         return f"{counted(n_trials, 'trial')} in {counted(state.level + 1, 'level')}{took}"
     if state.level < 0 or n_trials == 0:
         return "No trial yet"

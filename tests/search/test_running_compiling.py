@@ -9,7 +9,7 @@ from numba.core.event import Event, EventStatus
 from waiting import SOON
 
 from mrtoolkit import _compiling
-from mrtoolkit.search import work_clock
+from mrtoolkit.search import running, work_clock
 from mrtoolkit.search.dimensions import Integer
 from mrtoolkit.search.live_searches import _live
 from mrtoolkit.search.optimizer import MultiResOptimizer
@@ -46,7 +46,7 @@ def compiling(monkeypatch):
     assert search not in _live
 
 
-def test_compiling_is_said_once_it_is_worth_a_word_and_no_longer_than_it_takes(compiling):
+def test_compiling_is_said_once_it_is_worth_a_word_and_no_longer_than_it_takes(compiling, monkeypatch):
     search, clock, may_end = compiling
     clock.now = 0.4
     assert search.progress().notice == ""
@@ -55,6 +55,10 @@ def test_compiling_is_said_once_it_is_worth_a_word_and_no_longer_than_it_takes(c
     assert math.isnan(search.progress().seconds_left)  # what it has worked tells nothing of what is left
     model = SearchModel(search)
     assert model.status == f"{SAID}. No trial yet"
+    _compiling._NOTICE._depth = 0  # between two kernels
+    assert search.progress().notice == SAID
+    monkeypatch.setattr(running, "_HOLD", 0.0)
+    assert search.progress().notice == ""
     may_end.set()
     search.wait(SOON)
     assert model.refresh()

@@ -165,7 +165,7 @@ def test_the_status_says_where_the_search_is(plane):
     source.said |= {"level": 1, "done": 34, "total": 120, "seconds_left": 6.2}
     model.refresh()
     words = "Level 2 of 3, medium: 34 of 120 trials; best sharpe 1.21 at fast 12, slow 80"
-    assert model.status == f"{words}; about 6 s left"
+    assert model.status == f"{words}; about 6 s left for all levels"
     source.said["state"] = "paused"
     model.refresh()
     assert model.status == f"Paused. {words}"
