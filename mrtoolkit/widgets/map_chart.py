@@ -13,6 +13,7 @@ from bokeh.models import (
     BoxAnnotation,
     BoxSelectTool,
     ColorBar,
+    CustomJSHover,
     Legend,
     LegendItem,
     LinearColorMapper,
@@ -112,13 +113,15 @@ class MapChart:
         self._set_heat()
         points = model.points
         self._points.update(
-            x=points.x, y=points.y, value=points.value, trial=points.trial + 1, level=points.level + 1,
+            x=points.x, y=points.y, value=points.value, trial=points.trial + 1, level=points.level,
             x_text=category_names(model.map.x, points.x), y_text=category_names(model.map.y, points.y),
         )  # fmt: skip
         size = _DOT if len(points.trial) <= _CROWD else _SMALL_DOT
         if self._circles.glyph.size != size:
             self._circles.glyph.size = size
         self._set_boxes()
+        if self._level_name.args != (named := {"names": list(model.level_names)}):
+            self._level_name.args = named
         self._set_marks()
         self._show_legend()
         self._write()
@@ -199,18 +202,18 @@ class MapChart:
             )
             for boxes, colour in zip(self._boxes, LEVELS, strict=True)
         ]  # fmt: skip
+        looked = plot.quad(
+            **_EDGES, source=self._looked.source, fill_alpha=0.0, line_color=VERMILLION, line_width=2,
+            line_dash="dotted",
+        )  # fmt: skip
         looks = (("best", "star", VERMILLION, 22), ("plateau", "diamond", PURPLE, 18))
         marks = {
             name: plot.scatter(
                 "x", "y", source=self._marks[name].source, marker=marker, size=size, fill_color=colour,
                 line_color="#ffffff", line_width=1.4,
             )
-            for name, marker, colour, size in reversed(looks)  # the best on top
+            for name, marker, colour, size in reversed(looks)  # the best on top, also of the looks
         }  # fmt: skip
-        looked = plot.quad(
-            **_EDGES, source=self._looked.source, fill_alpha=0.0, line_color=VERMILLION, line_width=2,
-            line_dash="dotted",
-        )  # fmt: skip
         self._boxes_legend = Legend(items=[LegendItem(label=value(""), renderers=[each]) for each in quads])
         plot.add_layout(self._boxes_legend, "above")
         self._marks_legend = add_marks(plot, {**{name: marks[name] for name, *_ in looks}, "your look": looked})
@@ -227,7 +230,9 @@ class MapChart:
         brush = BoxSelectTool(renderers=[], persistent=False, description="Draw a box: look here")
         plot.add_tools(brush)
         plot.toolbar.active_drag = next(tool for tool in plot.tools if isinstance(tool, PanTool))
-        add_hover(plot, [circles], [])
+        # names once, and not a text a trial, which would be most of what a page is sent
+        self._level_name = CustomJSHover(args={"names": []}, code="return names[value]")
+        add_hover(plot, [circles], [], formatters={"@level": self._level_name})
         self._hover = plot.tools[-1]
         restyle(plot, self._turn.theme)
 
@@ -244,7 +249,7 @@ class MapChart:
         axes = [("x", model.map.x), *([] if model.map.y is None else [("y", model.map.y)])]
         places = [(scale.name, hover_field(column, scale)) for column, scale in axes]
         self._hover.tooltips = [
-            *places, (model.objective_with_unit, "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level")
+            *places, (model.objective_with_unit, "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level{custom}")
         ]  # fmt: skip
         self.choose(None if self.chosen is None or not set(self.chosen) <= {model.x, model.y} else self.chosen)
 

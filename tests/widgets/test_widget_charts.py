@@ -296,6 +296,8 @@ def test_however_often_trials_are_added_the_legend_keeps_its_size_and_each_colou
     model = SearchModel(study)
     chart, course = MapChart(model), ConvergenceChart(model)
     assert listed(chart._boxes_legend) == ["coarse", "medium", "fine", "added"]
+    assert chart._hover.formatters["@level"].args == {"names": model.level_names}  # beside the pointer each by its name
+    assert chart.figure.renderers[-1].glyph.marker == "star"  # on top of all boxes
     assert [len(source) for source in chart._boxes] == [1, 1, 1, 0, 0, 6]
     assert list(course._names.major_label_overrides.values()) == ["coarse", "fine", "added"]  # what has room
     assert course._trials.source.data["level"].tolist() == np.repeat([0, 1, 2, *[5] * 6], 2).tolist()
