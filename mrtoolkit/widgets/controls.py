@@ -89,11 +89,13 @@ class Controls:
         )
         self._stop = self._button("Stop", "End the search with what it has found", lambda: self._tell("stop", None))
         self._stop.add_class("mrt-stop")
-        self._trials = ipywidgets.BoundedIntText(
-            200, min=1, max=MOST, step=100, description="More", tooltip="How many trials more",
-            layout={"width": "130px"}, style={"description_width": "40px"},
+        self._trials = self._whole(
+            ipywidgets.BoundedFloatText, 200, min=1, max=MOST, step=100, description="More",
+            tooltip="How many trials more", layout={"width": "130px"}, style={"description_width": "40px"},
         )
-        self._more = self._button("+ trials", "Add so many trials", lambda: self._tell("more", self._trials.value))
+        self._more = self._button(
+            "+ trials", "Add so many trials", lambda: self._tell("more", round(self._trials.value))
+        )
         self._pace = ipywidgets.Dropdown(
             options=self._paces(), description="Pace", layout={"width": "220px"}, tooltip="How fast the search goes",
             style={"description_width": "40px"},
@@ -197,13 +199,33 @@ class Controls:
             options = [(text, value) for text, value in zip(scale.categories, labels, strict=True)]
             return ipywidgets.Dropdown(options=options, value=labels[at], **look)
         label = scale.dimension.decode(np.array([scale.dimension.size - 1 if at else 0])).tolist()[0]
-        kind = ipywidgets.IntText if isinstance(scale.dimension, Integer) else ipywidgets.FloatText
-        return kind(label, **look)
+        if isinstance(scale.dimension, Integer):
+            return self._whole(ipywidgets.FloatText, label, **look)
+        return ipywidgets.FloatText(label, **look)
 
     def _told_region(self) -> None:
-        self._tell("look", {name: (low.value, high.value) for name, (low, high) in self._limits.items()})
+        space = self._model.study.space
+        bounds = {name: (low.value, high.value) for name, (low, high) in self._limits.items()}
+        for name, (low, high) in bounds.items():
+            if isinstance(space[name], Integer):
+                bounds[name] = (round(low), round(high))
+        self._tell("look", bounds)
 
     # How they are made
+
+    def _whole(self, kind: Any, value: int, **options: Any) -> Any:
+        """Return a field for a whole number: what it shows is what it means.
+
+        A page reads "1e12" in a field of ipywidgets for integers as 1, and goes on showing 1e12.
+        """
+        field = kind(value, **options)
+
+        def shown(change: dict[str, Any]) -> None:
+            if change["new"] != round(change["new"]):
+                field.value = round(change["new"])
+
+        field.observe(shown, "value")
+        return field
 
     def _button(self, text: str, tip: str, press: Callable[[], object]) -> Any:
         button = ipywidgets.Button(description=text, tooltip=tip, layout=_BUTTON)

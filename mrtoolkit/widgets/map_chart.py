@@ -249,7 +249,8 @@ class MapChart:
         axes = [("x", model.map.x), *([] if model.map.y is None else [("y", model.map.y)])]
         places = [(scale.name, hover_field(column, scale)) for column, scale in axes]
         self._hover.tooltips = [
-            *places, (model.objective_with_unit, "@value{0.0000}"), ("Trial", "@trial{0,0}"), ("Level", "@level{custom}")
+            *places, (model.objective_with_unit, "@value{0.0000}"), ("Trial", "@trial{0,0}"),
+            ("Level", "@level{custom}"),
         ]  # fmt: skip
         self.choose(None if self.chosen is None or not set(self.chosen) <= {model.x, model.y} else self.chosen)
 
