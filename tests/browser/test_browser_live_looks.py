@@ -172,7 +172,8 @@ def test_figures_and_status_are_said_to_who_cannot_see_them(open_lab):
     for slot in ("convergence", "map"):
         figure = lab.page.locator(f"[data-slot={slot}]")
         assert figure.get_attribute("role") == "img"
-        assert "400" in figure.get_attribute("aria-label") or "fast" in figure.get_attribute("aria-label")
+        # words come before figures, also when the search ends
+        until(lambda f=figure: any(word in f.get_attribute("aria-label") for word in ("400", "over fast")), 10)
     region = lab.page.locator("[role=status]").first
     assert region.get_attribute("aria-live") == "polite"
     until(lambda: region.inner_text().startswith("Done"), 3)
