@@ -45,7 +45,12 @@ class LevelRun:
     @property
     def n_run(self) -> int:
         """Trials made at this level."""
-        return int(np.count_nonzero(self._log.level == self.index))
+        return self.made()[0]
+
+    def made(self) -> tuple[int, int]:
+        """Return how many trials were made at this level and at all, both of one moment of a growing log."""
+        levels = self._log.level
+        return int(np.count_nonzero(levels == self.index)), len(levels)
 
     def add(self, regions: list[Region], filling: Filling, limit: int | None, rng: Drawing) -> int:
         """Add a round's points; return how many are new. At most `limit` of them are queued, drawn at random."""

@@ -99,18 +99,28 @@ class LevelWalk:
 
     def n_left_of_level(self) -> int:
         """Return how many trials the running level still makes, at most: its transition may end it before."""
-        run = self._run
-        if run is None or self._study.n_rows > run.index:
-            return 0
-        done, total = self.progress()
-        limit = self.limit
-        left = max(total, run.level.budget or 0) - done
-        return left if limit is None else min(left, limit - len(self._study))
+        done, total = self._progress_at_most()
+        return total - done
 
     def progress(self) -> tuple[int, int]:
         """Return how many trials the running level has made, and of how many."""
         done = 0 if self._run is None else self._run.n_run
         return done, max(done, 0 if self._run is None else self._run.n_to_run)
+
+    def whole_progress(self) -> tuple[int, int]:
+        """Return how many trials the running level has made, and of how many at most, the rounds to come among them."""
+        done, total = self._progress_at_most()
+        return done, max(total, 0 if self._run is None else self._run.n_to_run)
+
+    def _progress_at_most(self) -> tuple[int, int]:
+        run = self._run
+        if run is None:
+            return 0, 0
+        done, trials = run.made()  # one reading: a view asks while trials are made
+        if self._study.n_rows > run.index:
+            return done, done
+        total, limit = max(done, run.n_to_run, run.level.budget or 0), self.limit
+        return done, total if limit is None else min(total, done + max(0, limit - trials))
 
     def advance(self) -> str:
         """Find the next round or level; return why the search ends instead, or nothing where it goes on."""

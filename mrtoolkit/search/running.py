@@ -258,7 +258,7 @@ class RunningSearch:
         """Return where the search stands."""
         optimizer, state = self.optimizer, self.state
         walk = optimizer.walk
-        done, total = walk.progress()
+        done, total = walk.whole_progress()
         trials = len(self.study)
         best, params = self._best(trials)
         compiling = "" if self.has_ended else compiling_words()
@@ -269,7 +269,7 @@ class RunningSearch:
             level_name=walk.level_name,
             n_levels=walk.n_levels,
             done=done,
-            total=max(total, done + walk.n_left_of_level()),
+            total=total,
             trials=trials,
             budget=walk.limit,
             more=0 if self.has_ended else optimizer.wishes.n_more(),

@@ -10,9 +10,9 @@ from bokeh.plotting import figure
 
 from mrtoolkit.search.plateau import neighbours_of
 from mrtoolkit.search.study import Study
-from mrtoolkit.search.transitions.hills import QUANTILE
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.parallel import best_last
+from mrtoolkit.views.plateau_words import low_quarter, neighbours_words
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import GREY, PURPLE, VERMILLION, add_hover, themed_figure
 from mrtoolkit.views.trial_table import candidate, check_trials, objective_name, objective_values, shown_params
@@ -51,20 +51,6 @@ def plateau_and_peak_data(study: Study) -> pd.DataFrame:
         near = neighbours_of(study.space, study.log, found.trial)
         parts.append(pd.DataFrame({"of": name, "trial": near, "value": values[near], "is_itself": near == found.trial}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["of", "trial", "value", "is_itself"])
-
-
-def low_quarter(values: np.ndarray, *, direction: str) -> float:
-    """Return the value that a quarter of a neighbourhood is no better than; what does not count is as bad as the worst.
-
-    NaN where nothing counts.
-    """
-    known = np.isfinite(values)
-    if not known.any():
-        return float("nan")
-    sign = 1.0 if direction == "maximize" else -1.0
-    scores = sign * np.where(known, values, np.nan)
-    filled = np.where(known, scores, np.nanmin(scores))
-    return sign * float(np.quantile(filled, QUANTILE, method="lower"))
 
 
 def plateau_and_peak(study: Study, *, height: int = 260) -> figure:
@@ -120,6 +106,8 @@ def plateau_sentence(study: Study) -> str:
             f"{who} ({params}) has {name_of} {metric_text(name_of, own)}; three quarters of the "
             f"{counted(len(part), 'trial')} around it are at or {better} {metric_text(name_of, low)}."
         )
+    if not _are_one(study):
+        parts.append(f"Of the plateau, {neighbours_words(study)}.")
     return " ".join(parts)
 
 

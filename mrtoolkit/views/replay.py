@@ -116,7 +116,7 @@ def _figures(story: Story) -> str:
     notes.append(f"Why it stopped: {stopped}" if stopped else "The search had not ended when this was written.")
     parts += [paragraph(note[:1].upper() + note[1:]) for note in notes]
     words = (
-        f"The best of {counted(len(study), 'trial')} on one history is biased upward: read it as the upper end of what "
-        "to expect. Past prices are no promise, and nothing here is advice."
+        f"The best of {counted(len(study), 'trial')} on the same data is biased upward: read it as the upper end of "
+        "what to expect. Past prices are no promise, and nothing here is advice."
     )
     return "\n".join([*parts, paragraph(words, kind="warn")])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mrtoolkit.search.region import Region, have_place
+from mrtoolkit.views.plateau_words import SAME_WORDS, neighbours_words
 from mrtoolkit.views.story import MapAxis, Story, at_once, headline, steered_regions
 from mrtoolkit.views.trial_table import parameter_axis
 from mrtoolkit.views.words import counted, label, params_text
@@ -68,10 +69,10 @@ def ending(story: Story) -> str:
     why = f" It stopped: {stopped.rstrip('.')}." if stopped else " It has not ended yet."
     if story.best is None:
         return headline(story) + "." + why
-    plateau = " The best is the plateau too: its neighbours are good as well."
+    plateau = f" The best is the plateau too: {SAME_WORDS}."
     if not story.same() and story.plateau is not None:
         value, where = story.value_text(story.plateau.value), params_text(story.plateau.active)
-        plateau = f" Recommended is the plateau, {value} at {where}: its neighbours are good as well."
+        plateau = f" Recommended is the plateau, {value} at {where}: {neighbours_words(story.study)}."
     return f"{headline(story)}.{plateau}{why}"
 
 

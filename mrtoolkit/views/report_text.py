@@ -11,6 +11,7 @@ from mrtoolkit.search.cost import CostComparison
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_text import count_text
 from mrtoolkit.views.page import cards, paragraph, table, text
+from mrtoolkit.views.plateau_words import neighbours_words
 from mrtoolkit.views.provenance import bars_words, periods_per_year
 from mrtoolkit.views.trial_table import candidate, level_names, objective_values
 from mrtoolkit.views.words import counted, label, metric_name, metric_text, number, params_text, seconds
@@ -55,9 +56,11 @@ def candidates_part(study: Study) -> str:
     if held is None:
         header, rows = header[:3], [row[:3] for row in rows]
     words = (
-        "The plateau is the trial whose neighbours are good as well, not only itself; it is what is "
-        "recommended. All numbers are after costs, over the same history that the search saw."
+        "The plateau is the trial of the best neighbourhood, points that were not tried by an estimate; it is what is "
+        "recommended."
     )
+    seen = "after costs, over the same history" if study.backtest is not None else "of the same data"
+    words += f" All numbers are {seen} that the search saw."
     return paragraph(words) + table("Parameters and metrics", header, rows)
 
 
@@ -98,9 +101,9 @@ def top_part(study: Study) -> str:
 def overfitting_part(study: Study) -> str:
     """Return the honest word: how many tries the best was chosen from, and what follows."""
     warning = (
-        f"This study made {counted(len(study), 'trial')} on one history and shows the best of them. The best of many "
-        "tries is biased upward: a part of its value is luck that will not come again, and the more trials, the larger "
-        "that part. Read the best value as the upper end of what to expect, not as a forecast."
+        f"This study made {counted(len(study), 'trial')} on the same data and shows the best of them. The best of "
+        "many tries is biased upward: a part of its value is luck that will not come again, and the more trials, the "
+        "larger that part. Read the best value as the upper end of what to expect, not as a forecast."
     )
     parts = [paragraph(warning, kind="warn"), _spread(study), _advice(study)]
     parts.append(paragraph("Past prices are no promise, and nothing here is advice.", kind="note"))
@@ -143,12 +146,12 @@ def _advice(study: Study) -> str:
     if best is None or plateau is None:
         return ""
     if plateau.trial == best.trial:
-        words = "Here the best trial is the plateau too: its neighbours are good as well."
+        words = f"Here the best trial is the plateau too: {neighbours_words(study)}."
     else:
         words = (
             f"Recommended is the plateau, {params_text(plateau.active)}, with {_value(study, plateau.value)}: it "
-            f"gives up {_value(study, abs(best.value - plateau.value))} of {study.objective} for good neighbours "
-            "and so rests less on one lucky choice of parameters."
+            f"gives up {_value(study, abs(best.value - plateau.value))} of {study.objective} and rests less on one "
+            f"lucky choice of parameters: {neighbours_words(study)}."
         )
     words += " It was still chosen on the data that it is shown on: only data that the search has not seen can test it."
     return paragraph(words)
@@ -166,8 +169,7 @@ def _summary(study: Study) -> str:
         return f"{words} No trial has a value and satisfies the constraints."
     words += f" The best, {params_text(best.active)}, reached {_value(study, best.value)}"
     if plateau.trial != best.trial:
-        near = "whose neighbours are good as well"
-        words += f"; the plateau, {params_text(plateau.active)}, {near}, has {_value(study, plateau.value)}"
+        words += f"; the plateau, {params_text(plateau.active)}, has {_value(study, plateau.value)}"
     words += f"; buy and hold has {_value(study, held)}." if math.isfinite(held) else "."
     per_year = periods_per_year(study)
     if per_year is not None and "sharpe" in study.objective:

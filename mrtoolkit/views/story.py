@@ -14,6 +14,7 @@ from mrtoolkit.maps.value_range import value_range
 from mrtoolkit.search.candidate import Candidate
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.convergence import convergence_data, level_bands
+from mrtoolkit.views.plateau_words import SAME_WORDS, neighbours_words
 from mrtoolkit.views.regions import regions_data
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.ticks import log_ticks, tick_labels, ticks
@@ -178,10 +179,10 @@ def second_line(story: Story) -> str:
         return why[:1].upper() + why[1:]
     parts = []
     if story.same():
-        parts.append("the best is the plateau too: its neighbours are good as well")
+        parts.append(f"the best is the plateau too: {SAME_WORDS}")
     elif story.plateau is not None:
         where = params_text(story.plateau.active)
-        parts.append(f"plateau {story.value_text(story.plateau.value)} at {where}: its neighbours are good as well")
+        parts.append(f"plateau {story.value_text(story.plateau.value)} at {where}: {neighbours_words(story.study)}")
     held = story.study.benchmark_value
     if math.isfinite(held):
         parts.append(f"buy and hold {story.value_text(held)}")

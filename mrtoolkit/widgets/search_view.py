@@ -36,6 +36,7 @@ from mrtoolkit.widgets.level_table import level_table
 from mrtoolkit.widgets.map_chart import MapChart
 from mrtoolkit.widgets.model import SearchModel
 from mrtoolkit.widgets.one_per_cell import take_over
+from mrtoolkit.widgets.picture_times import Moment, PictureTimes
 from mrtoolkit.widgets.runtime import runtime
 from mrtoolkit.widgets.stand_in import COUNT, Shown, Snapshot, StandIn
 from mrtoolkit.widgets.tabs import Tabs
@@ -43,8 +44,6 @@ from mrtoolkit.widgets.ticker import LONGEST_REST, REST, Ticker
 
 _HEIGHT = 420  # pixels of a figure
 _PATIENCE = 3.0  # seconds until a front end has answered
-_PICTURE_EVERY = 60.0  # seconds between two pictures for the saved notebook while the search runs, at least
-_PICTURE_REST = 50.0  # seconds between them for one of drawing
 # A search at full speed uses every processor, and a page on the same machine paints for ten times as long as is drawn
 # here: words come each two seconds then, and figures as a twentieth of one processor allows. What is pressed shows at
 # once.
@@ -94,8 +93,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._is_closed = False
         self._shown_at: float | None = None
         self._absence = _NOT_ANSWERED, _PATIENCE  # what is said where nobody has answered, and after how many seconds
-        self._pictured: tuple[Any, ...] = ()
-        self._pictured_at = self._picture_took = 0.0  # when that was drawn last, and for how long
+        self._pictures = PictureTimes()
         self._convergence = ConvergenceChart(self.model, height=_HEIGHT)
         self._map = MapChart(self.model, height=_HEIGHT)
         theme = runtime().theme
@@ -153,9 +151,10 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         self._absence = (_NOT_ANSWERED, _PATIENCE) if is_attended() else (_UNATTENDED, 0.0)
         absence, patience = self._absence
         reason = "" if patience else absence
-        now, has_picture = time.monotonic(), bool(reason) or not self._is_fast
+        has_picture = bool(reason) or not self._is_fast
         # a fast search does not pay at once for what is hidden as long as the view lives
-        self._pictured, self._pictured_at = self._stage(reason) if has_picture else (reason,), now
+        now = self._moment(reason)
+        self._pictures.drawn(now if has_picture else now._replace(n_trials=0), time.monotonic())
         self._stand_in.show(reason, picture=has_picture)
         self._shown_at = time.monotonic()
         self._ticker.wake()
@@ -221,6 +220,11 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         """Whether a search runs as fast as it goes, so that all that is drawn is taken from it."""
         return self.search is not None and self.search.state == "running" and self.search.pace is None
 
+    @property
+    def _makes_few(self) -> bool:
+        """Whether trials come so slowly that each may be followed."""
+        return len(self.study) <= _FEW * self.model.state.seconds
+
     def _work_slowly(self) -> None:
         """Draw what takes its time, a tab or the picture of a long search: the buttons are to answer meanwhile."""
         while self._slow_wishes and not self._is_closed:
@@ -230,7 +234,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
             elif wish == "picture":
                 begun = time.monotonic()
                 self._stand_in.update(value)
-                self._picture_took = time.monotonic() - begun
+                self._pictures.took = time.monotonic() - begun
             else:
                 self._tabs.open(value)
         hear_beside_cells(self._tabs.box)
@@ -243,8 +247,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
     def _are_figures_due(self) -> bool:
         """Whether figures are to be drawn with the words: of a search at full speed, not each time."""
         spent = self._figures_took + _PAINTING * self.board.page_seconds
-        are_few = len(self.study) <= _FEW * self.model.state.seconds
-        longest = _LONGEST_FULL_SPEED_REST if are_few else _LONGEST_FIGURES_REST
+        longest = _LONGEST_FULL_SPEED_REST if self._makes_few else _LONGEST_FIGURES_REST
         rest = min(_FIGURES_REST * spent, longest)
         return not self._is_fast or time.monotonic() >= self._figures_at + rest
 
@@ -327,17 +330,15 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         absence, patience = self._absence
         if not self.board.is_seen and now > self._shown_at + patience:
             reason = f"The live view cannot be drawn: {self.board.trouble}." if self.board.trouble else absence
-        stage = self._stage(reason)
-        is_due = not self.model.state.is_live or (reason,) != self._pictured[:1]
-        rest = max(_PICTURE_EVERY, _PICTURE_REST * self._picture_took)
-        if stage != self._pictured and (is_due or now > self._pictured_at + rest):
-            self._pictured, self._pictured_at = stage, now
+        moment = self._moment(reason)
+        if self._pictures.is_due(moment, now):
+            self._pictures.drawn(moment, now)
             self._tell("picture", reason)
 
-    def _stage(self, reason: str) -> tuple[Any, ...]:
-        """Return what tells one picture from the next: while the search runs, how many levels have ended."""
-        state = self.model.state
-        return reason, state.state, len(self.study.rows), 0 if state.is_live else len(self.study)
+    def _moment(self, reason: str) -> Moment:
+        state, study = self.model.state, self.study
+        is_cheap = not self._is_fast or self._makes_few
+        return Moment(reason, state.state, len(study.rows), len(study), state.is_live, is_cheap)
 
     def _failed(self, error: Exception) -> None:
         """Say on the board what went wrong in drawing it; once, for the next attempt may say the same."""

@@ -18,6 +18,7 @@ from mrtoolkit.views.best_table import best_text
 from mrtoolkit.views.snapshot import snapshot
 
 COUNT = 2  # outputs: the picture, the table
+_NOTHING_YET = "No trial had been made when this was kept."
 
 Bundle = dict[str, Any]
 
@@ -93,8 +94,9 @@ def _bundles(shown: Shown, reason: str = "", *, picture: bool = True) -> tuple[B
     has_picture = picture and len(study) > 0
     if has_picture:
         whole = snapshot(study, x=x, y=y, with_plateau=plateau)
-    else:
-        whole = {"text/plain": best_text(study, with_plateau=plateau)}
+    else:  # of a search that has begun, "run it first" would be wrong
+        text = best_text(study, with_plateau=plateau) if len(study) else _NOTHING_YET
+        whole = {"text/plain": text}
     table = {"text/plain": f"{reason}\n{whole['text/plain']}" if reason else whole["text/plain"]}
     title = f"Search over {x}" + (f" and {y}" if y else "")
     return {**whole, "text/plain": f"{title}: a picture."} if has_picture else {"text/plain": title}, table

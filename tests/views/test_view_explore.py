@@ -19,7 +19,9 @@ from mrtoolkit.views.importance import importance, importance_data, importance_s
 from mrtoolkit.views.in_and_out import in_and_out, in_and_out_data, in_and_out_sentence
 from mrtoolkit.views.neighbours import neighbours, neighbours_data, neighbours_sentence
 from mrtoolkit.views.parallel import parallel, parallel_data, parallel_sentence
-from mrtoolkit.views.plateau_and_peak import low_quarter, plateau_and_peak, plateau_and_peak_data, plateau_sentence
+from mrtoolkit.views.plateau_and_peak import plateau_and_peak, plateau_and_peak_data, plateau_sentence
+from mrtoolkit.views.plateau_words import low_quarter, neighbours_words
+from mrtoolkit.views.report_text import candidates_part, overfitting_part
 from mrtoolkit.views.slices import slice_figures, slices, slices_data, slices_sentence
 from mrtoolkit.views.trades_table import trades_sentence, trades_table
 
@@ -191,6 +193,31 @@ def test_best_and_plateau_are_rows_of_the_figure(traded):
     assert itself["best"] == traded.best.value
     assert itself["plateau"] == traded.plateau.value
     assert "trials around it" in plateau_sentence(traded)
+
+
+def test_why_the_plateau_is_recommended_is_what_the_trials_bear_out(study_of):
+    x = np.arange(40)
+    peak = np.where(x == 30, 9.0, np.where(np.abs(x - 10) <= 4, 5.0, 0.0))
+    study = study_of({"x": x}, peak, np.zeros(40))
+    assert (study.best.params["x"], abs(study.plateau.params["x"] - 10) <= 4) == (30, True)
+    assert neighbours_words(study) == "the trials around it are better than those around the best"
+    assert neighbours_words(study) in plateau_sentence(study)
+    assert neighbours_words(study) in overfitting_part(study)
+
+
+def test_a_plateau_that_is_an_estimate_is_called_one(study_of):
+    x = np.arange(40)
+    study = study_of({"x": x}, -np.abs(x - 20.0), np.zeros(40))
+    assert neighbours_words(study) == "no other neighbourhood promises more"
+    study._plateau = (len(study), 3)  # what was estimated around it is not what was tried
+    assert neighbours_words(study) == "its neighbourhood promises more, with an estimate of what was not tried"
+
+
+def test_only_of_a_backtest_costs_are_said(traded, study_of):
+    plain = study_of({"x": np.arange(20)}, np.arange(20.0), np.zeros(20))
+    assert "after costs" in candidates_part(traded)
+    assert "costs" not in candidates_part(plain)
+    assert "history" not in candidates_part(plain)
 
 
 def test_neighbours_are_one_label_away_and_satisfy_the_space(traded):

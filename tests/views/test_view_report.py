@@ -37,7 +37,7 @@ def test_a_real_study_says_all_that_it_must(real, tmp_path):
     page = path.read_text(encoding="utf-8")
     for words in (
         "SIM: a search for sharpe",
-        f"This study made {len(real)} trials on one history",
+        f"This study made {len(real)} trials on the same data",
         "biased upward",
         "Plateau, recommended",
         f"sharpe ({real.backtest.periods_per_year:,.1f} bars a year)",

@@ -13,7 +13,7 @@ import mrtoolkit as mrt
 from mrtoolkit.search import study as study_module
 from mrtoolkit.search.events import RegionFound, StateChanged, Steered
 from mrtoolkit.search.region import Region
-from mrtoolkit.widgets import explore, model, search_view, stand_in
+from mrtoolkit.widgets import explore, model, picture_times, search_view, stand_in
 from mrtoolkit.widgets.search_view import SearchView
 
 pytestmark = pytest.mark.usefixtures("comms")
@@ -233,6 +233,42 @@ def test_a_notebook_keeps_the_last_picture_and_why_it_is_seen(live, shown, monke
     until(lambda: "It stopped" in shown[table]["text/plain"])
 
 
+def test_a_notebook_saved_early_in_a_paced_search_keeps_a_picture(live, shown, monkeypatch):
+    monkeypatch.setattr(picture_times, "_FIRST", 0.5)
+    search, view = live(pace="20 trials/s")
+    search.pause()
+    view._ipython_display_()
+    assert len(search.study) == 0 or "image/png" in list(shown.values())[1]
+    search.resume()
+    Page(view.board).say(kind="here", number=0, theme="light")
+    until(lambda: "image/png" in list(shown.values())[1])
+    assert search.state == "running"
+    assert len(search.study.rows) == 0
+    assert "It has not ended" in list(shown.values())[2]["text/plain"]
+    search.stop()
+
+
+def test_a_picture_is_drawn_first_early_then_as_trials_double_and_at_once_when_the_search_rests():
+    times = picture_times.PictureTimes()
+    begun = picture_times.Moment("", "running", 0, 0, is_live=True, is_cheap=True)
+    assert times.is_due(begun, 100.0)
+    times.drawn(begun, 100.0)
+    some = begun._replace(n_trials=20)
+    assert not times.is_due(some, 104.0)
+    assert times.is_due(some, 106.0)
+    assert not times.is_due(some._replace(is_cheap=False), 106.0)
+    assert times.is_due(some._replace(is_cheap=False), 161.0)
+    times.drawn(some, 106.0)
+    more = some._replace(n_trials=40)
+    assert not times.is_due(more, 120.0)
+    assert times.is_due(more, 127.0)
+    assert not times.is_due(some._replace(n_trials=30), 500.0)  # not yet doubled
+    times.took = 10.0
+    assert not times.is_due(more, 127.0)
+    assert times.is_due(more._replace(reason="nobody answered"), 107.0)
+    assert times.is_due(some._replace(n_trials=21, state="paused", is_live=False), 107.0)
+
+
 def test_a_search_at_full_speed_pays_for_no_picture_that_nobody_sees(live, shown, monkeypatch):
     drawn = []
     monkeypatch.setattr(search_view.ConvergenceChart, "update", lambda *_: drawn.append(1))
@@ -247,11 +283,11 @@ def test_a_search_at_full_speed_pays_for_no_picture_that_nobody_sees(live, shown
     assert len(drawn) == before
     Page(view.board).say(kind="here", number=0, theme="light")
     until(lambda: len(drawn) > before)
-    monkeypatch.setattr(search_view, "_PICTURE_EVERY", 0.0)
-    view._picture_took = 10.0  # which nobody may pay every ten seconds
+    monkeypatch.setattr(picture_times, "_EVERY", 0.0)
+    view._pictures.took = 10.0  # which nobody may pay every ten seconds
     time.sleep(1.5)
     assert "image/png" not in list(shown.values())[1]
-    view._picture_took = 0.0
+    view._pictures.took = 0.0
     until(lambda: "image/png" in list(shown.values())[1])
     search.stop()
     until(lambda: "It stopped" in list(shown.values())[2]["text/plain"])
