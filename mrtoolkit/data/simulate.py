@@ -36,6 +36,8 @@ def simulate(
 ) -> xr.Dataset:
     """Return random bars: geometric Brownian motion with clustered volatility, the same for the same seed.
 
+    The last bits of prices may differ between two kinds of processors, as exponentials do.
+
     Parameters
     ----------
     bars : int
