@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 _EVERY = 60.0  # seconds between two while the search runs, at least
-_FIRST = 5.0  # seconds until the first that has trials, and
+_FIRST = 5.0  # seconds until the first that shows something, and
 _CHEAP_EVERY = 20.0  # seconds between two, where a search makes few trials or is paced
+_FEWEST = 16  # trials, from which a picture shows something
 _REST = 50.0  # seconds for one of drawing
 
 
@@ -48,7 +49,7 @@ class PictureTimes:
             return False
         if not moment.is_live or moment.reason != last.reason:
             return True
-        often = _FIRST if last.n_trials == 0 else _CHEAP_EVERY
+        often = _FIRST if last.n_trials < _FEWEST else _CHEAP_EVERY
         return now > self._at + max(often if moment.is_cheap else _EVERY, _REST * self.took)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed (pip install playwright)")
 from labdriver import until
-from live_page import FAST, IN_BROWSER, READY, SETUP, is_done, shoot
+from live_page import FAST, IN_BROWSER, READY, SETUP, START, is_done, shoot, state
 
 pytestmark = IN_BROWSER
 
@@ -43,3 +44,17 @@ def test_the_picture_and_the_best_are_there_without_a_kernel_trusted_or_not(open
         assert lab.page.get_by_text("The best 5 of 400 trials").is_visible()
         shoot(lab, f"saved-{'trusted' if is_trusted else 'untrusted'}")
     assert lab.external == []
+
+
+def test_a_notebook_saved_in_a_paced_searchs_first_seconds_keeps_what_it_had(open_lab):
+    lab = open_lab(SETUP, START.replace("20 trials/s", "5 trials/s"))
+    lab.run_all()
+    lab.page.wait_for_selector(READY)
+    told = r"It has not ended: this is how it stood after (\d+) trials"
+    until(lambda: (lab.save(), int((re.findall(told, lab.path.read_text()) or [0])[-1]) >= 16)[1], 15)
+    assert "image/png" in lab.path.read_text()
+    assert state(lab) == "running"
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    lab.open(lab.name)
+    lab.page.wait_for_selector(".jp-RenderedImage img", state="visible")
+    shoot(lab, "saved-early")

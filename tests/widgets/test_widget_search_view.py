@@ -252,7 +252,7 @@ def test_a_picture_is_drawn_first_early_then_as_trials_double_and_at_once_when_t
     times = picture_times.PictureTimes()
     begun = picture_times.Moment("", "running", 0, 0, is_live=True, is_cheap=True)
     assert times.is_due(begun, 100.0)
-    times.drawn(begun, 100.0)
+    times.drawn(begun._replace(n_trials=3), 100.0)
     some = begun._replace(n_trials=20)
     assert not times.is_due(some, 104.0)
     assert times.is_due(some, 106.0)
