@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+_LETTERS = 40  # of a name or a value in a sentence
 _PLAIN = str.maketrans({"–": "-", "−": "-", "\u00a0": " ", "∞": "inf"})
 
 
@@ -75,14 +76,14 @@ def clipped(text: str, most: int) -> str:
 
 
 def params_text(params: Mapping[str, Any]) -> str:
-    """Return parameters as a person would say them.
+    """Return parameters as a person would say them, of long names and values the beginning.
 
     Examples
     --------
     >>> params_text({"fast": 12.5, "kind": "ema"})
     'fast 12.5, kind ema'
     """
-    return ", ".join(f"{name} {label(value)}" for name, value in params.items())
+    return ", ".join(f"{clipped(name, _LETTERS)} {clipped(label(value), _LETTERS)}" for name, value in params.items())
 
 
 def percent(value: float) -> str:

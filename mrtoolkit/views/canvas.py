@@ -16,6 +16,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 _FINER = 3  # times, in each direction
 _TYPE = 4  # times, for text
+_DOT = 3.0  # pixels
 _PLAIN = {"−": "-", "–": "-", "—": "-", "\u00a0": " ", "\u2009": " ", "∞": "inf", "×": "x", "’": "'"}
 
 Point = tuple[float, float]
@@ -55,6 +56,16 @@ class Canvas:
         if line is not None:
             outline = _ink(line, alpha)
             self._pen.rectangle(ends, outline=outline, width=max(round(width * _FINER), 1))
+
+    def dotted_box(self, left: float, top: float, right: float, bottom: float, colour: str, width: float = 2.0) -> None:
+        """Draw the outline of a rectangle in dots as long as the gaps between them."""
+        step = 2 * _DOT
+        for y in (top, bottom):
+            for x in np.arange(left, right, step).tolist():
+                self.line([(x, y), (min(x + _DOT, right), y)], colour, width)
+        for x in (left, right):
+            for y in np.arange(top, bottom, step).tolist():
+                self.line([(x, y), (x, min(y + _DOT, bottom))], colour, width)
 
     def dot(
         self, at: Point, radius: float, colour: str, *, alpha: float = 1.0, ring: str | None = None, width: float = 0.7

@@ -130,9 +130,10 @@ def _draw_legend(canvas: Canvas, items: list[tuple[str, str, str]], look: Look, 
     x = float(_EDGE)
     for kind, colour, words in items:
         at = (x + 8, y - 4)
-        if kind in ("level", "box"):
+        if kind == "dotted":
+            canvas.dotted_box(x + 1, y - 10, x + 15, y + 2, colour)
+        elif kind == "level":
             canvas.box(x + 1, y - 10, x + 15, y + 2, line=colour, width=2)
-        if kind == "level":
             canvas.dot(at, 2.6, colour)
         elif kind == "line":
             canvas.line([(x, y - 4), (x + 16, y - 4)], colour, 2.4)

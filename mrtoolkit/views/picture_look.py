@@ -58,7 +58,7 @@ def legend_items(story: Story, look: Look) -> list[tuple[str, str, str]]:
     if story.plateau is not None and not story.same():
         items.append(("diamond", PURPLE, "plateau"))
     if bool(story.boxes["is_steered"].any()):
-        items.append(("box", BLUE, "asked for by hand"))
+        items.append(("dotted", VERMILLION, "asked for by hand"))
     if not story.convergence["feasible"].to_numpy().all():
         items.append(("cross", look.soft, not_counted(story.study)))
     return items

@@ -10,7 +10,7 @@ from mrtoolkit.maps.heat import Raster
 from mrtoolkit.views.canvas import Canvas, diamond, folded, shortened, star, text_width
 from mrtoolkit.views.picture_look import FADES, POINTS, SCALE, Frame, Look, colours_of, drawn_places, rgb
 from mrtoolkit.views.story import MapAxis, Story
-from mrtoolkit.views.theme import BLUE, PURPLE, SKY, VERMILLION
+from mrtoolkit.views.theme import PURPLE, SKY, VERMILLION
 from mrtoolkit.views.ticks import tick_labels, ticks
 from mrtoolkit.views.words import counted
 
@@ -70,7 +70,9 @@ def _heat(story: Story, look: Look) -> np.ndarray:
     """Return the pixels of the map (row, column, 3), the first row on top; as a live view shows it, only finer."""
     points, value = story.points, story.points["value"].to_numpy()
     sign = 1.0 if story.study.direction == "maximize" else -1.0
-    raster = Raster(_SIDE if len(points) <= POINTS else _SIDE_OF_MANY)
+    side = _SIDE if len(points) <= POINTS else _SIDE_OF_MANY
+    rows, columns = (min(len(axis.categories), side) or side for axis in (story.y, story.x))
+    raster = Raster(rows, columns, has_categories=(bool(story.y.categories), bool(story.x.categories)))
     raster.add(
         story.x.share(points["x"].to_numpy()),
         story.y.share(points["y"].to_numpy()),
@@ -100,13 +102,17 @@ def _draw_boxes(plot: Canvas, story: Story, look: Look) -> None:
     boxes, colours = story.boxes, [colour for _, colour in story.looks]
     rounds = boxes.drop_duplicates(["level", "left", "right", "bottom", "top"], keep="last")
     for is_strong in (False, True):
-        part = rounds[rounds["is_last"] == is_strong]
+        part = rounds[rounds["is_last"] == is_strong].sort_values("is_steered", kind="stable")  # those on top
         across = np.clip(story.x.share(part[["left", "right"]].to_numpy(dtype=float)), 0, 1) * plot.width
         down = (1 - np.clip(story.y.share(part[["top", "bottom"]].to_numpy(dtype=float)), 0, 1)) * plot.height
-        looks = np.where(part["is_steered"], BLUE, np.array(colours)[part["level"].to_numpy(dtype=int)])
-        for colour, (a, b), (c, d) in zip(looks.tolist(), across.tolist(), down.tolist(), strict=True):
+        looks = np.array(colours)[part["level"].to_numpy(dtype=int)].tolist()
+        steered = part["is_steered"].to_numpy(dtype=bool).tolist()
+        for colour, is_steered, (a, b), (c, d) in zip(looks, steered, across.tolist(), down.tolist(), strict=True):
             if is_strong:
                 plot.box(a - 1, c - 1, b + 1, d + 1, line=look.paper, width=4, alpha=0.8)
+            if is_steered:  # as in the live view: blue are the levels that were added
+                plot.dotted_box(a, c, b, d, VERMILLION)
+            elif is_strong:
                 plot.box(a, c, b, d, line=colour, width=2)
             else:
                 plot.box(a, c, b, d, line=colour, width=0.67, alpha=0.5)

@@ -4,7 +4,7 @@
   const SIDE = 160; // cells of the heat
   const SECONDS = 15; // of the whole search at speed 1, without the pauses between its stages
   const PAUSE = 1.1;
-  const BEST = "#D55E00", PLATEAU = "#CC79A7", STEERED = "#0072B2";
+  const BEST = "#D55E00", PLATEAU = "#CC79A7", STEERED = BEST; // as in the live view, whose blue is that of added levels
   const SMALL = "11px ", WORDS = "12px ";
   const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif";
 
@@ -14,6 +14,9 @@
     node.append(...inside);
     return node;
   }
+
+  const LETTERS = 40; // of a name where a title stands
+  const cut = (text) => (text.length > LETTERS ? text.slice(0, LETTERS - 1) + "\u2026" : text);
 
   // ---- numbers ----
   const minus = (text) => text.replace("-", "\u2212");
@@ -84,7 +87,7 @@
     const trial = make("b"), value = make("b"), where = make("span");
     const now = make("div", { class: "now" },
       make("div", {}, make("span", {}, "Trial"), trial, make("span", {}, "of " + data.count.toLocaleString("en-US"))),
-      make("div", {}, make("span", {}, "Best " + data.objective + " so far"), value, where),
+      make("div", {}, make("span", {}, "Best " + cut(data.objective) + " so far"), value, where),
       make("div", { class: "caption" }, words));
     const play = make("button", { type: "button", class: "play" }, "Play");
     const steps = [["First", "Home", "to the start"], ["\u2039 Level", "-level", "one level back"], ["\u2039 Trial", "-trial", "one trial back"],
@@ -100,7 +103,7 @@
     const zoom = make("input", { type: "checkbox", checked: "" });
     const drive = make("div", { class: "drive" }, play, ...buttons, slider, make("label", {}, "Speed", speed));
     if (data.isMap && data.stages.some((s) => s.view.join() !== whole.join())) drive.append(make("label", {}, zoom, "Zoom in"));
-    const figures = ["Each trial and the best so far", data.isMap ? data.objective + " over " + axes[0].name + " and " + axes[1].name : data.objective + " over " + axes[0].name]
+    const figures = ["Each trial and the best so far", cut(data.objective) + " over " + axes.slice(0, data.isMap ? 2 : 1).map((a) => cut(a.name)).join(" and ")]
       .map((title) => {
         const canvas = make("canvas", { role: "img" }), tip = make("div", { class: "tip", hidden: "" });
         return { canvas, tip, pen: canvas.getContext("2d"), node: make("figure", {}, make("figcaption", {}, title), canvas, tip) };
@@ -108,9 +111,9 @@
     const [course, map] = figures;
     const body = make("tbody"), rows = data.levels.map((level) => levelRow(level));
     body.append(...rows.map((r) => r.node));
-    const heads = ["level", "trials", "known before", "features computed", "features reused", "best " + data.objective];
+    const heads = ["Level", "Trials", "Points reused", "Features computed", "Features reused", "Best " + cut(data.objective)]; // as in the live view
     const table = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Levels" }, make("table", {},
-      make("caption", {}, "Levels"), make("thead", {}, make("tr", {}, ...heads.map((h, i) => make("th", { scope: "col", class: i ? "number" : "word" }, h)))), body));
+      make("caption", {}, "Levels of the search"), make("thead", {}, make("tr", {}, ...heads.map((h, i) => make("th", { scope: "col", class: i ? "number" : "word" }, h)))), body));
     root.append(now, drive, keys(), make("div", { class: "plots" }, course.node, map.node));
     if (data.note) root.append(make("p", { class: "note" }, data.note));
     root.append(table);
@@ -119,7 +122,7 @@
       const swatch = make("span", { class: "swatch", style: "background:" + level.colour });
       const fill = make("span", { style: "background:" + level.colour }), count = make("span"), best = make("td", { class: "number" });
       const cell = (v) => make("td", { class: "number" }, v === null ? "\u2013" : v.toLocaleString("en-US"));
-      const node = make("tr", {}, make("th", { scope: "row", class: "word" }, swatch, level.name),
+      const node = make("tr", {}, make("th", { scope: "row", class: "word" }, swatch, cut(level.name)),
         make("td", { class: "number done" }, count, make("span", { class: "fill" }, fill)), cell(level.reused), cell(level.computed), cell(level.known), best);
       return { node, fill, count, best };
     }
@@ -131,7 +134,7 @@
       if (data.best) mark("\u2605", BEST, data.plateau ? "best" : "best and plateau");
       if (data.plateau) mark("\u25c6", PLATEAU, "plateau");
       if (data.counts.includes(0)) mark("\u00d7", "inherit", "no value, or " + data.notCounted);
-      if (data.steering.length) mark("\u25a2", STEERED, "asked for by hand");
+      if (data.boxes.some((b) => b[7])) mark("\u2b1a", STEERED, "asked for by hand");
       return node;
     }
 
@@ -212,18 +215,21 @@
     // ---- heat: each cell has the nearest trial, and less of its colour the farther that is ----
     function Grid(view) {
       const near = new Int32Array(SIDE * SIDE), distance = new Float32Array(SIDE * SIDE), canvas = make("canvas", { width: SIDE, height: SIDE });
-      const pen = canvas.getContext("2d"), image = pen.createImageData(SIDE, SIDE), wide = view[1] - view[0], high = view[3] - view[2], far = data.reach;
+      const pen = canvas.getContext("2d"), image = pen.createImageData(SIDE, SIDE), wide = view[1] - view[0], high = view[3] - view[2];
+      const reaches = axes.map((a) => (a.categories.length ? 0.5 / a.categories.length : data.reach)); // a category ends where the next begins
+      const apart = (axis, share, span) => (axis.categories.length ? (Math.abs(share * span) * axis.categories.length <= 0.5 ? 0 : Infinity) : share * span);
       let seen = 0, isStale = true;
       const score = (i) => (data.counts[i] ? data.sign * data.value[i] : -Infinity);
       function clear() { near.fill(-1); distance.fill(Infinity); seen = 0; isStale = true; }
       function add(i) {
-        const x = (xs[i] - view[0]) / wide, y = (ys[i] - view[2]) / high;
-        const left = Math.max(Math.floor((x - far / wide) * SIDE), 0), right = Math.min(Math.ceil((x + far / wide) * SIDE), SIDE - 1);
-        const low = Math.max(Math.floor((y - far / high) * SIDE), 0), top = Math.min(Math.ceil((y + far / high) * SIDE), SIDE - 1);
+        const x = (xs[i] - view[0]) / wide, y = (ys[i] - view[2]) / high, [farX, farY] = reaches;
+        const left = Math.max(Math.floor((x - farX / wide) * SIDE), 0), right = Math.min(Math.ceil((x + farX / wide) * SIDE), SIDE - 1);
+        const low = Math.max(Math.floor((y - farY / high) * SIDE), 0), top = Math.min(Math.ceil((y + farY / high) * SIDE), SIDE - 1);
         for (let r = low; r <= top; r++) {
-          const dy = ((r + 0.5) / SIDE - y) * high;
+          const dy = apart(axes[1], (r + 0.5) / SIDE - y, high);
           for (let c = left; c <= right; c++) {
-            const dx = ((c + 0.5) / SIDE - x) * wide, d = dx * dx + dy * dy, cell = r * SIDE + c;
+            const dx = apart(axes[0], (c + 0.5) / SIDE - x, wide), d = dx * dx + dy * dy, cell = r * SIDE + c;
+            if (d === Infinity) continue;
             if (d < distance[cell] * (1 - 1e-6) || (d <= distance[cell] * (1 + 1e-6) && score(i) > score(near[cell]))) { distance[cell] = d; near[cell] = i; }
           }
         }
@@ -313,13 +319,21 @@
       pen.font = WORDS + FONT;
       pen.textAlign = "center";
       pen.textBaseline = "alphabetic";
-      pen.fillText(names[0], box.left + box.width / 2, box.top + box.height + 36);
+      pen.fillText(clipped(pen, names[0], box.width), box.left + box.width / 2, box.top + box.height + 36);
       pen.save();
       pen.translate(12, box.top + box.height / 2);
       pen.rotate(-Math.PI / 2);
-      pen.fillText(names[1], 0, 0);
+      pen.fillText(clipped(pen, names[1], box.height), 0, 0);
       pen.restore();
       pen.font = SMALL + FONT;
+    }
+
+    // pixels that labels take beside a plot: never fewer than before, so that it keeps its place while the map zooms
+    function room(figure, side, labels, beside, least) {
+      const width = figure.canvas.clientWidth, most = Math.max(0.3 * width, least), held = figure.rooms || {};
+      const kept = held.width === width ? held : (figure.rooms = { width, left: 0, right: 0 });
+      const needed = beside + Math.ceil(Math.max(0, ...labels.map((text) => figure.pen.measureText(text).width)));
+      return (kept[side] = Math.max(kept[side], Math.min(Math.max(needed, least), most)));
     }
 
     function clipped(pen, text, width) {
@@ -330,12 +344,13 @@
     function line(pen, a, b, c, d) { pen.beginPath(); pen.moveTo(a, b); pen.lineTo(c, d); pen.stroke(); }
 
     function drawCourse(count, at) {
-      const { pen, width, height } = sized(course, 0.66), box = { left: 66, top: 12, width: width - 76, height: height - 56 };
-      const [low, high] = data.values, clamp = (v) => Math.min(Math.max(v, low), high);
+      const { pen, width, height } = sized(course, 0.66), [low, high] = data.values;
+      const yTicks = ticks(low, high, Math.max((height - 56) / 38, 3)), yLabels = tickLabels(yTicks), left = room(course, "left", yLabels, 26, 66);
+      const box = { left, top: 12, width: width - left - 10, height: height - 56 };
+      const clamp = (v) => Math.min(Math.max(v, low), high);
       const xAt = (n) => box.left + ((n - 0.5) / data.count) * box.width, yAt = (v) => box.top + box.height * (1 - (clamp(v) - low) / (high - low));
       course.hit = { box, xAt, yAt };
       data.stages.forEach((s, i) => { if (i % 2 === 0) { pen.fillStyle = ink.band; pen.fillRect(xAt(s.first - 0.5), box.top, xAt(s.last + 0.5) - xAt(s.first - 0.5), box.height); } });
-      const yTicks = ticks(low, high, Math.max(box.height / 38, 3));
       pen.strokeStyle = ink.line;
       pen.lineWidth = 1;
       for (const v of yTicks) line(pen, box.left, yAt(v), box.left + box.width, yAt(v));
@@ -357,7 +372,7 @@
       pen.restore();
       if (at < data.count) { pen.strokeStyle = ink.soft; pen.setLineDash([3, 3]); line(pen, xAt(state.at + 0.5), box.top, xAt(state.at + 0.5), box.top + box.height); pen.setLineDash([]); }
       const xTicks = [1, ...ticks(0, data.count, Math.max(box.width / 85, 2)).filter((v) => v >= 1.5 && Number.isInteger(v))];
-      drawFrame(pen, box, xTicks, xTicks.map((v) => v.toLocaleString("en-US")), xAt, yTicks, tickLabels(yTicks), yAt, ["trial", data.objective]);
+      drawFrame(pen, box, xTicks, xTicks.map((v) => v.toLocaleString("en-US")), xAt, yTicks, yLabels, yAt, ["trial", data.objective]);
     }
 
     function drawSteps(pen, at, xAt, yAt) {
@@ -377,8 +392,13 @@
     }
 
     function drawMap(count, at) {
-      const { pen, width, height } = sized(map, 0.66), box = { left: 66, top: 12, width: width - (data.isMap ? 134 : 76), height: height - 56 };
-      const view = data.isMap ? state.view : whole;
+      const { pen, width, height } = sized(map, 0.66), view = data.isMap ? state.view : whole;
+      const ends = [[axes[0].at(view[0]), axes[0].at(view[1])], [axes[1].at(view[2]), axes[1].at(view[3])]];
+      const [yTicks, yLabels] = axisTicks(axes[1], ends[1], (height - 56) / 38), left = room(map, "left", yLabels, 26, 66);
+      const [low, high] = data.isMap && data.scale ? data.scale : [0, 0];
+      const values = high > low ? ticks(low, high, Math.max((height - 56) / 44, 2)) : [low], texts = tickLabels(values);
+      const right = data.isMap ? room(map, "right", texts, 32, 68) : 10;
+      const box = { left, top: 12, width: width - left - right, height: height - 56 };
       const sx = (s) => box.left + ((s - view[0]) / (view[1] - view[0])) * box.width, sy = (s) => box.top + box.height * (1 - (s - view[2]) / (view[3] - view[2]));
       map.hit = { box, sx, sy };
       pen.save();
@@ -392,11 +412,10 @@
       pen.strokeStyle = ink.line;
       pen.lineWidth = 1;
       pen.strokeRect(box.left + 0.5, box.top + 0.5, box.width - 1, box.height - 1);
-      const ends = [[axes[0].at(view[0]), axes[0].at(view[1])], [axes[1].at(view[2]), axes[1].at(view[3])]];
-      const [xTicks, xLabels] = axisTicks(axes[0], ends[0], box.width / 64), [yTicks, yLabels] = axisTicks(axes[1], ends[1], box.height / 38);
+      const [xTicks, xLabels] = axisTicks(axes[0], ends[0], box.width / 64, pen, box.width);
       const named = axes.map((a) => a.name + (a.log ? " (log scale)" : ""));
       drawFrame(pen, box, xTicks, xLabels, (v) => sx(axes[0].share(v)), yTicks, yLabels, (v) => sy(axes[1].share(v)), named);
-      if (data.isMap && data.scale) drawScale(pen, box);
+      if (data.isMap && data.scale) drawScale(pen, box, values, texts);
     }
 
     function writeInside(pen, box, words) {
@@ -413,8 +432,11 @@
       pen.font = SMALL + FONT;
     }
 
-    function axisTicks(axis, [low, high], count) {
-      if (axis.categories.length) { const places = axis.categories.map((_, i) => i); return [places, axis.categories]; }
+    function axisTicks(axis, [low, high], count, pen, width) {
+      if (axis.categories.length) {
+        const names = width ? axis.categories.map((name) => clipped(pen, name, Math.max(width / (high - low) - 6, 24))) : axis.categories;
+        return [names.map((_, i) => i), names];
+      }
       const found = axis.log ? logTicks(low, high, Math.max(count, 2)) : ticks(low, high, Math.max(count, 2));
       return [found, tickLabels(found)];
     }
@@ -459,7 +481,7 @@
           pen.globalAlpha = strong ? 1 : isLast ? 0.8 : 0.3;
           pen.strokeStyle = steered ? STEERED : data.levels[l].colour;
           pen.lineWidth = strong ? 2.4 : isLast ? 1.4 : 0.8;
-          if (steered) pen.setLineDash([6, 3]);
+          if (steered) pen.setLineDash([3, 3]);
           pen.strokeRect(x, y, wide, high);
           pen.setLineDash([]);
         }
@@ -488,17 +510,20 @@
         pen.stroke();
       }
       if (at >= data.count && data.plateau && data.plateau.x !== null && data.plateau.y !== null) diamond(pen, sx(axes[0].share(data.plateau.x)), sy(axes[1].share(data.plateau.y)), 10, PLATEAU);
+      if (at >= data.count && data.best) { // of equal ones it is that of the lowest labels, and not the first
+        if (data.best.x !== null && data.best.y !== null) star(pen, sx(axes[0].share(data.best.x)), sy(axes[1].share(data.best.y)), 11, BEST);
+        return;
+      }
       const done = data.steps.filter((s) => s[0] <= at), last = done[done.length - 1], i = last ? lastShown(last[0]) - 1 : -1;
       if (i >= 0) star(pen, sx(xs[i]), sy(ys[i]), 11, BEST);
     }
 
-    function drawScale(pen, box) {
+    function drawScale(pen, box, found, labels) {
       const left = box.left + box.width + 12, [low, high] = data.scale;
       for (let i = 0; i < colours.length; i++) {
         pen.fillStyle = "rgb(" + colours[i].join() + ")";
         pen.fillRect(left, box.top + box.height * (1 - (i + 1) / colours.length), 10, box.height / colours.length + 1);
       }
-      const found = high > low ? ticks(low, high, Math.max(box.height / 44, 2)) : [low], labels = tickLabels(found);
       pen.fillStyle = ink.soft;
       pen.textAlign = "left";
       pen.textBaseline = "middle";
@@ -528,7 +553,7 @@
       trial.textContent = at.toLocaleString("en-US");
       const done = data.steps.filter((s) => s[0] <= at), last = done[done.length - 1], isOver = state.at >= data.count;
       value.textContent = last ? last[2] : "\u2013";
-      where.textContent = last ? last[3] : "none yet";
+      where.textContent = isOver && data.best ? data.best.words : last ? last[3] : "none yet";
       if (document.activeElement !== slider || state.playing) slider.value = String(at);
       slider.setAttribute("aria-valuetext", "trial " + at + " of " + data.count);
       const stage = currentStage(), told = state.pause > 0 && stage > 0 && !isOver;
@@ -572,7 +597,7 @@
       }
       figure.tip.hidden = found < 0;
       if (found < 0) return;
-      const [px, py] = place(found), named = (a, v) => a.name + " " + (a.categories.length ? a.categories[Math.round(v)] : minus(String(+v.toPrecision(6))));
+      const [px, py] = place(found), named = (a, v) => cut(a.name) + " " + (a.categories.length ? a.categories[Math.round(v)] : minus(String(+v.toPrecision(6))));
       const value = data.value[found] === null ? "no value" : data.objective + " " + valueText(data.value[found]) + (data.counts[found] ? "" : " (" + data.notCounted + ")");
       const at = data.isMap ? named(axes[0], data.x[found]) + ", " + named(axes[1], data.y[found]) : named(axes[0], data.x[found]);
       figure.tip.textContent = "Trial " + data.number[found].toLocaleString("en-US") + ", " + data.levels[data.level[found]].name + "\n" + value + "\n" + at;

@@ -17,12 +17,14 @@ from mrtoolkit.views.replay_stages import axis_data, ending, stages
 from mrtoolkit.views.story import Story, at_once, values_drawn
 from mrtoolkit.views.thinning import thinned_places
 from mrtoolkit.views.trial_table import shown_params
-from mrtoolkit.views.words import counted, label, params_text
+from mrtoolkit.views.words import clipped, counted, label, params_text
 
 _POINTS = 6_000
 _STEPS = 2_000  # of the best so far
 _BOXES = 400
 _DIGITS = 7
+_LETTERS = 40  # of a name in a sentence
+_APART = 1_000.0  # times as far apart as they are drawn: categories
 _NARROWEST = 0.045  # of the map: how far a trial's colour carries at least
 
 
@@ -64,7 +66,7 @@ def replay_data(story: Story) -> dict[str, Any]:
         "scale": [float(known.min()), float(known.max())] if known.size else None,
         "palette": palette if story.study.direction == "maximize" else palette[::-1],
         "apart": story.apart,
-        "reach": _reach(x[coarse], y[coarse]) if story.is_map else 0.1,
+        "reach": _reach(story, x[coarse], y[coarse]) if story.is_map else 0.1,
         "best": _candidate(story, story.best),
         "plateau": None if story.same() else _candidate(story, story.plateau),
         "note": _note(story, shown.size, beyond),
@@ -77,7 +79,8 @@ def steering(study: Study) -> list[dict[str, Any]]:
     for wish in study.steering:
         words = f"{counted(int(wish['trials']), 'trial')} more"
         if wish["bounds"] is not None:
-            spans = (f"{name} {label(low)} to {label(high)}" for name, (low, high) in wish["bounds"].items())
+            ends = ((clipped(name, _LETTERS), *map(label, pair)) for name, pair in wish["bounds"].items())
+            spans = (f"{name} {low} to {high}" for name, low, high in ends)
             words = f"a look into {', '.join(spans)}"
         found.append({"after": int(wish["after"]), "words": words})
     return found
@@ -167,11 +170,16 @@ def _note(story: Story, shown: int, beyond: int) -> str:
     if more > 0:
         words = "parameter is" if more == 1 else "parameters are"
         parts.append(f"{more} more {words} not on the map: of equal places the best is shown")
+    without = int(story.points[["x", "y"]].isna().any(axis=1).sum()) if story.is_map and not story.apart else 0
+    if without:
+        words = "is" if without == 1 else "are"
+        both = " and ".join(clipped(axis.name, _LETTERS) for axis in (story.x, story.y))
+        parts.append(f"{counted(without, 'trial')} without both {both} {words} not on the map")
     words = "; ".join(parts)
     return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
-def _reach(x: np.ndarray, y: np.ndarray) -> float:
+def _reach(story: Story, x: np.ndarray, y: np.ndarray) -> float:
     """Return how far a trial's colour carries, in sides of the map: a little more than to its neighbours.
 
     Parameters
@@ -179,7 +187,8 @@ def _reach(x: np.ndarray, y: np.ndarray) -> float:
     x, y : (trial,)
         Those of the coarsest level, in shares of the axes.
     """
-    points = np.column_stack([x, y])
+    # the next category is no neighbour
+    points = np.column_stack([x, y]) * [_APART if axis.categories else 1.0 for axis in (story.x, story.y)]
     points = np.unique(points[np.isfinite(points).all(axis=1)], axis=0)
     if len(points) < 2:
         return LONE

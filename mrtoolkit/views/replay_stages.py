@@ -11,13 +11,14 @@ from mrtoolkit.search.region import Region, have_place
 from mrtoolkit.views.plateau_words import SAME_WORDS, neighbours_words
 from mrtoolkit.views.story import MapAxis, Story, at_once, headline, steered_regions
 from mrtoolkit.views.trial_table import parameter_axis
-from mrtoolkit.views.words import counted, label, params_text
+from mrtoolkit.views.words import clipped, counted, label, params_text
 
 _STAGES = 40  # of a search whose levels take turns, the first ones are told
 _ROOM = 0.15  # of a view, beyond what it must show
 _SMALLEST = 0.04  # of an axis: a closer view would show one label
 _WHOLE = 0.8  # of both axes, from which a view may as well be all of the map
 _NAMED = 3
+_LETTERS = 40  # of a name in a sentence
 
 View = tuple[float, float, float, float]
 WHOLE: View = (0.0, 1.0, 0.0, 1.0)
@@ -115,7 +116,7 @@ def _widened(low: float, high: float) -> tuple[float, float]:
 
 def _words(story: Story, level: int, first: int, last: int) -> str:
     study = story.study
-    own = story.names[level]
+    own = clipped(story.names[level], _LETTERS)
     name = f"Level {level + 1}, {own}" if not own.lower().startswith("level") else own[:1].upper() + own[1:]
     trials = counted(last - first + 1, "new trial")
     asked = steered_regions(study)
@@ -152,8 +153,9 @@ def _span(story: Story) -> str:
 def _ends(story: Story, name: str) -> str:
     axis = parameter_axis(story.study, name)
     if axis.categories:
-        return f"{name} one of {', '.join(axis.categories[:4])}{', …' if len(axis.categories) > 4 else ''}"
-    return f"{name} from {label(axis.ends[0])} to {label(axis.ends[1])}"
+        shown = ", ".join(clipped(category, _LETTERS) for category in axis.categories[:4])
+        return f"{clipped(name, _LETTERS)} one of {shown}{', …' if len(axis.categories) > 4 else ''}"
+    return f"{clipped(name, _LETTERS)} from {label(axis.ends[0])} to {label(axis.ends[1])}"
 
 
 def _around(story: Story, regions: list[Region]) -> str:
@@ -173,7 +175,8 @@ def _around(story: Story, regions: list[Region]) -> str:
 
 
 def _borders(name: str, low: object, high: object) -> str:
-    return f"{name} {label(low)}" if low == high else f"{name} from {label(low)} to {label(high)}"
+    name, first, last = (clipped(words, _LETTERS) for words in (name, label(low), label(high)))
+    return f"{name} {first}" if low == high else f"{name} from {first} to {last}"
 
 
 def _outcome(story: Story, before: float, after: float, last: int) -> str:

@@ -14,15 +14,17 @@ from mrtoolkit.views.page import cards, paragraph, table, text
 from mrtoolkit.views.plateau_words import neighbours_words
 from mrtoolkit.views.provenance import bars_words, periods_per_year
 from mrtoolkit.views.trial_table import candidate, level_names, objective_values
-from mrtoolkit.views.words import counted, label, metric_name, metric_text, number, params_text, seconds
+from mrtoolkit.views.words import clipped, counted, label, metric_name, metric_text, number, params_text, seconds
 
 _TOP = 10
+_TITLE = 60  # letters of a name in the heading
 
 
 def title_of(study: Study) -> str:
     """Return a heading: the name of the data where it is known, and the objective."""
     name = str(study.backtest.bars.attrs.get("name", "")) if study.backtest is not None else ""
-    return f"{name}: a search for {study.objective}" if name else f"A search for {study.objective}"
+    goal, name = clipped(study.objective, _TITLE), clipped(name, _TITLE)
+    return f"{name}: a search for {goal}" if name else f"A search for {goal}"
 
 
 def header_part(study: Study, heading: str) -> str:

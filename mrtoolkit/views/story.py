@@ -28,8 +28,9 @@ from mrtoolkit.views.trial_table import (
     objective_values,
     two_axes,
 )
-from mrtoolkit.views.words import counted, metric_text, params_text
+from mrtoolkit.views.words import clipped, counted, metric_text, params_text
 
+_LETTERS = 40  # of a name in a sentence
 _ROOM = 0.03  # of an axis, beyond the outer trials
 
 
@@ -165,11 +166,11 @@ def search_story(study: Study, x: str | None = None, y: str | None = None, *, wi
 
 def headline(story: Story) -> str:
     """Return in a sentence what was found: the best, where, and after how many trials."""
-    trials = counted(len(story.study), "trial")
+    trials, goal = counted(len(story.study), "trial"), clipped(story.study.objective, _LETTERS)
     if story.best is None:
-        return f"{trials} for {story.study.objective}, none with a value that counts"
+        return f"{trials} for {goal}, none with a value that counts"
     where = params_text(story.best.active)
-    return f"Best {story.study.objective} {story.value_text(story.best.value)} at {where}, after {trials}"
+    return f"Best {goal} {story.value_text(story.best.value)} at {where}, after {trials}"
 
 
 def second_line(story: Story) -> str:
@@ -213,7 +214,9 @@ def _value_axis(study: Study) -> MapAxis:
 
 
 def _seen(axis: ParameterAxis, edges: np.ndarray) -> MapAxis:
-    """Return the axis as far as there are trials and boxes, and a little farther."""
+    """Return the axis as far as there are trials and boxes, and a little farther; categories share it evenly."""
+    if axis.categories:
+        return MapAxis(name=axis.name, low=-0.5, high=len(axis.categories) - 0.5, categories=axis.categories)
     low, high = axis.ends
     if edges.size:
         low, high = min(low, float(edges.min())), max(high, float(edges.max()))
@@ -224,7 +227,7 @@ def _seen(axis: ParameterAxis, edges: np.ndarray) -> MapAxis:
     else:
         room = _ROOM * (high - low) or 0.5
         ends = low - room, high + room
-    return MapAxis(name=axis.name, low=ends[0], high=ends[1], categories=axis.categories, is_log=axis.is_log)
+    return MapAxis(name=axis.name, low=ends[0], high=ends[1], is_log=axis.is_log)
 
 
 def at_once(study: Study, level: int) -> int:

@@ -23,19 +23,18 @@ STAR = """canvas => {
   for (let i = 0; i < bytes.length; i += 4) found += bytes[i] === 0xD5 && bytes[i + 1] === 0x5E && bytes[i + 2] === 0;
   return found;
 }"""
-# lengths of the runs of the blue of a box that was asked for, in the row of pixels that has most of it
+# lengths of the runs of the colour of a box that was asked for, in the row of pixels that has most runs of it
 DASHES = """canvas => {
   const {width, height} = canvas, bytes = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-  let found = [], most = 0;
+  let found = [];
   for (let y = 0; y < height; y++) {
     const runs = [0];
-    let all = 0;
     for (let x = 0; x < width; x++) {
       const i = 4 * (y * width + x);
-      if (bytes[i] === 0x00 && bytes[i + 1] === 0x72 && bytes[i + 2] === 0xB2) { runs[runs.length - 1]++; all++; }
+      if (bytes[i] === 0xD5 && bytes[i + 1] === 0x5E && bytes[i + 2] === 0x00) runs[runs.length - 1]++;
       else if (runs[runs.length - 1]) runs.push(0);
     }
-    if (all > most) [most, found] = [all, runs.filter(n => n)];
+    if (runs.length > found.length) found = runs.filter(n => n);
   }
   return found;
 }"""

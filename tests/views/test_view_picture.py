@@ -15,10 +15,13 @@ from mrtoolkit.search.region import Region
 from mrtoolkit.search.trial_log import TrialRows
 from mrtoolkit.views.best_table import best_text
 from mrtoolkit.views.canvas import plain, shortened, text_width
-from mrtoolkit.views.picture import picture_png
+from mrtoolkit.views.picture import _LOOKS, picture_png
+from mrtoolkit.views.picture_look import legend_items
 from mrtoolkit.views.snapshot import snapshot
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.story import search_story, values_drawn
+from mrtoolkit.views.theme import LEVELS
+from mrtoolkit.views.theme import VERMILLION as THEME_VERMILLION
 from mrtoolkit.views.ticks import tick_labels, ticks
 
 
@@ -99,6 +102,35 @@ def test_what_nobody_tried_is_paper(study_of):
     corner = study_of({"a": [1, 2, 1, 2, 40], "b": [1, 1, 2, 2, 40]}, [1, 2, 3, 4, 5], [0] * 5)
     image = pixels(picture_png(corner))
     assert (image[120:200, 560:640] == 255).mean() > 0.95  # top left of the map: 30 labels from every trial
+
+
+def test_a_trial_of_a_category_colours_nothing_of_the_next_one(study_of):
+    """Three categories tried on the left, the middle one nowhere else: right of it is paper, up to its borders."""
+    kinds, numbers = ["a"] * 9 + ["b", "b"] + ["c"] * 9, [*range(0, 81, 10), 0, 10, *range(0, 81, 10)]
+    study = study_of({"n": numbers, "kind": kinds}, np.linspace(1, 2, 20), [0] * 20)
+    story = search_story(study, "n", "kind")
+    assert (story.y.low, story.y.high) == (-0.5, 2.5)
+    image = pixels(picture_png(study, x="n", y="kind"))
+    frame = places(image, (0xD5, 0xDA, 0xE0))
+    rows, counts = np.unique(frame[frame[:, 1] > 520][:, 0], return_counts=True)
+    top, bottom = rows[counts > 300][[0, -1]]
+    columns, counts = np.unique(frame[frame[:, 1] > 520][:, 1], return_counts=True)
+    left, right = columns[counts > 200][[0, -1]]
+    column = left + round(float(story.x.share(65)) * (right - left))  # between two trials, whose points would be paper
+    is_paper = (image[top + 2 : bottom - 1, column] == 255).all(axis=-1)
+    third = len(is_paper) / 3
+    assert np.flatnonzero(is_paper)[[0, -1]] == pytest.approx([third, 2 * third], abs=2.5)
+    assert is_paper.mean() == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_boxes_asked_for_by_hand_have_another_colour_than_levels_that_were_added():
+    asked = {"after": 40, "trials": 20, "bounds": {"a": [6, 20], "b": [50, 80]}, "stopped": False}
+    space = mrt.Space(a=mrt.Integer(0, 60), b=mrt.Integer(0, 100))
+    study = mrt.optimize(lambda p: p["a"] + p["b"], space, trials=80, seed=0, steering=[asked])
+    story = search_story(study)
+    assert story.boxes["is_steered"].any()
+    found = dict(item[:2] for item in legend_items(story, _LOOKS["light"]))
+    assert found["dotted"] == THEME_VERMILLION != LEVELS[-1]  # as in the live view, whose legend has added levels last
 
 
 @pytest.mark.parametrize("width", [320, 390, 679, 680, 1000, 1600])

@@ -13,7 +13,9 @@ from mrtoolkit.views.replay import player_code, replay
 from mrtoolkit.views.replay_data import replay_data
 from mrtoolkit.views.replay_stages import WHOLE, stages
 from mrtoolkit.views.report import report
-from mrtoolkit.views.story import search_story
+from mrtoolkit.views.report_text import title_of
+from mrtoolkit.views.story import headline, search_story
+from mrtoolkit.widgets.level_table import level_table
 
 EVIL = "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 1'>"
 
@@ -198,6 +200,34 @@ def test_a_trial_is_not_placed_on_an_axis_that_does_not_matter_there():
     shown, other = picture_png(found, x="n", y="m"), picture_png(found, x="kind", y="m")
     assert shown != other  # both are drawn
     assert replay_data(search_story(found, "kind", "m"))["best"]["x"] == 1.0
+
+
+def test_it_says_how_many_trials_have_no_place_on_its_map():
+    space = mrt.Space(
+        kind=mrt.Categorical(["a", "b"]), n=mrt.Integer(1, 9, only=mrt.P.kind == "a"), m=mrt.Integer(1, 9)
+    )
+    found = mrt.optimize(lambda p: p["m"] + (p["kind"] == "b"), space, trials=60)
+    count = int((found.to_pandas()["kind"] == "b").sum())
+    note = replay_data(search_story(found, "n", "m"))["note"]
+    assert f"{count} trials without both n and m are not on the map." in note
+    assert "without both" not in replay_data(search_story(found, "kind", "m"))["note"]
+
+
+def test_its_table_has_the_heads_of_the_live_one(study):
+    live = re.findall(r"<th scope=.col.[^>]*>(.*?)</th>", level_table([], "sharpe"))
+    heads = re.search(r"const heads = \[(.*?)\];", player_code())
+    shown = re.findall(r'"(.*?)"', heads[1])
+    assert shown[-1] == "Best "
+    assert [*shown[:-1], "Best sharpe"] == [name for name in live if name in {*shown, "Best sharpe"}]
+
+
+def test_a_very_long_name_is_cut_where_it_is_said(study_of):
+    long, value = "m" * 300, "v" * 300
+    study = study_of({long: [1, 2], "kind": [value, "b"]}, [1, 2], [0, 0], names=["n" * 300], objective="o" * 300)
+    data, story = replay_data(search_story(study)), search_story(study)
+    texts = [stage["words"] + stage["outcome"] for stage in data["stages"]]
+    for words in (data["ending"], *texts, headline(story), title_of(study), data["best"]["words"]):
+        assert max(map(len, words.split())) <= 60
 
 
 def test_a_picture_draws_no_mark_at_a_place_that_is_none(monkeypatch):
