@@ -1,8 +1,8 @@
 """The live view in a real JupyterLab: how soon a press shows, what the search pays, how much is sent.
 
-Run in full: `python -m tests.benchmarks.test_live_view [pressing python cost cost_4 cost_16]`, the last two with 4 and
-16 times as many trials, or MRTOOLKIT_BENCH=1 under pytest. By default a short form presses each button once or twice
-and asserts what a busy machine can hold. Needs JupyterLab, playwright and chromium. A press is timed in the page, from
+Run in full: `python -m tests.benchmarks.test_live_view [pressing python cost cost_4 cost_16 cost_slow]`, with 4 and
+16 times as many trials and with an evaluator of 20 ms, or MRTOOLKIT_BENCH=1 under pytest. By default a short form
+presses each button once or twice and asserts what a busy machine can hold. Needs JupyterLab, playwright and chromium. A press is timed in the page, from
 the click to the frame in which the button and the status say what was asked; what they say is checked against the
 search, which has to stand still then.
 """
@@ -55,6 +55,8 @@ def python(point):
     for k in range(2_000):
         total -= (point["fast"] - k % 30) ** 2 + (point["slow"] - 90) ** 2 + point["length"] * point["high"]
     return total
+def slow(point):  # some 50 trials a second: figures come as often as words
+    return sum(python(point) for _ in range(30))
 def started(evaluator, trials, **options):
     return mrt.MultiResOptimizer(evaluator, space, objective="sharpe" if evaluator is backtest else None,
                                  trials=trials).start(**options)
@@ -65,7 +67,7 @@ TURN = """
 view = globals().get("view")
 if view is not None: view.close(); view = None
 began = time.perf_counter()
-search = started(backtest, {trials})
+search = started({evaluator}, {trials})
 def watch(search, began):
     search.wait()
     with open("taken.part", "w") as file:
@@ -90,10 +92,15 @@ class Sizes:
     trials: int = 40_000
     pairs: int = 5
     longer: int = 1  # times as many trials: each second with a view is then less of its making
+    evaluator: str = "backtest"
 
 
 SHORT = Sizes(bars=5_000, rounds=2, quiet=3.0, trials=2_000, pairs=1)
-LONGER = {"cost_4": Sizes(pairs=3, longer=4), "cost_16": Sizes(pairs=2, longer=16)}
+LONGER = {
+    "cost_4": Sizes(pairs=3, longer=4),
+    "cost_16": Sizes(pairs=2, longer=16),
+    "cost_slow": Sizes(trials=600, pairs=3, evaluator="slow"),
+}
 
 
 @contextlib.contextmanager
@@ -155,8 +162,9 @@ def in_python(sizes: Sizes) -> Iterator[Figure]:
 def cost(sizes: Sizes) -> Iterator[Figure]:
     """Seconds of the same search with and without a view, in turns, in one kernel with its page open."""
     n = sizes.trials * sizes.longer
-    alone, watched = (TURN.format(trials=n, last=last) for last in ("", "view = mrt.view(search)\nview"))
-    turns = [TURN.format(trials=sizes.trials, last="view = mrt.view(search)\nview")]  # not counted: what is compiled,
+    turn_of = partial(TURN.format, evaluator=sizes.evaluator)
+    alone, watched = (turn_of(trials=n, last=last) for last in ("", "view = mrt.view(search)\nview"))
+    turns = [turn_of(trials=sizes.trials, last="view = mrt.view(search)\nview")]  # not counted: what is compiled,
     for k in range(sizes.pairs):  # imported and loaded is
         turns += [watched, alone] if k % 2 else [alone, watched]
     with laboratory() as open_cells:
@@ -186,7 +194,7 @@ def cost(sizes: Sizes) -> Iterator[Figure]:
 
 
 def cost_of_longer(name: str, _: Sizes) -> Iterator[Figure]:
-    """The same of a longer search."""
+    """The same of another search."""
     yield from cost(LONGER[name])
 
 
