@@ -2,9 +2,9 @@
 
 Run in full: `python -m tests.benchmarks.test_live_view [pressing python cost cost_4 cost_16 cost_slow]`, with 4 and
 16 times as many trials and with an evaluator of 20 ms, or MRTOOLKIT_BENCH=1 under pytest. By default a short form
-presses each button once or twice and asserts what a busy machine can hold. Needs JupyterLab, playwright and chromium. A press is timed in the page, from
-the click to the frame in which the button and the status say what was asked; what they say is checked against the
-search, which has to stand still then.
+presses each button once or twice and asserts what a busy machine can hold. Needs JupyterLab, playwright and
+chromium. A press is timed in the page, from the click to the frame in which the button and the status say what was
+asked; what they say is checked against the search, which has to stand still then.
 """
 
 from __future__ import annotations
