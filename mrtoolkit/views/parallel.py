@@ -23,6 +23,7 @@ from mrtoolkit.views.theme import (
     add_hover,
     themed_figure,
 )
+from mrtoolkit.views.ticks import tick_labels
 from mrtoolkit.views.trial_table import check_trials, objective_name, objective_values, shown_params
 from mrtoolkit.views.words import clipped, counted, label, metric_text, number
 
@@ -33,6 +34,9 @@ _CATEGORIES = 12  # ticks of an axis of categories; of more every so many
 _NONE = -0.12  # where "-" stands: a parameter that does not matter there, an objective without a value
 _ROOMY = 7  # axes that leave room for texts between them
 _LETTERS = 14  # of a tick or a name
+_LETTER, _EDGE = 7.4, 12  # pixels: a letter's width, and what a name may stand out on the left
+_LARGE = 1e4  # from which a tick of the objective is 20k
+_NARROW = 380  # pixels between the first and the last axis of a narrow figure
 
 
 def parallel_data(study: Study, *, limit: int = _LINES) -> pd.DataFrame:
@@ -111,18 +115,19 @@ def parallel(study: Study, *, height: int = 420, limit: int = _LINES) -> figure:
     """
     study = held_still(study)
     data = parallel_data(study, limit=limit)
-    names = [*study.space, "value"]
+    names, values = [*study.space, objective_name(study)], _value_marks(study)
+    room = 7 + _LETTER * max(len(text) for _, text in values)  # pixels of a narrow figure, right of the last axis
+    beside = max(0.45, room * len(names) / (_NARROW - room))
     plot = themed_figure(
         title=_title(study, len(data)), x_label="", y_label="", height=height,
-        x_range=Range1d(-0.4, len(names) - 1 + max(0.45, 0.06 * len(names))), y_range=Range1d(-0.16, 1.22),
+        x_range=Range1d(-0.4, len(names) - 1 + beside), y_range=Range1d(-0.16, 1.22),
     )  # fmt: skip
     plot.xaxis.visible = plot.yaxis.visible = False
     plot.grid.visible = False
     _draw_lines(plot, study, data)
-    is_crowded = len(names) > _ROOMY
-    for j, name in enumerate(study.space):
-        _draw_axis(plot, j, name, _marks(study.space[name]), is_crowded=is_crowded)
-    _draw_axis(plot, len(names) - 1, objective_name(study), _value_marks(study), is_crowded=is_crowded)
+    _draw_names(plot, [clipped(name, _LETTERS) for name in names], room)
+    for j, marks in enumerate([*(_marks(study.space[name]) for name in study.space), values]):
+        _draw_axis(plot, j, marks, is_crowded=len(names) > _ROOMY)
     if bool(data.isna().to_numpy().any()):
         places = np.flatnonzero(data.isna().any().to_numpy())
         plot.text(places, _NONE, ["–"] * places.size, **_type(align="center"))
@@ -205,13 +210,26 @@ def _draw_lines(plot: figure, study: Study, data: pd.DataFrame) -> None:
     add_hover(plot, hovered[::-1], rows, line_policy="interp", attachment="vertical")
 
 
-def _draw_axis(plot: figure, place: int, name: str, marks: list[tuple[float, str]], *, is_crowded: bool) -> None:
-    """Draw one axis; where many stand close its name takes turns in height, and its ends alone have texts."""
+def _draw_names(plot: figure, names: list[str], room: float) -> None:
+    """Write the names over the axes, in turns of height where they would meet; the outer two end with the figure."""
+    last = len(names) - 1
+    is_raised = _LETTER * max(map(len, names)) * len(names) > _NARROW
+    for j, name in enumerate(names):
+        half = _LETTER * len(name) / 2
+        align, offset = "center", 0.0
+        if j == 0:
+            align, offset = "left", -min(half, _EDGE)
+        elif j == last:
+            align, offset = "right", min(half, room)
+        height = 1.08 + (0.07 if is_raised and j % 2 else 0.0)
+        plot.text([j], [height], [name], x_offset=offset, **_type(align=align, style="bold"))
+
+
+def _draw_axis(plot: figure, place: int, marks: list[tuple[float, str]], *, is_crowded: bool) -> None:
+    """Draw one axis; where many stand close its ends alone have texts."""
     heights = [height for height, _ in marks]
     plot.segment([place], [0.0], [place], [1.0], line_color=GREY, line_width=1.2)
     plot.scatter([place] * len(marks), heights, marker="dash", size=8, line_color=GREY)
-    raised = 0.07 if is_crowded and place % 2 else 0.0
-    plot.text([place], [1.08 + raised], [clipped(name, _LETTERS)], **_type(align="center", style="bold"))
     if not is_crowded:
         texts = [clipped(text, _LETTERS) for _, text in marks]
         plot.text([place] * len(marks), heights, texts, x_offset=7, **_type(align="left", baseline="middle"))
@@ -243,7 +261,12 @@ def _marks(dimension: Dimension) -> list[tuple[float, str]]:
             wanted = np.linspace(0.0, 1.0, min(many, dimension.size))
             codes = np.unique(np.clip(np.searchsorted(at, wanted - 1e-9), 0, dimension.size - 1))
     values = dimension.decode(codes).tolist()
-    return list(zip(positions(dimension, codes).tolist(), map(label, values), strict=True))
+    return list(zip(positions(dimension, codes).tolist(), map(_tick, values), strict=True))
+
+
+def _tick(value: object) -> str:
+    """Return a value of a parameter as a tick, of a fraction four digits."""
+    return f"{value:.4g}" if isinstance(value, float) and not value.is_integer() else label(value)
 
 
 def _value_marks(study: Study) -> list[tuple[float, str]]:
@@ -251,4 +274,7 @@ def _value_marks(study: Study) -> list[tuple[float, str]]:
     if low == high:
         return [(0.5, metric_text(objective_name(study), low))]
     places = np.linspace(0.0, 1.0, _MARKS)
-    return [(float(at), number(float(f"{low + at * (high - low):.3g}"))) for at in places]
+    heights = [float(f"{low + at * (high - low):.3g}") for at in places]
+    short = tick_labels(heights, is_short=True) if max(map(abs, heights)) >= _LARGE else map(number, heights)
+    texts = [text if abs(height) >= 1e3 else number(height) for height, text in zip(heights, short, strict=True)]
+    return list(zip(places.tolist(), texts, strict=True))

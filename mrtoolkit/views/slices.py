@@ -17,6 +17,7 @@ from mrtoolkit.views.surface import mark_candidates
 from mrtoolkit.views.theme import (
     VERMILLION,
     add_hover,
+    plain_numbers,
     themed_figure,
 )
 from mrtoolkit.views.trial_table import (
@@ -28,10 +29,11 @@ from mrtoolkit.views.trial_table import (
     parameter_axis,
     shown_params,
 )
-from mrtoolkit.views.words import counted, params_text
+from mrtoolkit.views.words import clipped, counted, params_text
 
 _POINTS = 1_500  # a panel
 _BINS = 12
+_LETTERS = 20  # of a parameter's name over its panel
 
 
 def slices_data(study: Study, name: str, *, limit: int = _POINTS) -> pd.DataFrame:
@@ -125,11 +127,13 @@ def _source(study: Study, axes: dict[str, ParameterAxis], parts: dict[str, pd.Da
 def _panel(
     study: Study, axis: ParameterAxis, data: pd.DataFrame, shared: tuple[ColumnDataSource, DataRange1d], *, height: int
 ) -> figure:
+    name, goal = clipped(axis.name, _LETTERS), objective_name(study)
     plot = themed_figure(
-        title=f"{objective_name(study)} over {axis.name}", x_label=axis.name, y_label=objective_name(study),
+        title=f"{goal} over {name}", x_label=name, y_label=goal,
         height=height, x_axis_type=axis.scale, y_range=shared[1],
     )  # fmt: skip
-    axis.draw_on(plot.xaxis[0])
+    axis.draw_on(plot.xaxis[0], is_short=True)
+    plain_numbers(plot.yaxis[0])
     look = {"size": 5, "color": "colour", "alpha": 0.6, "line_color": None}
     dots = plot.scatter(f"place {axis.name}", "value", source=shared[0], **look)
     rows = [("Trial", "@number{0,0}"), (objective_name(study), "@value{0.0000}"), ("Level", "@level")]

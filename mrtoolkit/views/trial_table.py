@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from bokeh.models import FixedTicker
+from bokeh.models import AllLabels, FixedTicker, NoOverlap
 
 from mrtoolkit.errors import StudyError, nearest
 from mrtoolkit.maps.axes import has_categories, map_params
@@ -19,7 +19,13 @@ from mrtoolkit.search.dimensions import Categorical
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.theme import LEVELS, plain_numbers
-from mrtoolkit.views.words import label, params_text
+from mrtoolkit.views.words import clipped, label, params_text
+
+_LETTERS, _SIDE_BY_SIDE = 11, 24  # on a short axis: of a category, and of all of them while they lie
+_ASLANT = 0.6  # radians
+_MOST = 9  # categories aslant on a short axis: of more some are left out
+_GAP = 6  # pixels between two ticks' texts
+_FEW = 4  # ticks of a short axis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +73,21 @@ class ParameterAxis:
         """The word bokeh has for this axis."""
         return "log" if self.is_log else "linear"
 
-    def draw_on(self, axis: Any) -> None:
-        """Write this parameter's ticks on a bokeh axis."""
+    def draw_on(self, axis: Any, *, is_short: bool = False) -> None:
+        """Write this parameter's ticks on a bokeh axis, without those that would meet; aslant on a short one."""
+        axis.major_label_policy = NoOverlap(min_distance=_GAP)
         if self.categories:
-            axis.ticker = FixedTicker(ticks=list(range(len(self.categories))))
-            axis.major_label_overrides = {float(i): text for i, text in enumerate(self.categories)}
-        elif not self.is_log:
+            texts = [clipped(text, _LETTERS) if is_short else text for text in self.categories]
+            axis.ticker = FixedTicker(ticks=list(range(len(texts))))
+            axis.major_label_overrides = {float(i): text for i, text in enumerate(texts)}
+            if is_short and sum(map(len, texts)) > _SIDE_BY_SIDE:
+                axis.major_label_orientation = _ASLANT
+                if len(texts) <= _MOST:  # bokeh would hold their corners against each other, which hide nothing
+                    axis.major_label_policy = AllLabels()
+            return
+        if is_short:
+            axis.ticker.desired_num_ticks = _FEW
+        if not self.is_log:
             plain_numbers(axis)
 
 

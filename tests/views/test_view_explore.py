@@ -114,6 +114,37 @@ def test_of_many_lines_the_best_and_some_of_the_rest_are_drawn(study_of):
     assert len(slices_data(study, "n")) == 1_500
 
 
+def texts_of(plot):
+    return [glyph for glyph in plot.renderers if type(glyph.glyph).__name__ == "Text"]
+
+
+def test_the_outer_names_of_parallel_axes_end_within_a_narrow_figure(study_of):
+    names = ["a_rather_long_first_name", "y", "another_rather_long_name"]
+    study = study_of({name: [1, 2, 3] for name in names}, [-180_000.0, -90_000.0, 0.0], [0, 0, 0])
+    plot = parallel(study)
+    heads = {each.data_source.data["text"][0]: each for each in texts_of(plot) if each.glyph.text_font_style == "bold"}
+    assert list(heads) == ["a_rather_long…", "y", "another_rathe…", "sharpe"]
+    first, last = heads["a_rather_long…"].glyph, heads["sharpe"].glyph
+    assert (first.text_align, first.x_offset) == ("left", -12)  # 0.4 of the stretch between two axes is more
+    assert last.text_align == "right"
+    assert [each.data_source.data["y"][0] for each in heads.values()] == pytest.approx([1.08, 1.15, 1.08, 1.15])
+    ticks = next(each for each in texts_of(plot) if "-" in str(each.data_source.data["text"]).replace("−", "-"))
+    assert list(ticks.data_source.data["text"])[::4] == ["−180k", "0"]
+    beside = plot.x_range.end - 3
+    assert beside / (3.4 + beside) * 420 >= 7 + 7 * len("−180k")  # they have room in a figure of 420 pixels
+
+
+def test_the_names_of_categories_lie_aslant_where_they_would_meet(study_of):
+    long = [f"average number {i}" for i in range(6)]
+    study = study_of({"kind": long, "few": ["a", "b"] * 3, "n": [1, 2, 3, 4, 5, 6]}, np.arange(6.0), [0] * 6)
+    panels = slice_figures(study)
+    kind, few = (panels[name].xaxis[0] for name in ("kind", "few"))
+    assert (kind.major_label_orientation, few.major_label_orientation) == (0.6, "horizontal")
+    assert kind.major_label_overrides[0.0] == "average nu…"
+    policies = [type(panel.xaxis[0].major_label_policy).__name__ for panel in panels.values()]
+    assert policies == ["AllLabels", "NoOverlap", "NoOverlap"]
+
+
 def test_a_slice_is_the_trials_where_its_parameter_matters(conditional):
     data = slices_data(conditional, "signal")
     table = conditional.to_pandas()
