@@ -132,10 +132,10 @@ def neighbours_figure(study: Study, point: int | Mapping[str, Any], data: pd.Dat
     own = _own_value(study, codes_of(study, point))
     count = len(data)
     plot = themed_figure(
-        title=_title(data), x_label=_axis_label(study, own), y_label="", height=110 + _ROW * max(count, 2),
+        title=_title(study, data), x_label=_axis_label(study, own), y_label="", height=110 + _ROW * max(count, 2),
         y_range=Range1d(count - 0.4, -0.6), along="width",
     )  # fmt: skip
-    texts = [f"{p} {v}" for p, v in zip(data["parameter"], data["label"], strict=True)]
+    texts = neighbour_texts(study, data)
     plot.yaxis.ticker = FixedTicker(ticks=list(range(count)))
     plot.yaxis.major_label_overrides = {float(i): text for i, text in enumerate(texts)}
     plot.ygrid.visible = False
@@ -169,13 +169,22 @@ def neighbours_figure(study: Study, point: int | Mapping[str, Any], data: pd.Dat
     return plot
 
 
+def neighbour_texts(study: Study, data: pd.DataFrame) -> list[str]:
+    """Return which label each neighbour has, and how many steps off the nearest tried ones are."""
+    steps = zip(data["parameter"], data["label"], data["steps"], _is_far(study, data), strict=True)
+    return [f"{name} {text}" + (f", {abs(step):,} steps off" if far else "") for name, text, step, far in steps]
+
+
 def neighbours_sentence(study: Study, data: pd.DataFrame, own: float) -> str:
     """Return how many neighbours were tried and how many are better, for who cannot see the dots."""
-    tried = data["value"].notna()
+    tried, far = data["value"].notna().to_numpy(), _is_far(study, data)
     sign = 1.0 if study.direction == "maximize" else -1.0
     better = int((sign * data.loc[tried, "value"] > sign * own).sum())
-    many = f"{counted(len(data), 'neighbour')} on the lattice, {int(tried.sum()):,} with a value"
-    return f"{many}, {better:,} of them better than this trial."
+    many = f"{counted(int((~far).sum()), 'neighbour')} on the lattice, {int((tried & ~far).sum()):,} with a value"
+    if not far.any():
+        return f"{many}, {better:,} of them better than this trial."
+    farther = f"farther off {counted(int(far.sum()), 'nearest tried point')}, {int((tried & far).sum()):,} with a value"
+    return f"{many}; {farther}; {better:,} of all better than this trial."
 
 
 def _own_value(study: Study, codes: np.ndarray) -> float:
@@ -183,10 +192,18 @@ def _own_value(study: Study, codes: np.ndarray) -> float:
     return float(study.log.value[trial]) if trial >= 0 and study.log.feasible[trial] else float("nan")
 
 
-def _title(data: pd.DataFrame) -> str:
+def _is_far(study: Study, data: pd.DataFrame) -> np.ndarray:
+    """Say which are no neighbours on the lattice but the nearest that were tried, (neighbour,)."""
+    ordered = np.array([is_ordered(study.space[name]) for name in data["parameter"]], dtype=bool)
+    return np.asarray(ordered & (data["steps"].abs().to_numpy() > 1), dtype=bool)
+
+
+def _title(study: Study, data: pd.DataFrame) -> str:
     if data.empty:
         return "No neighbours on the lattice"
-    return f"{counted(len(data), 'neighbour')}, {int((data['trial'] >= 0).sum()):,} tried"
+    far, tried = _is_far(study, data), (data["trial"] >= 0).to_numpy()
+    near = f"{counted(int((~far).sum()), 'neighbour')}, {int((tried & ~far).sum()):,} tried"
+    return f"{near}; {int(far.sum()):,} farther off" if far.any() else near
 
 
 def _axis_label(study: Study, own: float) -> str:

@@ -120,10 +120,10 @@ def price(
         source, ["low", "high"], title=title, x_label=f"Time ({zone_of(bars)})", y_label="Price", height=height
     )
     _draw_holdings(plot, trades)
-    line = plot.line("time", "close", source=source, color=GREY, line_width=1.2, line_alpha=0.9)
+    _draw_overlays(plot, overlays or {}, bars, (asset, start, end))  # below: a short average lies on the price
+    line = plot.line("time", "close", source=source, color=GREY, line_width=1.2, line_alpha=0.9, legend_label="close")
     if count <= FULL:
         _draw_candles(plot, data, source, line)
-    _draw_overlays(plot, overlays or {}, bars, (asset, start, end))
     _draw_stops(plot, stops, _edges(source))
     _draw_fills(plot, trades)
     prices = [(n.capitalize(), f"@{n}{{0,0.00[00]}}") for n in _PRICES]
@@ -183,7 +183,7 @@ def _draw_overlays(
         kept = thinned_places(series.to_numpy(), THIN, full=FULL)
         times = wall_clock(series["time"].to_numpy()[kept], zone_of(bars)).view("datetime64[ns]")
         colour = LINES[i % len(LINES)]
-        plot.line(times, series.to_numpy()[kept], color=colour, line_width=1.5, alpha=0.9, legend_label=str(name))
+        plot.line(times, series.to_numpy()[kept], color=colour, line_width=3.5, alpha=0.55, legend_label=str(name))
 
 
 def _edges(source: ColumnDataSource) -> tuple[Any, Any]:

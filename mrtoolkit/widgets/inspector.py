@@ -11,7 +11,7 @@ from bokeh.events import Tap
 
 from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.foreign_study import as_study
-from mrtoolkit.views.neighbours import codes_of
+from mrtoolkit.views.neighbours import codes_of, neighbour_texts
 from mrtoolkit.views.page import text
 from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import metric_text
@@ -124,12 +124,12 @@ class TrialInspector:
 
     def _fill_controls(self, look: TrialLook) -> None:
         name = objective_name(self.study)
-        columns = zip(look.neighbours["parameter"], look.neighbours["label"], look.neighbours["value"], strict=True)
+        rows = zip(neighbour_texts(self.study, look.neighbours), look.neighbours["value"], strict=True)
         tried = look.neighbours["trial"].to_numpy() >= 0
         options = []
-        for place, (parameter, value, found) in enumerate(columns):
+        for place, (words, found) in enumerate(rows):
             known = metric_text(name, found) if found == found else "no value" if tried[place] else "not tried"
-            options.append((f"{parameter} {value}: {known}", place))
+            options.append((f"{words}: {known}", place))
         self._choice.options = options
         self._choice.index = 0 if options else None
         self._choice.disabled = self._go.disabled = not options

@@ -17,10 +17,17 @@ from mrtoolkit.views.front import front, front_data, has_front
 from mrtoolkit.views.growth import buy_and_hold, growth
 from mrtoolkit.views.importance import importance, importance_data, importance_sentence
 from mrtoolkit.views.in_and_out import in_and_out, in_and_out_data, in_and_out_sentence
-from mrtoolkit.views.neighbours import neighbours, neighbours_data, neighbours_sentence
+from mrtoolkit.views.neighbours import (
+    neighbour_texts,
+    neighbours,
+    neighbours_data,
+    neighbours_figure,
+    neighbours_sentence,
+)
 from mrtoolkit.views.parallel import parallel, parallel_data, parallel_sentence
 from mrtoolkit.views.plateau_and_peak import plateau_and_peak, plateau_and_peak_data, plateau_sentence
 from mrtoolkit.views.plateau_words import low_quarter, neighbours_words
+from mrtoolkit.views.price import price
 from mrtoolkit.views.report_text import candidates_part, overfitting_part
 from mrtoolkit.views.slices import slice_figures, slices, slices_data, slices_sentence
 from mrtoolkit.views.trades_table import trades_sentence, trades_table
@@ -268,6 +275,30 @@ def test_neighbours_are_one_label_away_and_satisfy_the_space(traded):
     for _, row in data.iterrows():
         assert row["trial"] == tried.get(tuple(row[list(space)]), -1)
         assert row["trial"] < 0 or row["value"] == traded.log.value[row["trial"]]
+
+
+def test_words_say_which_points_are_beside_a_trial_and_which_are_only_the_nearest_tried(study_of):
+    study = study_of({"a": [1, 2, 5, 9, 2], "b": [1, 1, 1, 1, 2]}, [1.0, 2.0, 3.0, 4.0, 9.0], [0] * 5)
+    here = {"a": 5, "b": 1}  # a listed value off on either side, and beside it in b one that was not tried
+    data = neighbours_data(study, here)
+    far = data[data["steps"].abs() > 1]
+    texts = neighbour_texts(study, data)
+    for text, name, value, step in zip(texts, data["parameter"], data["label"], data["steps"], strict=True):
+        assert text == f"{name} {value}" + (f", {abs(step)} steps off" if abs(step) > 1 else "")
+    near = len(data) - len(far)
+    said = neighbours_sentence(study, data, 3.0)
+    assert said.startswith(f"{near} neighbour{'s' * (near != 1)} on the lattice, ")
+    assert len(far)
+    assert f"{len(far)} nearest tried point" in said
+    assert f"{len(far)} farther off" in neighbours_figure(study, here, data).title.text
+
+
+def test_the_price_lies_above_a_broad_average_and_is_in_the_legend(traded):
+    bars = traded.backtest.bars
+    plot = price(traded.backtest.trial(traded.best.params), bars, overlays={"ema": bars["close"].to_numpy()})
+    lines = [each.glyph for each in plot.renderers if type(each.glyph).__name__ == "Line"]
+    assert [line.line_width for line in lines] == [3.5, 1.2]
+    assert [item.label.value for item in plot.legend[0].items][:2] == ["ema", "close"]
 
 
 def test_what_was_not_tried_is_evaluated_when_asked_for_and_not_kept(traded):
