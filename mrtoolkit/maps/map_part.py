@@ -16,6 +16,8 @@ from mrtoolkit.maps.scale import Scale
 from mrtoolkit.search.study import Study
 from mrtoolkit.words import counted
 
+_FEW = 30  # labels: each is four pixels or more of the heat, and nothing lies between two
+
 Window = tuple[float, float, float, float]
 
 
@@ -156,15 +158,22 @@ class MapPart:
 
 
 def _raster(x: Scale, y: Scale) -> Raster:
-    """Return an empty image of two axes: a pixel each of few categories."""
-    rows, columns = (min(len(scale.categories), SIDE) or SIDE for scale in (y, x))
+    """Return an empty image of two axes: a pixel each of few categories, or few labels."""
+    rows, columns = (
+        scale.dimension.size if _has_few(scale) else min(len(scale.categories), SIDE) or SIDE for scale in (y, x)
+    )
     return Raster(rows, columns, has_categories=(bool(y.categories), bool(x.categories)))
 
 
+def _has_few(scale: Scale) -> bool:
+    """Say whether an axis of numbers has few labels: trials close together on one would leave a gap before the next."""
+    return not scale.categories and not scale.is_log and 1 < scale.dimension.size <= _FEW
+
+
 def _within(scale: Scale, stretch: tuple[float, float]) -> tuple[float, float]:
-    """Return the part of a stretch that lies on the axis; of categories all of it, as none is cut in two."""
+    """Return the part of a stretch that lies on the axis; of categories and few labels all, as none is cut in two."""
     low, high = scale.ends
-    if scale.categories:
+    if scale.categories or _has_few(scale):
         return low, high
     return max(stretch[0], low), min(stretch[1], high)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import mrtoolkit as mrt
 from mrtoolkit.errors import StudyError
 from mrtoolkit.maps.heat import neighbour_distances
+from mrtoolkit.maps.map_part import MapPart
 from mrtoolkit.search.dimensions import Categorical, Integer, Real
 from mrtoolkit.search.optimizer import optimize
 from mrtoolkit.search.space import Space
@@ -351,6 +352,20 @@ def test_the_heat_is_the_nearest_trial_and_blank_where_nobody_tried(plane):
     assert heat.opacity[-1, -1] == 0.0
     assert heat.opacity.max() == 1.0
     assert (heat.left, heat.right, heat.bottom, heat.top) == (4.5, 50.5, 17.5, 202.5)
+
+
+def test_trials_close_together_on_few_labels_leave_no_gap_between_these():
+    """Two labels of x, every one of y tried on both: nothing lies between that could have been tried."""
+    space = mrt.Space(x=mrt.Integer(1, 4), y=mrt.Integer(1, 100))
+    level = mrt.Level("all", grid={"x": [1, 2], "y": range(1, 101)})
+    study = mrt.optimize(lambda p: p["x"] + p["y"], space, levels=[level])
+    part = MapPart(study, "x", "y")
+    for window in (part.window(None), (1.2, 2.1, 40.0, 60.0)):
+        heat = part.heat(len(study), window, None)
+        assert (heat.left, heat.right) == (0.5, 4.5)  # a pixel a label, wherever one looks
+        assert heat.values.shape[1] == 4
+        assert (heat.opacity[:, :2] == 1.0).all()
+        assert (heat.opacity[:, 3] == 0.0).all()
 
 
 def test_how_far_the_neighbours_are_is_the_mean_of_four_others():
