@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 _LETTERS = 40  # of a name or a value in a sentence
+SHOWN = 6  # parameters that a line of text has room for
 _PLAIN = str.maketrans({"–": "-", "−": "-", "\u00a0": " ", "∞": "inf"})
 
 
@@ -75,15 +76,21 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def params_text(params: Mapping[str, Any]) -> str:
+def params_text(params: Mapping[str, Any], *, most: int | None = None) -> str:
     """Return parameters as a person would say them, of long names and values the beginning.
+
+    Of more than `most` the first, and how many others there are.
 
     Examples
     --------
     >>> params_text({"fast": 12.5, "kind": "ema"})
     'fast 12.5, kind ema'
+    >>> params_text({"fast": 12, "slow": 80, "length": 5}, most=2)
+    'fast 12, slow 80 and 1 more'
     """
-    return ", ".join(f"{clipped(name, _LETTERS)} {clipped(label(value), _LETTERS)}" for name, value in params.items())
+    shown = list(params.items())[:most]
+    more = f" and {len(params) - len(shown)} more" if len(shown) < len(params) else ""
+    return ", ".join(f"{clipped(name, _LETTERS)} {clipped(label(value), _LETTERS)}" for name, value in shown) + more
 
 
 def percent(value: float) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from mrtoolkit.errors import StudyError
@@ -11,6 +14,7 @@ from mrtoolkit.search.space import Space
 from mrtoolkit.search.study import Study
 
 _LONGEST = 300  # characters of a message that are kept
+_POINT = "mrtoolkit_point"  # beside the notes of what was raised
 
 
 def evaluate_all(evaluator: Evaluator, space: Space, codes: np.ndarray) -> Evaluation:
@@ -33,7 +37,14 @@ def refuse_broken(study: Study, evaluation: Evaluation, codes: np.ndarray) -> No
     if len(evaluation.failures) == len(codes) and study.has_failed_alone:
         error, point = evaluation.failures[0], study.space.point(codes[0])
         error.add_note(f"The evaluator raised this at {point}, and has evaluated no point yet; call it with that one.")
+        vars(error)[_POINT] = study.space.active_point(codes[0])
         raise error
+
+
+def point_of(error: BaseException) -> Mapping[str, Any] | None:
+    """Return the point at which an evaluator raised this and ended the search; None for any other error."""
+    point: Mapping[str, Any] | None = vars(error).get(_POINT)
+    return point
 
 
 def failure_text(error: Exception) -> str:

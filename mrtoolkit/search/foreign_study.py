@@ -155,7 +155,7 @@ def _ending(trials: Sequence[Any]) -> str:
 
 
 def _why(trial: Any) -> str:
-    return str(getattr(trial, "system_attrs", {}).get("fail_reason") or "the trial failed")
+    return str(getattr(trial, "system_attrs", {}).get("fail_reason") or "Optuna kept no reason")
 
 
 def _seconds(trials: Sequence[Any]) -> float:

@@ -17,9 +17,24 @@ from mrtoolkit.search.region import Region
 from mrtoolkit.search.slots import first_places
 from mrtoolkit.search.space import Space
 from mrtoolkit.search.trial_log import TrialLog
+from mrtoolkit.words import label
 
 TRIALS = 25  # of a look: five labels in each of two parameters
 _CURE = 'as in look_into({"fast": (5, 20), "slow": (40, 80)})'
+
+
+class EmptyBoxError(SpaceError):
+    """A box in which there is nothing to evaluate.
+
+    Attributes
+    ----------
+    why : str
+        The same for who drew the box and named no function.
+    """
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 def as_bounds(space: Space, bounds: Any) -> dict[str, tuple[Any, Any]]:
@@ -63,18 +78,24 @@ def refuse_seen(space: Space, bounds: Mapping[str, Sequence[Any]], log: TrialLog
 
     Raises
     ------
-    SpaceError
+    EmptyBoxError
         If no point of it satisfies the space's constraints, or all have been evaluated.
     """
     codes = points_of(space, region_of(space, bounds, level=0, index=0), TRIALS, log, [0]).codes
     shown = ", ".join(f"{name} from {low!r} to {high!r}" for name, (low, high) in bounds.items())
+    box = ", ".join(f"{name} {label(low)} to {label(high)}" for name, (low, high) in bounds.items())
     if len(codes) == 0:
         text = " & ".join(node.key for node in space.where)
-        raise SpaceError(f"look_into was given {shown}, where no point satisfies where={text}; look elsewhere.")
+        raise EmptyBoxError(
+            f"look_into was given {shown}, where no point satisfies where={text}; look elsewhere.",
+            f"This box has no trial to make: nowhere in {box} holds {text}; draw it elsewhere.",
+        )
     if (log.find(space.keys(codes)) >= 0).all():
-        raise SpaceError(
+        made = "its one trial is made" if len(codes) == 1 else f"all its {len(codes):,} trials are made"
+        raise EmptyBoxError(
             f"look_into was given {shown}, whose {len(codes):,} points have all been evaluated; look elsewhere, or "
-            "into a larger box."
+            "into a larger box.",
+            f"This box has no trial to make: {made} ({box}); draw it larger, or elsewhere.",
         )
 
 
@@ -142,9 +163,11 @@ def _cells(name: str, dimension: Dimension, ends: Sequence[Any]) -> list[int]:
     low, high = sorted(float(label) for label in labels if label is not None)
     first, last = dimension.decode(np.array([0, dimension.size - 1])).tolist()
     if high < first or low > last:
-        raise SpaceError(
+        raise EmptyBoxError(
             f"look_into was given {name} from {low:g} to {high:g}, but the space has it from {first:g} to {last:g}; "
-            "look within."
+            "look within.",
+            f"This box has no trial to make: {name} is {label(low)} to {label(high)} there, and the search has it from "
+            f"{label(first)} to {label(last)}; choose one within.",
         )
     codes = [_nearest_code(dimension, low), _nearest_code(dimension, high)]
     if codes[0] == codes[1] and dimension.size > 1:

@@ -115,7 +115,7 @@ class MultiResOptimizer:
             keys=keys,
             metrics=tuple(self.evaluator.metrics),
         )
-        self._saved = SavedTrials(self.study, study)
+        self.saved = SavedTrials(self.study, study)
         self.wishes = Steering(space, self.study.notes, options.get("steering"))
         self._is_at_end = False  # of its own way, where another run of it would end too
         # functions of the parts, not of the whole: in a circle features and tables live until a garbage collection
@@ -140,7 +140,7 @@ class MultiResOptimizer:
 
     def optimize(self) -> Study:
         """Run the search to its end and return its study; Ctrl-C ends it early, with the study so far."""
-        with self._saved.running():
+        with self.saved.running():
             run_search(self)
         return self.study
 
@@ -149,7 +149,7 @@ class MultiResOptimizer:
 
         `give_way` ends it for another search of the same study.
         """
-        with self._saved.running(give_way):
+        with self.saved.running(give_way):
             run_search(self, gate)
 
     def start(self, *, pace: str | float | None = None, alongside: bool = False) -> RunningSearch:
@@ -241,19 +241,19 @@ class MultiResOptimizer:
         StudyError
             If the search has ended, and its study on disk cannot be taken again.
         """
-        n_trials = len(self.study) + self._saved.n_left()
+        n_trials = len(self.study) + self.saved.n_left()
         stopped, self._is_at_end = self.is_done and not self._is_at_end, False
-        self._saved.go_on()
+        self.saved.go_on()
         reopen_workers(self.evaluator)
         self.wishes.add(Wish(after=n_trials, trials=trials, bounds=bounds, stopped=stopped))
         self.study.stopped, self.study.is_interrupted = "", False
-        self._saved.note()
+        self.saved.note()
 
     def peek(self, codes: np.ndarray, n: int) -> np.ndarray:
         """Return points that `next_codes` has given, and up to `n` in all that the level will want after them."""
         found = self.walk.next_codes(n)
-        if len(self._saved.log):
-            found = found[self._saved.log.find(self.space.keys(found)) < 0]
+        if len(self.saved.log):
+            found = found[self.saved.log.find(self.space.keys(found)) < 0]
         return found if len(found) > len(codes) else codes
 
     def tell(self, points: Any, result: Any) -> None:
@@ -305,7 +305,7 @@ class MultiResOptimizer:
             rows_of(evaluation.blocks, rows, len(codes)),
         )
         self._handed_out.told(keys)
-        self._saved.add()
+        self.saved.add()
 
     def stop(self, reason: str, *, is_interrupted: bool = False) -> None:
         """End the search now, for a reason of one sentence; what was evaluated is kept."""
@@ -317,7 +317,7 @@ class MultiResOptimizer:
         if len(self.study):
             self.evaluator.persist()
         try:
-            self._saved.save()
+            self.saved.save()
         finally:
             close_workers(self.evaluator)
             trials, seconds = len(self.study), self.elapsed()
@@ -325,7 +325,7 @@ class MultiResOptimizer:
 
     def let_go(self) -> None:
         """Leave the path of the study to others, without a word in it: for a search that has made no trial."""
-        self._saved.save()
+        self.saved.save()
 
     def elapsed(self) -> float:
         """Return the seconds since the first points were found, less those that a search has waited for its user."""
@@ -333,19 +333,19 @@ class MultiResOptimizer:
 
     def recall(self, codes: np.ndarray) -> bool:
         """Record those of some points that the study on disk has evaluated already; say whether there were any."""
-        log = self._saved.log
+        log = self.saved.log
         trials = log.find(self.space.keys(codes)) if len(log) else np.empty(0, dtype=np.int64)
         if not (trials >= 0).any():
             return False
         found = trials[trials >= 0]
-        self.study.failures |= self._saved.failures_of(found, len(self.study))
+        self.study.failures |= self.saved.failures_of(found, len(self.study))
         self._record(
             (codes[trials >= 0], log.keys[found]),
             (log.value[found], log.feasible[found]),
             rows_of(log.metrics, found, -1),
             rows_of(log.blocks, found, -1),
         )
-        self._saved.pass_over()
+        self.saved.pass_over()
         return True
 
     def _record(

@@ -58,6 +58,7 @@ class SavedTrials:
         self._n_seen = 0
         self._n_told = (0, 0)
         self._is_broken = False
+        self.notice = ""  # what the user should know of the file
         self._has_ended = False
         self._goes_on = False
         self.log = TrialLog(study.space, study.direction, study.log.metric_names)
@@ -116,6 +117,9 @@ class SavedTrials:
         """Have what the study's notes say written, without a trial."""
         if self._path is not None and self._lock.is_held and self._writer.can_append:
             self._try(self._writer.wait)
+            if not self._is_still_there():
+                self._writer.write(self._with_left_over().to_file())
+                return
             self._has_written = True
             new = slice(self._n_seen, self._n_seen)
             self._writer.append(self._study.log.rows.take(new), self._changes(new))
@@ -142,7 +146,7 @@ class SavedTrials:
             return
         self._try(self._writer.wait)
         self._n_seen, self._has_written = new.stop, True
-        if self._writer.can_append:
+        if self._writer.can_append and self._is_still_there():
             self._writer.append(self._study.log.rows.take(new), self._changes(new))
         else:
             self._writer.write(self._with_left_over().to_file())
@@ -163,6 +167,17 @@ class SavedTrials:
                 self._write_now()
         finally:
             self._lock.release()
+
+    def _is_still_there(self) -> bool:
+        """Say whether what is appended to is there; where somebody has deleted it, the search's notice says so."""
+        assert self._path is not None  # noqa: S101 - for the type checker
+        is_there = is_study_there(self._path)
+        if not is_there:
+            self.notice = (
+                f"{self._path.name} was deleted during the search and is written again, with all trials; to be rid of "
+                "it, delete it after the search"
+            )
+        return is_there
 
     def _is_known(self) -> bool:
         """Say whether every trial so far came from the file's arrays, and the search has not ended otherwise."""
@@ -191,8 +206,8 @@ class SavedTrials:
 
     def _check_unchanged(self) -> None:
         assert self._path is not None  # noqa: S101 - for the type checker
-        found = read_record(self._path)["attributes"].get("commit") if is_study_there(self._path) else ""
-        if found != self._writer.commit:
+        # one that was deleted is written again, whole
+        if is_study_there(self._path) and read_record(self._path)["attributes"].get("commit") != self._writer.commit:
             raise StudyError(f"the study at {self._path} was changed by another search; save this one elsewhere.")
 
     def _changes(self, new: slice) -> dict[str, Any]:

@@ -278,7 +278,7 @@ class RunningSearch:
             seconds_left=0.0 if self.has_ended else float("nan") if compiling else self._seconds_left(trials),
             best=best,
             best_params=params,
-            notice=_joined(self.notice, self._held(compiling, trials), awaited),
+            notice=_joined(self.notice, optimizer.saved.notice, self._held(compiling, trials), awaited),
         )
 
     def _held(self, compiling: str, trials: int) -> str:

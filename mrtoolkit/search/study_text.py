@@ -6,7 +6,8 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mrtoolkit.words import counted
+from mrtoolkit.words import SHOWN, counted
+from mrtoolkit.words import params_text as point_text
 
 if TYPE_CHECKING:
     from mrtoolkit.search.study import Study
@@ -68,11 +69,15 @@ def held_text(study: Study) -> str:
 
 
 def failure_note(study: Study) -> str:
-    """Say how many trials failed, and what the last of them said; nothing where none did."""
-    if not study.failures:
+    """Say how many trials failed, where the last of them did and with what; nothing where none did."""
+    n_trials = len(study)
+    failed = [(trial, said) for trial, said in list(study.failures.items()) if trial < n_trials]  # it may grow
+    if not failed:
         return ""
-    n, last = len(study.failures), list(study.failures.values())[-1]
-    return f"{n:,} of {counted(len(study), 'trial')} failed, the last with {last} (study.failures)"
+    trial, said = max(failed)
+    where = point_text(study.space.active_point(study.log.codes[trial]), most=SHOWN)
+    last, ending = (", the last", "; study.failures has them all") if len(failed) > 1 else ("", "")
+    return f"{len(failed):,} of {counted(n_trials, 'trial')} failed{last} at {where}: {said.rstrip('.')}{ending}."
 
 
 def luck_text(study: Study) -> str:

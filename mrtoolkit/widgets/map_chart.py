@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from bokeh.core.properties import value
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import (
     BoxAnnotation,
@@ -177,14 +179,21 @@ class MapChart:
                 callback(trial)
 
     def trial_at(self, x: float, y: float) -> int | None:
-        """Return the trial, from 0, that stands at a place or next to it; None where none is near."""
+        """Return the trial, from 0, that stands at a place or next to it; None where none is near.
+
+        Of several dots under the pointer it is the one on top, which the hover names.
+        """
         points, plot = self._model.points, self.figure
         if x is None or y is None or len(points.trial) == 0:
             return None
-        away = np.hypot(
-            apart(points.x, x, plot.x_range, is_log=self._model.map.x.is_log),
-            apart(points.y, y, plot.y_range, is_log=self._model.map.y is not None and self._model.map.y.is_log),
-        )
+        across = apart(points.x, x, plot.x_range, is_log=self._model.map.x.is_log)
+        up = apart(points.y, y, plot.y_range, is_log=self._model.map.y is not None and self._model.map.y.is_log)
+        with suppress(UnsetValueError):  # a page tells its sizes with the click
+            pixels = np.maximum(np.abs(across) * plot.inner_width, np.abs(up) * plot.inner_height)
+            under = np.flatnonzero(pixels <= self._circles.glyph.size / 2)  # a square, as bokeh tests it
+            if len(under):
+                return int(points.trial[under[-1]])
+        away = np.hypot(across, up)
         nearest = np.flatnonzero(away == away.min())[-1]  # the one on top
         return int(points.trial[nearest]) if away[nearest] <= _NEAR else None
 

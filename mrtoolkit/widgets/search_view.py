@@ -21,7 +21,7 @@ from IPython.display import display
 from mrtoolkit._compiling import compiling_words
 from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.events import Event, StateChanged, Steered
-from mrtoolkit.search.looking import as_bounds
+from mrtoolkit.search.looking import EmptyBoxError, as_bounds
 from mrtoolkit.search.study import Study
 from mrtoolkit.search.study_text import failure_note
 from mrtoolkit.views.replay import replay
@@ -147,7 +147,9 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
         take_over(self)
         hear_beside_cells(self)
         self.board.stand_ins = COUNT
-        display(self._repr_mimebundle_(), raw=True)
+        over = " and ".join(name for name in (self.model.x, self.model.y) if name is not None)
+        words = f"Live view of a search over {over}; below is what was kept of it."  # where no widget is shown
+        display(self._repr_mimebundle_() | {"text/plain": words}, raw=True)
         self._absence = (_NOT_ANSWERED, _PATIENCE) if is_attended() else (_UNATTENDED, 0.0)
         absence, patience = self._absence
         reason = "" if patience else absence
@@ -306,6 +308,8 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
                 self._draw(value)
             elif wish == "look":
                 self._look_into(value)
+        except EmptyBoxError as error:
+            self._trouble = error.why
         except MrtoolkitError as error:
             self._trouble = str(error)
 

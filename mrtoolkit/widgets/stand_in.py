@@ -16,6 +16,7 @@ from IPython.display import display, update_display
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.best_table import best_text
 from mrtoolkit.views.snapshot import snapshot
+from mrtoolkit.words import counted
 
 COUNT = 2  # outputs: the picture, the table
 _NOTHING_YET = "No trial had been made when this was kept."
@@ -42,7 +43,7 @@ class Snapshot:
         return str(self.table["text/plain"])
 
     def _ipython_display_(self) -> None:
-        display(self.picture, raw=True)
+        display(self.picture, raw=True, metadata=_metadata(self.picture))
         display(self.table, raw=True)
 
 
@@ -70,7 +71,7 @@ class StandIn:
         self.reason = reason
         self._shown = list(_bundles(self._now(), self.reason, picture=picture))
         for bundle, name in zip(self._shown, self._ids, strict=True):
-            display(bundle, raw=True, display_id=name)
+            display(bundle, raw=True, metadata=_metadata(bundle), display_id=name)
 
     def update(self, reason: str = "") -> None:
         """Replace both by how the study is now, wherever they are shown.
@@ -86,7 +87,7 @@ class StandIn:
         before, self._shown = self._shown, list(_bundles(self._now(), reason))
         for old, new, name in zip(before, self._shown, self._ids, strict=True):
             if new != old:
-                update_display(new, raw=True, display_id=name)
+                update_display(new, raw=True, metadata=_metadata(new), display_id=name)
 
 
 def _bundles(shown: Shown, reason: str = "", *, picture: bool = True) -> tuple[Bundle, Bundle]:
@@ -99,4 +100,13 @@ def _bundles(shown: Shown, reason: str = "", *, picture: bool = True) -> tuple[B
         whole = {"text/plain": text}
     table = {"text/plain": f"{reason}\n{whole['text/plain']}" if reason else whole["text/plain"]}
     title = f"Search over {x}" + (f" and {y}" if y else "")
-    return {**whole, "text/plain": f"{title}: a picture."} if has_picture else {"text/plain": title}, table
+    said = f"{title}, {counted(len(study), 'trial')}: the best after each trial, and a map."
+    return {**whole, "text/plain": said} if has_picture else {"text/plain": title}, table
+
+
+def _metadata(bundle: Bundle) -> Bundle:
+    """Return what says to a blind reader what the picture is: to nbconvert's classic template, and books of notebooks.
+
+    JupyterLab 4 and nbconvert's lab template take no such words.
+    """
+    return {"image/png": {"alt": bundle["text/plain"]}} if "image/png" in bundle else {}

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mrtoolkit.maps.levels import level_entries
+from mrtoolkit.search.failures import point_of
 from mrtoolkit.search.study import Study
+from mrtoolkit.words import SHOWN, params_text
 
 _CLOCK = 0.5  # seconds
 
@@ -34,7 +36,7 @@ class SearchState:
     notice : str
         A sentence that the user should read, or nothing.
     error : str
-        What the evaluator raised, or nothing.
+        What the evaluator raised, and at which point where it never evaluated any; or nothing.
     """
 
     state: str
@@ -80,8 +82,16 @@ def state_of(source: Any, study: Study, n_trials: int) -> SearchState:
         more=int(getattr(said, "more", 0)),
         notice=str(said.notice),
         compiled=float(getattr(said, "compiled", 0.0)),
-        error="" if error is None else f"{type(error).__name__}: {error}",
+        error=_error_text(error),
     )
+
+
+def _error_text(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    point = point_of(error)
+    text = f"{type(error).__name__}: {error}".rstrip(".")
+    return text if point is None else f"{text}, at {params_text(point, most=SHOWN)}"
 
 
 def _state_of_study(study: Study, n_trials: int) -> SearchState:

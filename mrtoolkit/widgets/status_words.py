@@ -8,11 +8,10 @@ from typing import Any
 
 from mrtoolkit.backtest.metric_words import metric_text
 from mrtoolkit.widgets.state import SearchState
-from mrtoolkit.words import counted, number, params_text, seconds
+from mrtoolkit.words import SHOWN, counted, number, params_text, seconds
 
 _BEGINNINGS = {"paused": "Paused. ", "stopping": "Stopping. ", "done": "Done. "}
 _AS_PLANNED = ("all ", "the one level ")  # how a search says that it has done what it was to do
-_SHOWN = 6  # parameters of the best that a line has room for
 
 
 def status_words(
@@ -70,8 +69,7 @@ def _best(best: tuple[str, float, Mapping[str, Any]] | None, n_trials: int) -> s
     if best is None:
         return "none of them has a value that counts" if n_trials else ""
     objective, value, params = best
-    more = f" and {len(params) - _SHOWN} more" if len(params) > _SHOWN else ""
-    where = f"{params_text(dict(list(params.items())[:_SHOWN]))}{more}"
+    where = params_text(params, most=SHOWN)
     if not objective:  # of several objectives: none of them alone is the best
         return f"a knee of the front at {where}"
     return f"best {objective} {value_text(objective, value)} at {where}"

@@ -67,7 +67,10 @@ class Tabs:
             self._page.children = ()
 
     def show_trial(self, trial: int) -> None:
-        """Show a trial, by its number from 0."""
+        """Show a trial, by its number from 0; the first one takes some seconds, as its pictures are compiled for."""
+        if self.inspector is None:
+            self._page.children = (ipywidgets.HTML(f"Opening trial {trial + 1:,} …"),)
+            self._choose(TRIAL)
         self.inspector = self.inspector or TrialInspector(self._study)
         self.inspector.show(trial)
         self._show(self.inspector, "")

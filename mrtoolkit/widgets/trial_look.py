@@ -152,7 +152,7 @@ def _heading(study: Study, look: TrialLook) -> str:
     said = f"{name} {metric_text(name, look.value)}" if math.isfinite(look.value) else "no value that counts"
     more = ""
     if look.number in study.failures:
-        more = f" The evaluator raised {study.failures[look.number]}."
+        more = f" It failed: {study.failures[look.number].rstrip('.')}."
     elif look.number >= 0 and not study.log.feasible[look.number]:
         why = not_counted(study)
         more = " It was pruned." if why == PRUNED else f" It {why}."

@@ -141,7 +141,7 @@ def test_killed_after_any_batch_a_steered_search_goes_on_to_the_same_trials(plan
             if len(codes) == 0:
                 break
             first.record(codes, [value(p) for p in CROSS.points(codes)])
-            first._saved._writer.wait()
+            first.saved._writer.wait()
         if first.is_done:
             break
         n_batches += 1
@@ -160,7 +160,7 @@ def test_a_look_is_on_disk_before_its_first_trial(tmp_path):
     until(lambda: search.state == "paused")
     search.look_into(BOX)
     until(lambda: search.study.steering)
-    search.optimizer._saved._writer.wait()
+    search.optimizer.saved._writer.wait()
     left = load_study(path)
     assert left.steering == search.study.steering
     assert len(left) == len(search.study)

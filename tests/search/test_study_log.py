@@ -41,7 +41,7 @@ def begun(evaluator, path, n_batches):
     for _ in range(n_batches):
         points = optimizer.ask(10)
         optimizer.tell(points, optimizer.evaluator.evaluate(points))
-    optimizer._saved._writer.wait()
+    optimizer.saved._writer.wait()
     return optimizer
 
 
@@ -56,7 +56,7 @@ def test_a_batch_is_appended_and_nothing_else_is_written(cross, tmp_path, name):
     for _ in range(4):
         points = optimizer.ask(10)
         optimizer.tell(points, optimizer.evaluator.evaluate(points))
-        optimizer._saved._writer.wait()
+        optimizer.saved._writer.wait()
         sizes.append(log.stat().st_size)
     assert {file: file.stat().st_mtime_ns for file in before} == before
     assert len(set(np.diff(sizes))) <= 2  # as many bytes for each batch, but for a digit
@@ -77,7 +77,7 @@ def test_the_search_does_not_wait_for_what_is_written_behind_it(cross, tmp_path,
     optimizer.tell(points, cross.evaluate(points))  # returns, though nothing is written
     assert len(load_study(tmp_path / "s.zarr")) == 10
     written.set()
-    optimizer._saved._writer.wait()
+    optimizer.saved._writer.wait()
     assert len(load_study(tmp_path / "s.zarr")) == 20
 
 

@@ -44,7 +44,7 @@ def shown(monkeypatch):
     """What was displayed, by display id; outputs without one under a number."""
     outputs = {}
 
-    def show(bundle, *, raw, display_id=None):
+    def show(bundle, *, raw, metadata=None, display_id=None):
         outputs[display_id or len(outputs)] = bundle
 
     monkeypatch.setattr(stand_in, "display", show)
@@ -186,7 +186,7 @@ def test_a_click_on_a_trial_and_an_opened_tab_show_it_from_all_sides(live):
     assert (tabs.inspector, tabs.explorer, tabs.choice.value) == (None, None, "nothing")
     view._map._on_click[0](7)
     until(lambda: tabs.choice.value == "one trial")
-    assert tabs._page.children == (tabs.inspector.box,)
+    until(lambda: tabs.inspector is not None and tabs._page.children == (tabs.inspector.box,))
     tabs.choice.value = "the whole study"
     until(lambda: tabs.explorer is not None and tabs._page.children == (tabs.explorer.box,))
     tabs.show_trial(0)  # one that was clicked before and opened late

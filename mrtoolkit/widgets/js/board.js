@@ -126,6 +126,10 @@ function make_reporter(send) {
   };
 }
 
+// How large a figure is in this view, as changes of it: with a tap, Python has to know what lay under the pointer.
+const frame_sizes = (figure) =>
+  ["inner_width", "inner_height"].map((attr) => ({ kind: "ModelChanged", model: figure, attr, new: figure[attr] }));
+
 // One view's document: shown whole, then patched. `report` hears of what the user does to it, never of what Python did.
 function make_stage(Bokeh, report) {
   const { Document, documents } = Bokeh.require("document");
@@ -164,7 +168,9 @@ function make_stage(Bokeh, report) {
         if (is_deaf || shown !== made || is_theirs(event)) return;
         const references = new Map();
         for (const known of made._all_models.values()) references.set(known, known.ref());
-        report(new Serializer({ references }).encode(event));
+        const tell = (told) => report(new Serializer({ references }).encode(told));
+        if (event.msg_data?.event_name === "tap") for (const size of frame_sizes(event.msg_data.origin)) tell(size);
+        tell(event);
       });
       return drawn;
     },
@@ -200,11 +206,18 @@ function hide_stand_ins(el, count) {
   if (output && count > 0) output.dataset.mrtStandIns = count; // another board in the same output has none
 }
 
-// ipywidgets ties a slider's name to no part of it: its handle says what its label says.
-function name_sliders(el) {
-  for (const handle of el.closest(".jp-OutputArea-output")?.querySelectorAll(".noUi-handle:not([aria-label])") ?? []) {
-    const label = handle.closest(".widget-slider")?.querySelector(".widget-label");
-    if (label) handle.setAttribute("aria-label", label.textContent);
+// ipywidgets ties a slider's name to no part of it: its handle and its number say what its label says; and which of
+// several buttons is pressed it tells the eye alone.
+function name_parts(el) {
+  const all = (parts) => el.closest(".jp-OutputArea-output")?.querySelectorAll(parts) ?? [];
+  for (const part of all(".widget-slider :is(.noUi-handle, .widget-readout):not([aria-label])")) {
+    const label = part.closest(".widget-slider").querySelector(".widget-label");
+    if (label) part.setAttribute("aria-label", label.textContent);
+    if (part.isContentEditable) part.setAttribute("role", "textbox");
+  }
+  for (const button of all(".widget-toggle-button")) {
+    const is_pressed = String(button.classList.contains("mod-active"));
+    if (button.getAttribute("aria-pressed") !== is_pressed) button.setAttribute("aria-pressed", is_pressed);
   }
 }
 
@@ -296,9 +309,12 @@ async function render({ model, el }, before) {
   show(JSON.parse(model.get("picture"))); // in the state: it is there while the kernel is busy
   for (const [message, buffers] of before()) hear(message, buffers);
   model.on("msg:custom", hear);
+  const pressing = new MutationObserver(() => name_parts(el));
   const mark = () => {
     hide_stand_ins(el, model.get("stand_ins"));
-    name_sliders(el);
+    name_parts(el);
+    const output = el.closest(".jp-OutputArea-output");
+    if (output) pressing.observe(output, { subtree: true, childList: true, attributeFilter: ["class"] });
   };
   model.on("change:stand_ins", mark);
   const marking = new ResizeObserver(mark); // also tells when the view was put into the page
@@ -312,6 +328,7 @@ async function render({ model, el }, before) {
     model.off("msg:custom", hear);
     model.off("change:stand_ins", mark);
     marking.disconnect();
+    pressing.disconnect();
     unwatch();
     keys.abort();
     announcer.stop();
