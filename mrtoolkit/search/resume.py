@@ -111,7 +111,7 @@ class SavedTrials:
         except BaseException:  # also Ctrl-C: whoever comes next is not to wait for ever
             self._lock.release()
             raise
-        self._has_ended, self._goes_on = False, True
+        self._has_ended, self._goes_on, self.notice = False, True, ""
 
     def note(self) -> None:
         """Have what the study's notes say written, without a trial."""
@@ -174,8 +174,8 @@ class SavedTrials:
         is_there = is_study_there(self._path)
         if not is_there:
             self.notice = (
-                f"{self._path.name} was deleted during the search and is written again, with all trials; to be rid of "
-                "it, delete it after the search"
+                f"the study {self._path.name} was deleted during the search and is written again, with all trials; to "
+                "be rid of it, delete it after the search"
             )
         return is_there
 
