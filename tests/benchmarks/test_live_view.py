@@ -125,7 +125,7 @@ def warm_up(lab: object) -> None:
     press(lab, "Next batch")
     until(lambda: trials(lab) == stood + 8 and status(lab).startswith("Paused"), 120)
     press_until(lab, "Resume", GOES)
-    until(lambda: trials(lab) > stood + 8, 60)
+    until(lambda: trials(lab) > stood + 8, 120)
 
 
 def pressing(sizes: Sizes, evaluator: str = "backtest") -> Iterator[Figure]:
@@ -134,7 +134,7 @@ def pressing(sizes: Sizes, evaluator: str = "backtest") -> Iterator[Figure]:
         lab = open_cells(SETUP.format(bars=sizes.bars), PRESSED.format(evaluator=evaluator))
         lab.run_all()
         lab.page.wait_for_selector(READY)
-        until(lambda: trials(lab) > 500, 60)
+        until(lambda: trials(lab) > 500, 240)  # with no kernel kept, all are compiled first
         presses = {"Pause": [], "Next batch": [], "Resume": []}
         others = []
         warm_up(lab)

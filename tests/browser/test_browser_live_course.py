@@ -162,6 +162,6 @@ def test_what_the_evaluator_raises_is_raised_by_wait_too(open_lab):
         assert lab.page.get_by_role("button", name=name, exact=True).last.is_disabled()
     # where some trials fail and others do not, the search goes on, and the view says so
     some = lab.page.locator("[data-slot=message]").first.inner_text()
-    assert re.search(r"trials failed, the last at fast \d+, slow \d+.*: ZeroDivisionError: no such strategy; ", some)
+    assert re.search(r"trials failed, the last at x \d+, y \d+: ZeroDivisionError: no such strategy; ", some)
     assert lab.page.locator("[data-slot=status]").first.inner_text().startswith("Done. ")
     assert lab.errors() == []
