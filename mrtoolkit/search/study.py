@@ -127,6 +127,11 @@ class Study:
         return self._candidate(self.scoring.best())
 
     @property
+    def value_name(self) -> str:
+        """What a trial's `value` is: the objective, of several the first."""
+        return self.goal.objective.text if self.goal is not None and self.goal.others else self.objective
+
+    @property
     def front(self) -> pd.DataFrame:
         """The Pareto front: the trials that no other beats in every objective, as `to_pandas` has them."""
         return as_table(self.to_pandas().iloc[self.scoring.front()])

@@ -61,12 +61,12 @@ def best_text(study: Study, n: int = 5, *, with_plateau: bool = True) -> str:
     if math.isfinite(held):
         lines.append(["", _value(still, held), *[""] * len(still.space), "", "buy and hold"])
     head = f"The best {len(ranked):,} of {counted(len(still), 'trial')}"
-    table = _columns(["", still.objective, *still.space, "level", ""], lines, words=2)
-    return "\n".join([f"{head}, by {still.objective} ({still.direction})", *table, ending])
+    table = _columns(["", still.value_name, *still.space, "level", ""], lines, words=2)
+    return "\n".join([f"{head}, by {still.value_name} ({still.direction})", *table, ending])
 
 
 def _value(study: Study, value: float) -> str:
-    return metric_text(study.objective, value).replace("\u00a0", " ").replace("−", "-")
+    return metric_text(study.value_name, value).replace("\u00a0", " ").replace("−", "-")
 
 
 def _columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int) -> list[str]:

@@ -67,7 +67,7 @@ def convergence_data(study: Study) -> xr.Dataset:
             "feasible": ("trial", study.log.feasible.copy()),
             "level": ("trial", study.log.level.copy()),
         },
-        attrs={"objective": study.objective, "direction": study.direction},
+        attrs={"objective": study.value_name, "direction": study.direction},
     )
 
 
@@ -107,7 +107,7 @@ def convergence(study: Study, *, height: int = 340) -> figure:
     data = convergence_data(study)
     count = data.sizes["trial"]
     plot = themed_figure(
-        title="Convergence", x_label="Trial", y_label=study.objective, height=height,
+        title="Convergence", x_label="Trial", y_label=study.value_name, height=height,
         x_range=Range1d(0.5, count + 0.5),
     )  # fmt: skip
     count_axis(plot.xaxis[0])
@@ -116,7 +116,8 @@ def convergence(study: Study, *, height: int = 340) -> figure:
     _draw_bands(plot, study)
     points = _draw_points(plot, study, data)
     best = _draw_best(plot, data)
-    add_hover(plot, points, [("Trial", "@number{0,0}"), (study.objective, "@value{0.0000}"), ("Parameters", "@params")])
+    rows = [("Trial", "@number{0,0}"), (study.value_name, "@value{0.0000}"), ("Parameters", "@params")]
+    add_hover(plot, points, rows)
     add_best_hover(plot, best)
     final = data["best"].to_numpy()[-1]
     plot.title.text = _title(data, float(final))

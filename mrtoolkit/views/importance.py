@@ -12,7 +12,6 @@ from mrtoolkit.search.importance import importance as shares_of
 from mrtoolkit.search.study import Study
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import BLUE, FONT, GREY, add_hover, percent_axis, themed_figure
-from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import clipped
 
 _BAR = 34  # pixels
@@ -49,8 +48,8 @@ def importance_figure(study: Study, data: pd.DataFrame, *, height: int | None = 
     """Return the figure of `importance_data`, for who has it already."""
     names = [clipped(name, _LETTERS) for name in data["parameter"]]
     plot = themed_figure(
-        title=f"{data['parameter'][0]} matters most to {objective_name(study)}",
-        x_label=f"Share of {objective_name(study)}'s variance over the space", y_label="",
+        title=f"{data['parameter'][0]} matters most to {study.value_name}",
+        x_label=f"Share of {study.value_name}'s variance over the space", y_label="",
         height=110 + _BAR * len(names) if height is None else height, y_range=list(reversed(names)),
         x_range=Range1d(0.0, max(0.25, 1.2 * float(data["share"].max()))), along="width",
     )  # fmt: skip

@@ -19,7 +19,6 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.arguments import check_study
 from mrtoolkit.views.legends import style_legend
 from mrtoolkit.views.theme import BLUE, GREY, SKY, VERMILLION, add_hover, themed_figure
-from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import counted, label, metric_text
 
 _ROW = 26  # pixels
@@ -156,7 +155,7 @@ def neighbours_figure(study: Study, point: int | Mapping[str, Any], data: pd.Dat
         if at.size == 0:
             continue
         heights = data["value"].fillna(middle).to_numpy(dtype=float)[at]
-        shown = [metric_text(objective_name(study), v) for v in data["value"].to_numpy(dtype=float)[at]]
+        shown = [metric_text(study.value_name, v) for v in data["value"].to_numpy(dtype=float)[at]]
         columns = {"value": heights, "row": at, "text": [texts[i] for i in at], "shown": shown}
         columns["trial"] = ["not tried" if t < 0 else f"{t + 1:,}" for t in data["trial"].to_numpy()[at]]
         dots = plot.scatter(
@@ -164,7 +163,7 @@ def neighbours_figure(study: Study, point: int | Mapping[str, Any], data: pd.Dat
             fill_alpha=alpha, line_color=colour, line_width=1.6, legend_label=name,
         )  # fmt: skip
         renderers.append(dots)
-    add_hover(plot, renderers, [("Neighbour", "@text"), (objective_name(study), "@shown"), ("Trial", "@trial")])
+    add_hover(plot, renderers, [("Neighbour", "@text"), (study.value_name, "@shown"), ("Trial", "@trial")])
     style_legend(plot)
     return plot
 
@@ -207,7 +206,7 @@ def _title(study: Study, data: pd.DataFrame) -> str:
 
 
 def _axis_label(study: Study, own: float) -> str:
-    name = objective_name(study)
+    name = study.value_name
     return f"{name} (the line: {metric_text(name, own)} here)" if np.isfinite(own) else name
 
 

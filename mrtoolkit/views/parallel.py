@@ -24,7 +24,7 @@ from mrtoolkit.views.theme import (
     themed_figure,
 )
 from mrtoolkit.views.ticks import tick_labels
-from mrtoolkit.views.trial_table import check_trials, objective_name, objective_values, shown_params
+from mrtoolkit.views.trial_table import check_trials, objective_values, shown_params
 from mrtoolkit.views.words import clipped, counted, label, metric_text, number
 
 BEST = 10  # trials drawn strongest
@@ -115,7 +115,7 @@ def parallel(study: Study, *, height: int = 420, limit: int = _LINES) -> figure:
     """
     study = held_still(study)
     data = parallel_data(study, limit=limit)
-    names, values = [*study.space, objective_name(study)], _value_marks(study)
+    names, values = [*study.space, study.value_name], _value_marks(study)
     room = 7 + _LETTER * max(len(text) for _, text in values)  # pixels of a narrow figure, right of the last axis
     beside = max(0.45, room * len(names) / (_NARROW - room))
     plot = themed_figure(
@@ -198,7 +198,7 @@ def _draw_lines(plot: figure, study: Study, data: pd.DataFrame) -> None:
                 "xs": [list(range(heights.shape[1]))] * at.size,
                 "ys": heights[at].tolist(),
                 "number": data.index.to_numpy()[at] + 1,
-                "value": [metric_text(objective_name(study), float(v)) for v in values[at]],
+                "value": [metric_text(study.value_name, float(v)) for v in values[at]],
                 "params": [texts[i] for i in at],
             }
         )
@@ -206,7 +206,7 @@ def _draw_lines(plot: figure, study: Study, data: pd.DataFrame) -> None:
         look = {"line_color": colour, "line_alpha": alpha, "line_width": width, "line_dash": dash, "legend_label": name}
         lines = plot.multi_line("xs", "ys", source=source, hover_line_color=colour, hover_line_alpha=1.0, **look)
         hovered.append(lines)
-    rows = [("Trial", "@number{0,0}"), (objective_name(study), "@value"), ("Parameters", "@params")]
+    rows = [("Trial", "@number{0,0}"), (study.value_name, "@value"), ("Parameters", "@params")]
     add_hover(plot, hovered[::-1], rows, line_policy="interp", attachment="vertical")
 
 
@@ -272,7 +272,7 @@ def _tick(value: object) -> str:
 def _value_marks(study: Study) -> list[tuple[float, str]]:
     low, high = _ends(study)
     if low == high:
-        return [(0.5, metric_text(objective_name(study), low))]
+        return [(0.5, metric_text(study.value_name, low))]
     places = np.linspace(0.0, 1.0, _MARKS)
     heights = [float(f"{low + at * (high - low):.3g}") for at in places]
     short = tick_labels(heights, is_short=True) if max(map(abs, heights)) >= _LARGE else map(number, heights)

@@ -50,7 +50,7 @@ def draw_convergence(canvas: Canvas, story: Story, look: Look, frame: Frame) -> 
     canvas.lay(plot, left, top)
     for value, words in zip(found, tick_labels(found, is_short=True), strict=True):
         canvas.text((left - 6, top + float(up(value))), words, look.soft, size=11, anchor="rm")
-    name = shortened(story.study.objective, height, 12)
+    name = shortened(story.study.value_name, height, 12)
     canvas.text((left - 44, top + height / 2), name, look.soft, anchor="ms", is_upright=True)
     _draw_numbers(canvas, look, count, frame)
 

@@ -21,7 +21,7 @@ _SIDE_OF_MANY = 80  # where there are more trials than are drawn: each pixel wou
 def draw_map(canvas: Canvas, story: Story, look: Look, frame: Frame) -> None:
     """Draw the objective over two parameters, or over the one, with the boxes of each level."""
     width, height = frame.width, frame.height
-    words = f"{story.study.objective} over {story.x.name}" + (f" and {story.y.name}" if story.is_map else "")
+    words = f"{story.study.value_name} over {story.x.name}" + (f" and {story.y.name}" if story.is_map else "")
     more = len(story.study.space) - 2
     words += f" ({counted(more, 'more parameter')} not shown)" if more > 0 else ""
     canvas.text((frame.left, frame.top - 8), shortened(words, width + 50, 12.5), look.ink, size=12.5)

@@ -15,7 +15,7 @@ from mrtoolkit.views.parallel import best_last
 from mrtoolkit.views.plateau_words import low_quarter, neighbours_words
 from mrtoolkit.views.still import held_still
 from mrtoolkit.views.theme import GREY, PURPLE, VERMILLION, add_hover, themed_figure
-from mrtoolkit.views.trial_table import candidate, check_trials, objective_name, objective_values, shown_params
+from mrtoolkit.views.trial_table import candidate, check_trials, objective_values, shown_params
 from mrtoolkit.views.words import counted, metric_text, params_text
 
 _DOTS = 500  # a row
@@ -69,7 +69,7 @@ def plateau_and_peak(study: Study, *, height: int = 260) -> figure:
     rows = ["best and plateau"] if same else list(_NAMES)
     title = _title(study, data)
     plot = themed_figure(
-        title=title, x_label=objective_name(study), y_label="", height=height, y_range=Range1d(-0.6, len(rows) - 0.4),
+        title=title, x_label=study.value_name, y_label="", height=height, y_range=Range1d(-0.6, len(rows) - 0.4),
         along="width",
     )  # fmt: skip
     plot.yaxis.ticker = FixedTicker(ticks=list(range(len(rows))))
@@ -94,7 +94,7 @@ def plateau_sentence(study: Study) -> str:
     data = plateau_and_peak_data(study)
     if data.empty:
         return "No trial counts, so there are neither a best nor a plateau."
-    parts, name_of = [], objective_name(study)
+    parts, name_of = [], study.value_name
     for name in _NAMES[: 1 if _are_one(study) else 2]:
         part = data[data["of"] == name]
         itself = part[part["is_itself"]]
@@ -134,7 +134,7 @@ def _draw_row(plot: figure, study: Study, part: pd.DataFrame, place: float, text
         "value", "middle", source=_source(study, itself, place), marker=marker, size=20, fill_color=colour,
         line_color="#222222", line_width=1.2, legend_label=text,
     )  # fmt: skip
-    rows = [("Trial", "@number{0,0}"), (objective_name(study), "@value{0.0000}"), ("Parameters", "@params")]
+    rows = [("Trial", "@number{0,0}"), (study.value_name, "@value{0.0000}"), ("Parameters", "@params")]
     add_hover(plot, [mark, dots], rows)
 
 

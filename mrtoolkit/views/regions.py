@@ -128,7 +128,7 @@ def regions(study: Study, x: str | None = None, y: str | None = None, *, height:
     colours = value_colours(points["value"].to_numpy(), direction=study.direction)
     circles = _draw_points(plot, study, shown, colours)
     _draw_boxes(plot, study, regions_data(study, x, y))
-    rows = [(x_axis.name, "@x_label"), (y_axis.name, "@y_label"), (study.objective, "@value{0.0000}")]
+    rows = [(x_axis.name, "@x_label"), (y_axis.name, "@y_label"), (study.value_name, "@value{0.0000}")]
     add_hover(plot, [circles], [*rows, ("Level", "@level"), ("Other", "@others")])
     draw_colour_bar(plot, colours)
     mark_candidates(plot, study, x_axis, y_axis)
@@ -247,7 +247,7 @@ def _shown(points: pd.DataFrame, direction: str) -> pd.DataFrame:
 
 def _title(study: Study, count: int, drawn: int) -> str:
     thinned = f", {drawn:,} of them drawn" if drawn < count else ""
-    return f"{count:,} trials{thinned}, coloured by {study.objective}"
+    return f"{count:,} trials{thinned}, coloured by {study.value_name}"
 
 
 def _draw_points(plot: figure, study: Study, shown: pd.DataFrame, colours: Any) -> Any:

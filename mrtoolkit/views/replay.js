@@ -84,10 +84,10 @@
 
     // ---- what is on the page ----
     const words = make("p", { "aria-live": "polite", class: "words" });
-    const trial = make("b"), value = make("b"), where = make("span");
+    const trial = make("b"), named = make("span"), value = make("b"), where = make("span");
     const now = make("div", { class: "now" },
       make("div", {}, make("span", {}, "Trial"), trial, make("span", {}, "of " + data.count.toLocaleString("en-US"))),
-      make("div", {}, make("span", {}, "Best " + cut(data.objective) + " so far"), value, where),
+      make("div", {}, named, value, where),
       make("div", { class: "caption" }, words));
     const play = make("button", { type: "button", class: "play" }, "Play");
     const steps = [["First", "Home", "to the start"], ["\u2039 Level", "-level", "one level back"], ["\u2039 Trial", "-trial", "one trial back"],
@@ -552,8 +552,10 @@
     function tell(at) {
       trial.textContent = at.toLocaleString("en-US");
       const done = data.steps.filter((s) => s[0] <= at), last = done[done.length - 1], isOver = state.at >= data.count;
-      value.textContent = last ? last[2] : "\u2013";
-      where.textContent = isOver && data.best ? data.best.words : last ? last[3] : "none yet";
+      const found = isOver && data.best ? data.best : last ? { value: last[2], words: last[3] } : { value: "\u2013", words: "none yet" };
+      named.textContent = isOver ? cut(data.bestName) : "Best " + cut(data.objective) + " so far"; // of several objectives a knee
+      value.textContent = found.value;
+      where.textContent = found.words;
       if (document.activeElement !== slider || state.playing) slider.value = String(at);
       slider.setAttribute("aria-valuetext", "trial " + at + " of " + data.count);
       const stage = currentStage(), told = state.pause > 0 && stage > 0 && !isOver;

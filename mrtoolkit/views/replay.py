@@ -108,7 +108,7 @@ def _figures(story: Story) -> str:
     rows = [[name, value, params] for name, value, params in summary(study)]
     parts = []
     if rows:
-        parts.append(table(f"By {study.objective}", ["", study.objective, "parameters"], rows))
+        parts.append(table(f"By {study.value_name}", ["", study.value_name, "parameters"], rows))
     notes = [note for note in (failure_note(study), luck_text(study)) if note]
     if story.best is None:
         notes.insert(0, second_line(story))

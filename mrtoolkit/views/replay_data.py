@@ -16,7 +16,7 @@ from mrtoolkit.search.study import Study
 from mrtoolkit.views.replay_stages import axis_data, ending, stages
 from mrtoolkit.views.story import Story, at_once, values_drawn
 from mrtoolkit.views.thinning import thinned_places
-from mrtoolkit.views.trial_table import shown_params
+from mrtoolkit.views.trial_table import best_name, shown_params
 from mrtoolkit.views.words import clipped, counted, label, params_text
 
 _POINTS = 6_000
@@ -38,8 +38,9 @@ def replay_data(story: Story) -> dict[str, Any]:
     x, y = story.x.share(points["x"].to_numpy()), story.y.share(points["y"].to_numpy())
     palette = [*Viridis256[::4], Viridis256[-1]]
     return {
-        "objective": story.study.objective,
-        "isPercent": UNITS.get(story.study.objective, "").startswith("fraction"),
+        "objective": story.study.value_name,
+        "bestName": best_name(story.study),
+        "isPercent": UNITS.get(story.study.value_name, "").startswith("fraction"),
         "sign": 1 if story.study.direction == "maximize" else -1,
         "count": len(story.study),
         "isMap": story.is_map,

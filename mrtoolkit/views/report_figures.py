@@ -114,13 +114,13 @@ def _in_and_out(study: Study) -> list[Picture]:
 
 def _convergence(study: Study) -> Picture:
     data = convergence_data(study)
-    steps, final = int(data["improved"].sum()), metric_text(study.objective, float(data["best"][-1]))
+    steps, final = int(data["improved"].sum()), metric_text(study.value_name, float(data["best"][-1]))
     made = f"{counted(len(study), 'trial')} over the levels {', '.join(level_names(study))}"
     return Picture(
         name="convergence",
         figure=convergence(study),
         caption="A point a trial, in the order in which they were run; the line is the best so far.",
-        description=f"{made}; the best {study.objective} changed {counted(steps, 'time')}, to {final} in the end.",
+        description=f"{made}; the best {study.value_name} changed {counted(steps, 'time')}, to {final} in the end.",
     )
 
 
@@ -129,7 +129,7 @@ def _zooms(study: Study) -> Picture:
         "The zoom, a panel a level. A box is where the next level looks; brighter is better, grey has no value "
         "that counts. A star is the best, a diamond the plateau."
     )
-    shown = f"Maps of {study.objective} over {_over(study)}, one a level ({', '.join(level_names(study)[:6])}), "
+    shown = f"Maps of {study.value_name} over {_over(study)}, one a level ({', '.join(level_names(study)[:6])}), "
     return Picture(
         name="zooms",
         figure=zooms(study),
@@ -143,7 +143,7 @@ def _regions(study: Study) -> Picture:
         name="regions",
         figure=regions(study),
         caption="Every trial of the search, and the boxes that each level searched.",
-        description=f"All trials as points over {_over(study)}, coloured by {study.objective}, and the searched boxes."
+        description=f"All trials as points over {_over(study)}, coloured by {study.value_name}, and the searched boxes."
         f"{_found(study)}",
     )
 
@@ -157,7 +157,7 @@ def _heatmap(study: Study) -> Picture:
         name="heatmap",
         figure=heatmap(study),
         caption=caption + (" Where trials differ in further parameters, a cell shows their best." if more else ""),
-        description=f"{study.objective} over {_over(study)}, every label that was tried.{_found(study)}",
+        description=f"{study.value_name} over {_over(study)}, every label that was tried.{_found(study)}",
     )
 
 
@@ -200,7 +200,7 @@ def _found(study: Study) -> str:
     best = candidate(study, "best")
     if best is None:
         return ""
-    return f" The best is {params_text(best.active)} with {metric_text(study.objective, best.value)}."
+    return f" The best is {params_text(best.active)} with {metric_text(study.value_name, best.value)}."
 
 
 def _several(bars: xr.Dataset) -> str:

@@ -13,7 +13,7 @@ from mrtoolkit.search.study_text import count_text
 from mrtoolkit.views.page import cards, paragraph, table, text
 from mrtoolkit.views.plateau_words import neighbours_words
 from mrtoolkit.views.provenance import bars_words, periods_per_year
-from mrtoolkit.views.trial_table import candidate, level_names, objective_values
+from mrtoolkit.views.trial_table import best_name, candidate, level_names, objective_values
 from mrtoolkit.views.words import clipped, counted, label, metric_name, metric_text, number, params_text, seconds
 
 _TOP = 10
@@ -32,11 +32,11 @@ def header_part(study: Study, heading: str) -> str:
     best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), study.benchmark_value
     items = [("Trials", f"{len(study):,}", f"in {counted(len(level_names(study)), 'level')}")]
     if best is not None:
-        items.append((f"Best {study.objective}", _value(study, best.value), params_text(best.active)))
+        items.append((best_name(study), _value(study, best.value), params_text(best.active)))
     if plateau is not None:
         items.append(("Plateau, recommended", _value(study, plateau.value), params_text(plateau.active)))
     if math.isfinite(held):
-        items.append(("Buy and hold", _value(study, held), f"the same {study.objective}"))
+        items.append(("Buy and hold", _value(study, held), f"the same {study.value_name}"))
     return f"<header><h1>{text(heading)}</h1>\n{paragraph(_summary(study), kind='lead')}\n{cards(items)}</header>"
 
 
@@ -47,9 +47,9 @@ def candidates_part(study: Study) -> str:
         return paragraph("No trial has a value and satisfies the constraints, so there is nothing to recommend.")
     held, per_year = study.benchmark, periods_per_year(study)
     rows: list[list[str]] = [[n, label(best.shown[n]), label(plateau.shown[n]), ""] for n in best.shown]
-    if study.objective not in best.metrics:
+    if study.value_name not in best.metrics:
         values = (best.value, plateau.value, study.benchmark_value)
-        rows.append([study.objective, *(_value(study, v) for v in values)])
+        rows.append([study.value_name, *(_value(study, v) for v in values)])
     for name in best.metrics:
         if name != "value":
             values = (best.metrics[name], plateau.metrics[name], (held or {}).get(name, math.nan))
@@ -95,7 +95,7 @@ def top_part(study: Study) -> str:
         [str(i + 1), levels[int(study.log.level[i])], *map(label, point), _value(study, float(values[i]))]
         for i, point in zip(rows_shown, points.itertuples(index=False), strict=True)
     ]
-    header = ["trial", "level", *study.space, study.objective]
+    header = ["trial", "level", *study.space, study.value_name]
     lines = table(f"The best {counted(len(rows), 'trial')}", header, rows, words=2)
     return f"<details><summary>The best trials as a table</summary>{lines}</details>"
 
@@ -152,7 +152,7 @@ def _advice(study: Study) -> str:
     else:
         words = (
             f"Recommended is the plateau, {params_text(plateau.active)}, with {_value(study, plateau.value)}: it "
-            f"gives up {_value(study, abs(best.value - plateau.value))} of {study.objective} and rests less on one "
+            f"gives up {_value(study, abs(best.value - plateau.value))} of {study.value_name} and rests less on one "
             f"lucky choice of parameters: {neighbours_words(study)}."
         )
     words += " It was still chosen on the data that it is shown on: only data that the search has not seen can test it."
@@ -162,11 +162,10 @@ def _advice(study: Study) -> str:
 def _summary(study: Study) -> str:
     best, plateau, held = candidate(study, "best"), candidate(study, "plateau"), study.benchmark_value
     names, levels = list(study.space), len(level_names(study))
-    word = "highest" if study.direction == "maximize" else "lowest"
     where = f" on {bars_words(study.backtest.bars)}" if study.backtest is not None else ""
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     words = f"{counted(len(study), 'trial')} in {counted(levels, 'level')} searched {listed} "
-    words += f"for the {word} {study.objective}{where}."
+    words += f"for {_aims(study)}{where}."
     if best is None or plateau is None:
         return f"{words} No trial has a value and satisfies the constraints."
     words += f" The best, {params_text(best.active)}, reached {_value(study, best.value)}"
@@ -179,9 +178,15 @@ def _summary(study: Study) -> str:
     return words
 
 
+def _aims(study: Study) -> str:
+    others = () if study.goal is None else study.goal.others
+    aims = [(study.value_name, study.direction), *((other.text, direction) for other, direction in others)]
+    return " and ".join(f"the {'highest' if way == 'maximize' else 'lowest'} {text}" for text, way in aims)
+
+
 def _value(study: Study, value: float) -> str:
     """Return a value of the objective in its unit."""
-    return metric_text(study.objective, value)
+    return metric_text(study.value_name, value)
 
 
 def _level_cell(study: Study, column: str, value: Any) -> str:

@@ -24,7 +24,6 @@ from mrtoolkit.views.trial_table import (
     ParameterAxis,
     level_look,
     level_names,
-    objective_name,
     objective_values,
     parameter_axis,
     shown_params,
@@ -95,7 +94,7 @@ def slice_figures(study: Study, *, height: int = 240) -> dict[str, figure]:
 
 def slices_sentence(study: Study) -> str:
     """Return where the best lies on each parameter, for who cannot see the panels."""
-    trials = f"{objective_name(study)} of {counted(len(study), 'trial')}, coloured by level,"
+    trials = f"{study.value_name} of {counted(len(study), 'trial')}, coloured by level,"
     over = f"{trials} over each of {', '.join(study.space)}"
     if not study.has_best:
         return f"{over}; no trial has a value that counts."
@@ -127,7 +126,7 @@ def _source(study: Study, axes: dict[str, ParameterAxis], parts: dict[str, pd.Da
 def _panel(
     study: Study, axis: ParameterAxis, data: pd.DataFrame, shared: tuple[ColumnDataSource, DataRange1d], *, height: int
 ) -> figure:
-    name, goal = clipped(axis.name, _LETTERS), objective_name(study)
+    name, goal = clipped(axis.name, _LETTERS), study.value_name
     plot = themed_figure(
         title=f"{goal} over {name}", x_label=name, y_label=goal,
         height=height, x_axis_type=axis.scale, y_range=shared[1],
@@ -136,7 +135,7 @@ def _panel(
     plain_numbers(plot.yaxis[0])
     look = {"size": 5, "color": "colour", "alpha": 0.6, "line_color": None}
     dots = plot.scatter(f"place {axis.name}", "value", source=shared[0], **look)
-    rows = [("Trial", "@number{0,0}"), (objective_name(study), "@value{0.0000}"), ("Level", "@level")]
+    rows = [("Trial", "@number{0,0}"), (study.value_name, "@value{0.0000}"), ("Level", "@level")]
     add_hover(plot, [dots], [*rows, ("Parameters", "@params")])
     _draw_best(plot, data, axis, direction=study.direction)
     mark_candidates(plot, study, axis, None)

@@ -21,6 +21,7 @@ from mrtoolkit.views.ticks import log_ticks, tick_labels, ticks
 from mrtoolkit.views.trial_table import (
     ParameterAxis,
     apart_words,
+    best_name,
     candidate,
     check_trials,
     level_look,
@@ -128,7 +129,7 @@ class Story:
 
     def value_text(self, value: float) -> str:
         """Return a value of the objective in its unit."""
-        return metric_text(self.study.objective, value)
+        return metric_text(self.study.value_name, value)
 
 
 def search_story(study: Study, x: str | None = None, y: str | None = None, *, with_plateau: bool = True) -> Story:
@@ -166,11 +167,11 @@ def search_story(study: Study, x: str | None = None, y: str | None = None, *, wi
 
 def headline(story: Story) -> str:
     """Return in a sentence what was found: the best, where, and after how many trials."""
-    trials, goal = counted(len(story.study), "trial"), clipped(story.study.objective, _LETTERS)
+    trials = counted(len(story.study), "trial")
     if story.best is None:
-        return f"{trials} for {goal}, none with a value that counts"
-    where = params_text(story.best.active)
-    return f"Best {goal} {story.value_text(story.best.value)} at {where}, after {trials}"
+        return f"{trials} for {clipped(story.study.value_name, _LETTERS)}, none with a value that counts"
+    name, where = clipped(best_name(story.study), _LETTERS), params_text(story.best.active)
+    return f"{name} {story.value_text(story.best.value)} at {where}, after {trials}"
 
 
 def second_line(story: Story) -> str:
@@ -210,7 +211,7 @@ def _value_axis(study: Study) -> MapAxis:
     known = study.log.value[np.isfinite(study.log.value)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     room = 0.08 * (high - low) or max(abs(high) * 0.1, 0.5)
-    return MapAxis(name=study.objective, low=low - room, high=high + room)
+    return MapAxis(name=study.value_name, low=low - room, high=high + room)
 
 
 def _seen(axis: ParameterAxis, edges: np.ndarray) -> MapAxis:

@@ -60,7 +60,7 @@ def heatmap(
     if y_axis is None:
         return _curve(study, x_axis, cells, height=height)
     word = "Best" if reduce == "best" else "Mean"
-    plot = map_figure(f"{word} {study.objective} over {x_axis.name} and {y_axis.name}", x_axis, y_axis, height=height)
+    plot = map_figure(f"{word} {study.value_name} over {x_axis.name} and {y_axis.name}", x_axis, y_axis, height=height)
     colours = value_colours(cells["value"].to_numpy(), direction=study.direction)
     if reduce == "best" and is_scattered(study, x, y):
         draw_heat(plot, study, (x_axis, y_axis), colours)
@@ -112,7 +112,7 @@ def draw_cells(
         left="left", right="right", bottom="bottom", top="top", source=source,
         fill_color={"field": "value", "transform": colours}, line_color="#ffffff", line_alpha=0.25, line_width=0.5,
     )  # fmt: skip
-    rows = [(axes[0].name, "@x"), (axes[1].name, "@y"), (study.objective, "@value{0.0000}")]
+    rows = [(axes[0].name, "@x"), (axes[1].name, "@y"), (study.value_name, "@value{0.0000}")]
     add_hover(plot, [quads], [*rows, ("Level", "@level"), ("Trials", "@trials{0,0}")])
 
 
@@ -151,7 +151,7 @@ def draw_heat(
         "x", "y", source=source, size=4, fill_color={"field": "value", "transform": colours},
         line_color="#ffffff", line_alpha=0.5, line_width=0.5,
     )  # fmt: skip
-    rows = [(axes[0].name, "@x_label"), (axes[1].name, "@y_label"), (study.objective, "@value{0.0000}")]
+    rows = [(axes[0].name, "@x_label"), (axes[1].name, "@y_label"), (study.value_name, "@value{0.0000}")]
     add_hover(plot, [dots], [*rows, ("Level", "@level")])
 
 
@@ -183,7 +183,7 @@ def mark_candidates(plot: figure, study: Study, x_axis: ParameterAxis, y_axis: P
 
 def _curve(study: Study, x_axis: ParameterAxis, cells: pd.DataFrame, *, height: int) -> figure:
     plot = themed_figure(
-        title=f"{study.objective} over {x_axis.name}", x_label=x_axis.name, y_label=study.objective, height=height,
+        title=f"{study.value_name} over {x_axis.name}", x_label=x_axis.name, y_label=study.value_name, height=height,
         x_axis_type=x_axis.scale,
     )  # fmt: skip
     x_axis.draw_on(plot.xaxis[0])
@@ -200,7 +200,7 @@ def _curve(study: Study, x_axis: ParameterAxis, cells: pd.DataFrame, *, height: 
         )
         points = plot.scatter("place", "value", source=source, size=7, color=colour, legend_label=name)
         renderers.append(points)
-    add_hover(plot, renderers, [(x_axis.name, "@x"), (study.objective, "@value{0.0000}"), ("Trials", "@trials{0,0}")])
+    add_hover(plot, renderers, [(x_axis.name, "@x"), (study.value_name, "@value{0.0000}"), ("Trials", "@trials{0,0}")])
     mark_candidates(plot, study, x_axis, None)
     style_legend(plot, glyph=28)
     return plot

@@ -110,10 +110,10 @@ def objective_values(study: Study) -> np.ndarray:
     return np.where(study.log.feasible & np.isfinite(study.log.value), study.log.value, np.nan)
 
 
-def objective_name(study: Study) -> str:
-    """Return what `value` is: the objective, of several the first."""
-    goal = study.goal
-    return goal.objective.text if goal is not None and goal.others else study.objective
+def best_name(study: Study) -> str:
+    """Return what the value of the best trial is called; of several objectives it is a knee of the front."""
+    has_others = study.goal is not None and bool(study.goal.others)
+    return f"Knee of the front, {study.value_name}" if has_others else f"Best {study.value_name}"
 
 
 def shown_params(study: Study, trials: np.ndarray) -> list[str]:

@@ -152,7 +152,7 @@ class ConvergenceChart:
                 item.visible = bool(len(source))
         trials = counted(data.n_trials, "trial")
         if data.n_trials == 0:
-            title = f"No trial yet, to {model.study.direction} {model.objective}"
+            title = f"No trial yet, to {model.study.direction} {model.study.objective}"
         elif len(data.step_value) == 0:
             title = f"{trials}, none with a value that counts"
         else:

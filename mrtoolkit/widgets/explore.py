@@ -21,7 +21,7 @@ from mrtoolkit.views.plateau_and_peak import plateau_and_peak, plateau_sentence
 from mrtoolkit.views.report_text import candidates_part
 from mrtoolkit.views.slices import slices, slices_sentence
 from mrtoolkit.views.surface import heatmap
-from mrtoolkit.views.trial_table import objective_name, two_axes
+from mrtoolkit.views.trial_table import two_axes
 from mrtoolkit.widgets.board import Board
 from mrtoolkit.widgets.theming import themed_board
 
@@ -31,7 +31,7 @@ Made = tuple[Model, str]
 def _map(study: Study) -> Made:
     x_axis, y_axis = two_axes(study, None, None)
     over = x_axis.name if y_axis is None else f"{x_axis.name} and {y_axis.name}"
-    return heatmap(study), f"{objective_name(study)} over {over}, every label that was tried."
+    return heatmap(study), f"{study.value_name} over {over}, every label that was tried."
 
 
 def _importance(study: Study) -> Made:

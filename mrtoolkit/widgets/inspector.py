@@ -13,7 +13,6 @@ from mrtoolkit.errors import MrtoolkitError
 from mrtoolkit.search.foreign_study import as_study
 from mrtoolkit.views.neighbours import codes_of, neighbour_texts
 from mrtoolkit.views.page import text
-from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import metric_text
 from mrtoolkit.widgets.board import Board
 from mrtoolkit.widgets.theming import themed_board
@@ -123,7 +122,7 @@ class TrialInspector:
             former.close()
 
     def _fill_controls(self, look: TrialLook) -> None:
-        name = objective_name(self.study)
+        name = self.study.value_name
         rows = zip(neighbour_texts(self.study, look.neighbours), look.neighbours["value"], strict=True)
         tried = look.neighbours["trial"].to_numpy() >= 0
         options = []

@@ -117,13 +117,13 @@ class SearchModel:
 
     @property
     def objective(self) -> str:
-        """What is searched, as text."""
-        return self.study.objective
+        """What a trial's value is, as text: the objective, of several the first."""
+        return self.study.value_name
 
     @property
     def unit(self) -> str:
         """The objective's unit; nothing where it has none or it is not known."""
-        return UNITS.get(self.study.objective, "")
+        return UNITS.get(self.objective, "")
 
     @property
     def objective_with_unit(self) -> str:

@@ -26,7 +26,6 @@ from mrtoolkit.views.price import price
 from mrtoolkit.views.stops import stops_data
 from mrtoolkit.views.theme import zone_of
 from mrtoolkit.views.trades_table import trades_sentence, trades_table
-from mrtoolkit.views.trial_table import objective_name
 from mrtoolkit.views.words import label, metric_name, metric_text, params_text
 
 _LONG = "max-height: 22em; overflow: auto"
@@ -147,7 +146,7 @@ def _mean(value: float | xr.DataArray) -> float:
 
 
 def _heading(study: Study, look: TrialLook) -> str:
-    name = objective_name(study)
+    name = study.value_name
     who = f"Trial {look.number + 1:,} of {len(study):,}" if look.number >= 0 else "A point that was not tried"
     said = f"{name} {metric_text(name, look.value)}" if math.isfinite(look.value) else "no value that counts"
     more = ""
