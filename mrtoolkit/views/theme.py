@@ -111,7 +111,7 @@ def themed_figure(
 
 
 def style_axis(axis: Any) -> None:
-    """Give one axis, or a colour bar, the look's type and lines."""
+    """Give one axis, or a colour bar, the look's type and lines, and numbers without powers of ten."""
     axis.major_label_text_font = FONT
     axis.major_label_text_font_size = SIZE
     axis.major_label_text_color = GREY
@@ -127,6 +127,8 @@ def style_axis(axis: Any) -> None:
         if name in axis.properties():  # bokeh's hasattr looks for names alike: 3 ms where there is none
             setattr(axis, name, value)
     axis.major_tick_line_color = GREY
+    if axis.formatter == "auto" or isinstance(axis.formatter, BasicTickFormatter):
+        plain_numbers(axis)
 
 
 def restyle(plot: figure, theme: str) -> None:
