@@ -5,6 +5,7 @@ A callback may come on any thread of the kernel, so it does nothing but tell: th
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -208,7 +209,7 @@ class Controls:
         bounds = {name: (low.value, high.value) for name, (low, high) in self._limits.items()}
         for name, (low, high) in bounds.items():
             if isinstance(space[name], Integer):
-                bounds[name] = (round(low), round(high))
+                bounds[name] = tuple(round(end) if math.isfinite(end) else end for end in (low, high))
         self._tell("look", bounds)
 
     # How they are made
@@ -221,7 +222,7 @@ class Controls:
         field = kind(value, **options)
 
         def shown(change: dict[str, Any]) -> None:
-            if change["new"] != round(change["new"]):
+            if math.isfinite(change["new"]) and change["new"] != round(change["new"]):
                 field.value = round(change["new"])
 
         field.observe(shown, "value")

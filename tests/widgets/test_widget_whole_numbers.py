@@ -31,3 +31,6 @@ def test_what_a_field_shows_is_what_is_asked_for():
     controls._look.click()
     assert told[-1] == ("look", {"n": (4, 10), "share": (0.25, 1.0)})
     assert [type(value) for value in told[-1][1]["n"]] == [int, int]
+    low.value = float("inf")  # what a page makes of 1e999; the look itself refuses it
+    controls._look.click()
+    assert told[-1] == ("look", {"n": (float("inf"), 10), "share": (0.25, 1.0)})
