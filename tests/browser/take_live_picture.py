@@ -11,7 +11,7 @@ from pathlib import Path
 from take_pictures import VIEWS, opened_copy, small_png
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05-the-live-search.ipynb"
-MOMENT = "Level 3 of 3"
+MOMENT = "Level 2 of 3"  # the picture is of a second later
 
 
 def main(path: Path) -> None:
