@@ -51,7 +51,8 @@ _FULL_SPEED_REST = 200.0  # seconds for a second of work
 _LONGEST_FULL_SPEED_REST = 2.0  # seconds
 _FIGURES_REST = 20.0  # seconds for a second of drawing, here and in the page
 _LONGEST_FIGURES_REST = 8.0  # seconds
-_FEW = 100.0  # trials a second, up to which figures come as often as words: so few can be followed one by one
+_FEW = 100.0  # trials a second, up to which figures come sooner: so few can be followed one by one
+_LONGEST_REST_OF_FEW = 4.0  # seconds; at two, a fifth of a second of painting took more than a twentieth
 _PAINTING = 2.0  # processor seconds in all threads of a page for one that its own is busy
 _LOOK_EVERY = 1.0  # seconds: the clock goes on, and a study that somebody else fills tells nothing
 _ANSWERED = ("pause", "resume", "step", "stop")  # wishes after which the search tells its new state
@@ -249,7 +250,7 @@ class SearchView(ipywidgets.VBox):  # type: ignore[misc]  # it has no types
     def _are_figures_due(self) -> bool:
         """Whether figures are to be drawn with the words: of a search at full speed, not each time."""
         spent = self._figures_took + _PAINTING * self.board.page_seconds
-        longest = _LONGEST_FULL_SPEED_REST if self._makes_few else _LONGEST_FIGURES_REST
+        longest = _LONGEST_REST_OF_FEW if self._makes_few else _LONGEST_FIGURES_REST
         rest = min(_FIGURES_REST * spent, longest)
         return not self._is_fast or time.monotonic() >= self._figures_at + rest
 

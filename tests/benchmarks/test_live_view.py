@@ -56,7 +56,7 @@ def python(point):
     for k in range(2_000):
         total -= (point["fast"] - k % 30) ** 2 + (point["slow"] - 90) ** 2 + point["length"] * point["high"]
     return total
-def slow(point):  # some 50 trials a second: figures come as often as words
+def slow(point):  # some 40 trials a second: figures come sooner
     return sum(python(point) for _ in range(30))
 def started(evaluator, trials, **options):
     return mrt.MultiResOptimizer(evaluator, space, objective="sharpe" if evaluator is backtest else None,
@@ -100,7 +100,7 @@ SHORT = Sizes(bars=5_000, rounds=2, quiet=3.0, trials=2_000, pairs=1)
 LONGER = {
     "cost_4": Sizes(pairs=3, longer=4),
     "cost_16": Sizes(pairs=2, longer=16),
-    "cost_slow": Sizes(trials=600, pairs=3, evaluator="slow"),
+    "cost_slow": Sizes(trials=600, pairs=2, longer=4, evaluator="slow"),
 }
 
 

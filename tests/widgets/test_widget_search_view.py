@@ -313,12 +313,12 @@ def test_beside_a_search_at_full_speed_figures_rest_for_what_they_cost_and_words
     search.stop()
 
 
-def test_figures_of_few_trials_a_second_come_as_often_as_words(live, monkeypatch):
+def test_figures_of_few_trials_a_second_come_sooner(live, monkeypatch):
     def slower_hill(point):
         time.sleep(0.03)
         return hill(point)
 
-    monkeypatch.setattr(search_view, "_LONGEST_FULL_SPEED_REST", 0.1)
+    monkeypatch.setattr(search_view, "_LONGEST_REST_OF_FEW", 0.1)
     figures = []
     monkeypatch.setattr(SearchView, "_draw_figures", lambda view, theme: figures.append(theme))
     search, view = live(slower_hill)
