@@ -147,14 +147,15 @@ function make_stage(Bokeh, report) {
   };
   const is_theirs = (event) =>
     event.attr !== undefined && (SIZES.has(event.attr) || event.model?.type === "DataRange1d");
-  const clear = () =>
-    quietly(() => {
-      if (!shown) return;
-      shown.clear();
-      const at = documents.indexOf(shown);
-      if (at >= 0) documents.splice(at, 1); // BokehJS keeps every document that it was ever given
-      shown = null;
-    });
+  const clear = () => {
+    if (!shown) return;
+    const { made, drawn } = shown;
+    shown = null;
+    const at = documents.indexOf(made);
+    if (at >= 0) documents.splice(at, 1); // BokehJS keeps every document that it was ever given
+    const end = () => quietly(() => made.clear());
+    Promise.resolve(drawn).then(end, end); // one that is being drawn must not be empty before its end
+  };
   return {
     clear,
     show(picture, slots) {
@@ -162,10 +163,10 @@ function make_stage(Bokeh, report) {
       const made = Document.from_json(picture.document);
       const hosts = picture.figures.map((name) => slots.get(name));
       made.roots().forEach((root, i) => (hosts[root.id] = hosts[i]));
-      shown = made;
       const drawn = quietly(() => add_document_standalone(made, hosts[0], hosts));
+      shown = { made, drawn };
       made.on_change((event) => {
-        if (is_deaf || shown !== made || is_theirs(event)) return;
+        if (is_deaf || shown?.made !== made || is_theirs(event)) return;
         const references = new Map();
         for (const known of made._all_models.values()) references.set(known, known.ref());
         const tell = (told) => report(new Serializer({ references }).encode(told));
@@ -180,7 +181,7 @@ function make_stage(Bokeh, report) {
         const view = buffers[i];
         binary.set(id, view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
       });
-      quietly(() => shown.apply_json_patch(JSON.parse(text), binary));
+      quietly(() => shown.made.apply_json_patch(JSON.parse(text), binary));
     },
   };
 }
