@@ -117,7 +117,10 @@ def test_a_click_on_a_row_shows_that_neighbour_and_draws_nothing_under_the_lock(
         time.sleep(0.02)
     assert {name: inspector.look.params[name] for name in ("fast", "slow")} == dict(wanted[["fast", "slow"]])
     inspector.close()
-    assert not any(thread.name == "mrtoolkit-ticker" and thread.is_alive() for thread in threading.enumerate())
+    end = time.monotonic() + 10  # `close` does not wait for a figure that is being drawn
+    while any(thread.name == "mrtoolkit-ticker" for thread in threading.enumerate()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_the_untried_are_tried_when_asked_for_and_the_study_stays_as_it_is(traded):
